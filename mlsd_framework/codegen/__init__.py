@@ -1,0 +1,1 @@
+"""The Jinja environment, the typed emitters and the writer of artefacts."""

@@ -1,0 +1,1 @@
+"""Faults as data: places, diagnostics, codes and the ways to print them."""

@@ -1,0 +1,5 @@
+"""Plans and deployments (5xxx)."""
+
+from mlsd_framework.diagnostics.codes.code import Code
+
+CODES: tuple[Code, ...] = ()

@@ -1,0 +1,5 @@
+"""Plugins (4xxx)."""
+
+from mlsd_framework.diagnostics.codes.code import Code
+
+CODES: tuple[Code, ...] = ()

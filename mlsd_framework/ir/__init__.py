@@ -1,0 +1,1 @@
+"""What a spec means: frozen dataclasses, one file a section."""

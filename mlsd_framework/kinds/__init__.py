@@ -1,0 +1,1 @@
+"""The built-in kinds, registered through the plugin door like anyone's."""

@@ -1,0 +1,1 @@
+"""From spec to ir: names are resolved here."""

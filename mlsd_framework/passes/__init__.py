@@ -1,0 +1,1 @@
+"""Checks and rewrites of the ir: one pass a file, in the order of `PASSES`."""

@@ -1,0 +1,1 @@
+"""The extension points: all that a plugin author imports."""

@@ -1,0 +1,1 @@
+"""What runs. Generated code imports this; it knows nothing of the compiler."""

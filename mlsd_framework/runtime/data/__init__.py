@@ -1,0 +1,1 @@
+"""Sources: fetching, reading, checking, simulating."""

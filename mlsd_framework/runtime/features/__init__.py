@@ -1,0 +1,1 @@
+"""Feature values: expressions, windows, the online store."""

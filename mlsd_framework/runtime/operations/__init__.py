@@ -1,0 +1,1 @@
+"""Local processes: the supervisor, the store, deployments."""

@@ -1,0 +1,1 @@
+"""The decision service: requests, scoring, explanations, limits, health."""

@@ -1,0 +1,1 @@
+"""Splits, imbalance, calibration, metrics, thresholds, gates, reports."""

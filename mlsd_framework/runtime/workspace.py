@@ -1,0 +1,78 @@
+"""Where a system keeps its state on this machine; every runtime part and the plan use these paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder `.mlsd/<system>/` of a project, and the name of everything in it.
+
+    data/            fetched or simulated source files, one folder a source
+    features/        one Parquet file a feature group, as last materialised
+    dataset.parquet  the training set: one row an example, with its split
+    models/<model>/  the newest trained model: its files, predictions, card
+    evaluation/      metrics.json, thresholds.json, report.html of the newest evaluation
+    versions/<id>/   bundles: models, thresholds, features and spec as one set
+    current          the id of the version that serves
+    run/             sockets, process ids and the supervisor's state
+    logs/            what processes print
+    runs.db          MLflow's runs
+    state.json       fingerprints of what is done, for the plan
+    """
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Folder of source files."""
+        return self.root / "data"
+
+    @property
+    def features(self) -> Path:
+        """Folder of materialised feature groups."""
+        return self.root / "features"
+
+    @property
+    def dataset(self) -> Path:
+        """Parquet file of the training set."""
+        return self.root / "dataset.parquet"
+
+    def model(self, name: str) -> Path:
+        """Return the folder of the newest trained model `name`."""
+        return self.root / "models" / name
+
+    @property
+    def evaluation(self) -> Path:
+        """Folder of the newest evaluation."""
+        return self.root / "evaluation"
+
+    @property
+    def versions(self) -> Path:
+        """Folder of bundles."""
+        return self.root / "versions"
+
+    @property
+    def current(self) -> Path:
+        """File that names the version that serves."""
+        return self.root / "current"
+
+    @property
+    def run(self) -> Path:
+        """Folder of sockets and process ids."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of logs."""
+        return self.root / "logs"
+
+    @property
+    def runs(self) -> Path:
+        """SQLite file of MLflow's runs."""
+        return self.root / "runs.db"
+
+    @property
+    def state(self) -> Path:
+        """File of the fingerprints of what is done."""
+        return self.root / "state.json"

@@ -1,0 +1,1 @@
+"""YAML with places: one strict pydantic file a section."""
