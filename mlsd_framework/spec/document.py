@@ -58,6 +58,16 @@ class Document:
         """Say whether the file itself writes the value at `at`."""
         return self._walk(at)[2]
 
+    def present(self, at: Path_) -> tuple[str | int, ...]:
+        """Return the parts of `at` that the file writes."""
+        node, found = self.node, []
+        for part in at:
+            step = _step(node, part)
+            if step is not None:
+                found.append(part)
+                node = step[1]
+        return tuple(found)
+
     def _walk(self, at: Path_) -> tuple[Any, Any | None, bool]:
         node, key_node, exact = self.node, None, True
         for part in at:
