@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlsd_framework.ir.entities import Entity
-from mlsd_framework.ir.features import FeatureGroup, RequestGroup
+from mlsd_framework.ir.features import FeatureGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Endpoint, Limits, Stage, Value
@@ -73,8 +73,6 @@ class ServingLowering:
         for group in self.groups.values():
             for feature in group.features:
                 scope.add(group.name, feature.name, feature.type)
-                if isinstance(group, RequestGroup) and feature.name in {one.name for one in group.computed}:
-                    scope.add(None, feature.name, feature.type)
         for model in self.models.values():
             for output in model.outputs:
                 scope.add(None, output.name, output.type)
