@@ -4,7 +4,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Scalar = Literal[
-    "string", "category", "bool", "int8", "int16", "int32", "int64", "float32", "float64", "timestamp", "date", "duration"
+    "string",
+    "category",
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float32",
+    "float64",
+    "timestamp",
+    "date",
+    "duration",
+    "null",
 ]
 Compound = Literal["list", "vector", "struct", "image", "point", "edge"]
 
@@ -52,6 +64,14 @@ class DataType:
         """Return the same type with null among its values."""
         return self if self.nullable else replace(self, nullable=True)
 
+    def widened(self) -> "DataType":
+        """Return the type that arithmetic works in: int64 for integers, float64 for floats, string for text."""
+        if self.name in INTEGERS:
+            return replace(self, name="int64")
+        if self.name in FLOATS:
+            return replace(self, name="float64")
+        return replace(self, name="string") if self.name == "category" else self
+
     def not_null(self) -> "DataType":
         """Return the same type without null."""
         return replace(self, nullable=False) if self.nullable else self
@@ -64,3 +84,5 @@ FLOAT64 = DataType("float64")
 TIMESTAMP = DataType("timestamp")
 DATE = DataType("date")
 DURATION = DataType("duration")
+NULL = DataType("null", nullable=True)
+"""The type of a bare `null`, before its neighbours give it one; no column has it."""
