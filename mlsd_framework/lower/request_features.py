@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mlsd_framework.ir.features import Computed, Feature, FeatureGroup, RequestGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
-from mlsd_framework.ir.types import DataType
+from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.request import expand_columns, request_columns
 from mlsd_framework.spec.features import FeatureGroupSpec
@@ -63,6 +63,8 @@ class RequestGroups:
         other = self.specs.get(qualifier)
         if other is not None and other.at == "request":
             return self._type((qualifier, name)) if name in other.compute else None
+        if other is not None and qualifier not in self.groups:
+            return NULL  # declared with faults, which have been reported
         stored = self.groups.get(qualifier)
         return next((feature.type for feature in stored.features if feature.name == name), None) if stored else None
 
@@ -73,9 +75,9 @@ class RequestGroups:
         bare = [column.name for column in request_columns(self.sources[spec.source or ""], self.label)] + list(spec.compute)
         return bare + [f"{one.name}.{feature.name}" for one in self.groups.values() for feature in one.features]
 
-    def _type(self, name: Name) -> DataType | None:
+    def _type(self, name: Name) -> DataType:
         computed = self._computed(name)
-        return computed.expression.type if computed is not None else None
+        return computed.expression.type if computed is not None else NULL
 
     def _computed(self, name: Name) -> Computed | None:
         if name in self.done:

@@ -1,6 +1,6 @@
 """From an offset in a YAML scalar's value back to the line and column where that character stands in the file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlsd_framework.diagnostics.span import Span
 
@@ -11,15 +11,24 @@ _ESCAPED_LENGTHS = {"x": 4, "u": 6, "U": 10}
 class Place:
     """Where a scalar stands: its span, and its text in the file from there on, quotes and all.
 
+    `whole` and `offset` are set where an expression is a stretch of the scalar, as in `sum(amount) where …`.
     `raw` starts at the span's first character; None where the value has no text of its own (a default,
     an override), and then every offset maps to the whole span.
     """
 
     span: Span | None
     raw: str | None = None
+    whole: str | None = None
+    offset: int = 0
+
+    def part(self, whole: str, offset: int) -> "Place":
+        """Return the place of a stretch of the scalar's value `whole` that begins at `offset`."""
+        return replace(self, whole=whole, offset=offset)
 
     def locate(self, value: str, start: int, end: int) -> Span | None:
         """Return the span of `value[start:end]` (end exclusive), or the whole scalar's where it cannot be told."""
+        if self.whole is not None:
+            value, start, end = self.whole, start + self.offset, end + self.offset
         if self.span is None or self.raw is None or not 0 <= start < end <= len(value):
             return self.span
         offsets = _offsets(value, self.raw)

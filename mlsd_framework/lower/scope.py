@@ -9,7 +9,7 @@ from mlsd_framework.ir.expressions import Expression, columns
 from mlsd_framework.ir.features import FeatureGroup
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage, Value
-from mlsd_framework.ir.types import DataType
+from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.spec.loading import Loc
 
@@ -19,16 +19,22 @@ T = TypeVar("T")
 
 @dataclass
 class NameScope:
-    """Names with their types: `(qualifier or none, name)` to a type."""
+    """Names with their types: `(qualifier or none, name)` to a type; `faulty` are declared, with faults."""
 
     types: dict[tuple[str | None, str], DataType] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
 
     def add(self, qualifier: str | None, name: str, type_: DataType) -> None:
         """Let `qualifier.name`, or the bare `name`, mean a value of this type."""
         self.types[qualifier, name] = type_
 
     def lookup(self, qualifier: str | None, name: str) -> DataType | None:
-        """Return the type of a name, or none where it means nothing here."""
+        """Return the type of a name, or none where it means nothing here.
+
+        A name of something declared with faults is taken as null, so that one fault is reported once.
+        """
+        if (qualifier or name) in self.faulty:
+            return NULL
         return self.types.get((qualifier, name))
 
     def names(self) -> Iterable[str]:

@@ -69,7 +69,8 @@ class ServingLowering:
 
     def _names(self, request: tuple[Value, ...]) -> NameScope:
         """Every name that some stage could give; whether one has given it is checked on the flow."""
-        scope = NameScope()
+        faulty = (self.declared["features"] - set(self.groups)) | (self.declared["models"] - set(self.models))
+        scope = NameScope(faulty=faulty)
         for group in self.groups.values():
             for feature in group.features:
                 scope.add(group.name, feature.name, feature.type)

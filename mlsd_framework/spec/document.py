@@ -154,7 +154,7 @@ def _pairs(node: Any, path: str, faults: list[Diagnostic]) -> Iterator[tuple[str
 
 def _scalar(node: Any, path: str, faults: list[Diagnostic]) -> Data:
     text: str = node.value
-    if node.style is not None:
+    if node.style:  # quoted or block; plain is `None` to PyYAML and empty to libyaml
         return text
     if text in _WORDS:
         return _WORDS[text]

@@ -105,7 +105,7 @@ class _Scan:
             case yaml.ScalarEvent():
                 self.tagged(event)
                 self.grow(event, 1)
-                if event.value == "<<" and event.style is None:
+                if event.value == "<<" and not event.style:
                     self.refuse(event, "E1007", "merge keys (`<<`) are not part of the language", "an alias of a whole value")
             case _:
                 pass

@@ -110,9 +110,9 @@ def _item(kinds: dict[str, Any], key: str) -> Any:
             raise PydanticCustomError("one-key", "holds {count} keys", {"count": len(value), "expected": expected})
         name, settings = next(iter(value.items()))
         model = kinds.get(name)
-        short = getattr(model, "short", None)
-        if settings is None:
-            settings = {}
+        if model is None or settings is None:
+            return {key: name}
+        short = model.short
         if not isinstance(settings, dict):
             if short is None:
                 raise PydanticCustomError("mapping", "is not a mapping", {"expected": f"`{name}: {{…}}`"})
