@@ -64,7 +64,9 @@ def check_source(frame: pl.DataFrame, table: SourceTable, unreadable: tuple[Unre
     faults = [_type_fault(fault, table) for fault in unreadable if table.checks.types != "ignore"]
     if rules and frame.height:
         marked = _marked(frame, unreadable)
-        counts = marked.lazy().select(rule.broken.sum().alias(str(at)) for at, rule in enumerate(rules)).collect().row(0)
+        counts = (
+            marked.lazy().select(rule.broken.sum().alias(str(at)) for at, rule in enumerate(rules)).collect().row(0)
+        )
         faults += [_fault(marked, rule, int(count)) for rule, count in zip(rules, counts, strict=True) if count]
     return SourceReport(table.name, frame.height, table.checks.max_faults, tuple(faults))
 
@@ -78,14 +80,20 @@ def enforce(
     `max_faults` of the table (E6126).
     """
     fatal = [_diagnostic(report, fault) for fault in report.faults if fault.action == "error"]
-    tolerated = [fault for fault in report.faults if fault.action == "drop" or (fault.action == "warn" and fault.check != "order")]
+    tolerated = [
+        fault
+        for fault in report.faults
+        if fault.action == "drop" or (fault.action == "warn" and fault.check != "order")
+    ]
     fatal += [_too_many(report, fault) for fault in tolerated if fault.count > report.max_faults * report.rows]
     if fatal:
         raise RunError(fatal)
     dropped = {fault.check for fault in report.faults if fault.action == "drop"}
     if dropped:
         marked = _marked(frame, unreadable)
-        broken = [rule.broken for rule in _rules(table, {fault.column for fault in unreadable}) if rule.check in dropped]
+        broken = [
+            rule.broken for rule in _rules(table, {fault.column for fault in unreadable}) if rule.check in dropped
+        ]
         broken += [pl.col(_mark(fault.column)) for fault in unreadable if "types" in dropped]
         frame = marked.filter(~pl.any_horizontal(broken)).select(frame.columns)
     if table.event_time is not None and not frame.get_column(table.event_time).is_sorted():
@@ -103,7 +111,9 @@ def _rules(table: SourceTable, marked: set[str]) -> Iterator[_Rule]:
             broken = missing & ~pl.col(_mark(column.name)) if column.name in marked else missing
             yield _Rule("nulls", column.name, checks.nulls, "a value in every row", broken, pl.col(column.name))
     for column in columns:
-        if column.type in NUMBERS and (column.minimum is not None or column.maximum is not None or column.type in FLOATS):
+        if column.type in NUMBERS and (
+            column.minimum is not None or column.maximum is not None or column.type in FLOATS
+        ):
             yield _range(column, checks.ranges)
     for column in columns:
         if column.categories is not None:
@@ -117,7 +127,11 @@ def _rules(table: SourceTable, marked: set[str]) -> Iterator[_Rule]:
         present = ~pl.any_horizontal(pl.col(name).is_null() for name in table.key)
         single = pl.col(table.key[0])
         repeats = ~(single if len(table.key) == 1 else key).is_first_distinct() & present
-        shown = single if len(table.key) == 1 else pl.concat_str([pl.col(name).cast(pl.String) for name in table.key], separator=", ", ignore_nulls=True)
+        shown = (
+            single
+            if len(table.key) == 1
+            else pl.concat_str([pl.col(name).cast(pl.String) for name in table.key], separator=", ", ignore_nulls=True)
+        )
         yield _Rule("duplicates", ", ".join(table.key), checks.duplicates, "each key once", repeats, shown)
     if table.event_time is not None:
         time = pl.col(table.event_time)
@@ -175,7 +189,11 @@ def _type_fault(fault: Unreadable, table: SourceTable) -> Fault:
 def _fault(frame: pl.DataFrame, rule: _Rule, count: int) -> Fault:
     rows = frame.lazy().with_row_index("\x00row").filter(rule.broken)
     # A check that looks at neighbours is right only before the filter, and it is: the mask is made on the whole frame.
-    found = rows.select(pl.col("\x00row").cast(pl.Int64), rule.shown.cast(pl.String).alias("\x00shown")).head(_EXAMPLES).collect()
+    found = (
+        rows.select(pl.col("\x00row").cast(pl.Int64), rule.shown.cast(pl.String).alias("\x00shown"))
+        .head(_EXAMPLES)
+        .collect()
+    )
     examples = tuple(Example(row + 1, "null" if value is None else value[:200]) for row, value in found.iter_rows())
     return Fault(rule.check, rule.column, count, rule.action, rule.expected, examples)
 

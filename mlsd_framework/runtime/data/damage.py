@@ -23,7 +23,9 @@ def csv_header(table: SourceTable, path: Path, delimiter: str) -> list[str]:
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(table, path, str(error)) from error
     if not line.strip():
-        raise RunError.of("E6114", f"`{path}` of source `{table.name}` has no header line", expected="a CSV file with a header")
+        raise RunError.of(
+            "E6114", f"`{path}` of source `{table.name}` has no header line", expected="a CSV file with a header"
+        )
     if len(line) == _LONGEST_LINE:
         raise RunError.of(
             "E6115",
@@ -45,7 +47,11 @@ def csv_fault(table: SourceTable, path: Path, delimiter: str, error: BaseExcepti
         return _damaged(table, path, str(error))
     header = csv_header(table, path, delimiter)
     try:
-        return _wrong_text(table, path, header, delimiter) or _wrong_rows(table, path, header, delimiter) or _damaged(table, path, str(error))
+        return (
+            _wrong_text(table, path, header, delimiter)
+            or _wrong_rows(table, path, header, delimiter)
+            or _damaged(table, path, str(error))
+        )
     except (OSError, EOFError, zlib.error) as broken:
         return _damaged(table, path, str(broken))
 
@@ -72,7 +78,9 @@ def _wrong_text(table: SourceTable, path: Path, header: list[str], delimiter: st
                 text = before.decode(errors="replace")
                 at = len(next(csv.reader([text], delimiter=delimiter), [""])) - 1 if len(text) < _LONGEST_LINE else 0
                 column = header[at] if 0 <= at < len(header) else None
-                return _not_text(table, path, line + data[: error.start].count(b"\n"), column, data[error.start : error.start + 8])
+                return _not_text(
+                    table, path, line + data[: error.start].count(b"\n"), column, data[error.start : error.start + 8]
+                )
             if not chunk:
                 return None
             line += chunk.count(b"\n")

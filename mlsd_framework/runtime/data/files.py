@@ -86,8 +86,12 @@ def _source_file(table: "SourceTable", root: Path, pattern: str, path: Path) -> 
         )
     below = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
     pairs = [part.split("=", 1) for part in below if "=" in part]
-    return SourceFile(path, form, tuple((name, None if value == _HIVE_NULL else unquote(value)) for name, value in pairs))
+    return SourceFile(
+        path, form, tuple((name, None if value == _HIVE_NULL else unquote(value)) for name, value in pairs)
+    )
 
 
 def _leaves(pattern: str, root: Path) -> RunError:
-    return RunError.of("E6111", f"`{pattern}` leads out of `{root}`", expected="a path inside the folder, symbolic links followed")
+    return RunError.of(
+        "E6111", f"`{pattern}` leads out of `{root}`", expected="a path inside the folder, symbolic links followed"
+    )

@@ -166,7 +166,9 @@ def _require_columns(table: SourceTable, path: Path, header: list[str], columns:
         raise RunError(faults)
 
 
-def _convert(raw: pl.DataFrame, columns: list[Column], path: Path, offset: int) -> tuple[pl.DataFrame, list[Unreadable]]:
+def _convert(
+    raw: pl.DataFrame, columns: list[Column], path: Path, offset: int
+) -> tuple[pl.DataFrame, list[Unreadable]]:
     """Turn every column into its type; values that cannot be turned become null and are returned."""
     frame = raw.select(converted(column, raw.schema[column.name]) for column in columns)
     faults: list[Unreadable] = []
@@ -178,7 +180,9 @@ def _convert(raw: pl.DataFrame, columns: list[Column], path: Path, offset: int) 
         if lost.any():
             rows = lost.arg_true()
             first = rows.head(EXAMPLES)
-            examples = tuple((int(row) + 1, str(value)[:200]) for row, value in zip(first, before.gather(first), strict=True))
+            examples = tuple(
+                (int(row) + 1, str(value)[:200]) for row, value in zip(first, before.gather(first), strict=True)
+            )
             faults.append(Unreadable(column.name, column.type, path, rows.cast(pl.Int64) + offset, examples))
     return frame, faults
 

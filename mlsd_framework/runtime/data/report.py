@@ -75,5 +75,8 @@ class SourceReport:
             for fault in self.faults
         ]
         widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]) - 1)]
-        table = ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]) for line in lines]
+        table = [
+            "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]])
+            for line in lines
+        ]
         return "\n".join([title, *("  " + line for line in table)])

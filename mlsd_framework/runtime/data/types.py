@@ -13,7 +13,16 @@ _PLAIN: dict[str, type[pl.DataType]] = {
     "float32": pl.Float32, "float64": pl.Float64, "money": pl.Float64,
 }  # fmt: skip
 _MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "1": True, "false": False, "False": False, "FALSE": False, "0": False}
+_BOOLEANS = {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "1": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+    "0": False,
+}
 _ISO_START = r"^\d{4}-\d{2}-\d{2}"
 _LIST = re.compile(r"list<(.+)>")
 
@@ -30,7 +39,11 @@ def dtype(type_: str) -> pl.DataType:
     if inner := _LIST.fullmatch(type_):
         return pl.List(dtype(inner[1]))
     if type_ not in _PLAIN:
-        raise RunError.of("E6113", f"`{type_}` is not a type of column", expected="one of: " + ", ".join([*_PLAIN, "timestamp", "duration", "list<…>"]))
+        raise RunError.of(
+            "E6113",
+            f"`{type_}` is not a type of column",
+            expected="one of: " + ", ".join([*_PLAIN, "timestamp", "duration", "list<…>"]),
+        )
     return _PLAIN[type_]()
 
 
@@ -80,14 +93,25 @@ def _time(column: Column, value: pl.Expr, found: pl.DataType) -> pl.Expr:
         number = value.str.strip_chars() if isinstance(found, pl.String) else value
         # Whole numbers stay whole: a float64 holds microseconds since the epoch only just.
         whole = number.cast(pl.Int64, strict=False) * scale if not found.is_float() else pl.lit(None, pl.Int64)
-        counted = pl.coalesce(whole, (number.cast(pl.Float64, strict=False) * scale).round(0).cast(pl.Int64, strict=False))
-        moment = counted.cast(pl.Duration("us")) if column.type == "duration" else (counted + _origin(column)).cast(pl.Datetime("us", "UTC"))
+        counted = pl.coalesce(
+            whole, (number.cast(pl.Float64, strict=False) * scale).round(0).cast(pl.Int64, strict=False)
+        )
+        moment = (
+            counted.cast(pl.Duration("us"))
+            if column.type == "duration"
+            else (counted + _origin(column)).cast(pl.Datetime("us", "UTC"))
+        )
     return moment.dt.date() if column.type == "date" else moment
 
 
 def _iso(value: pl.Expr) -> pl.Expr:
     """Parse ISO 8601: a date, or a date and a time with `T` or a blank, any fraction, with or without a zone."""
-    text = value.cast(pl.String).str.strip_chars().str.replace(f"({_ISO_START}) ", "${1}T").str.replace(r"(T\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2}|)$", "${1}:00${2}")
+    text = (
+        value.cast(pl.String)
+        .str.strip_chars()
+        .str.replace(f"({_ISO_START}) ", "${1}T")
+        .str.replace(r"(T\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2}|)$", "${1}:00${2}")
+    )
     zoned = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
     naive = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False).dt.replace_time_zone("UTC")
     day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -100,5 +124,9 @@ def _origin(column: Column) -> int:
         return 0
     moment = pl.select(_iso(pl.lit(column.origin))).item()
     if moment is None:
-        raise RunError.of("E6113", f"the origin `{column.origin}` of column `{column.name}` is not a time", expected="an ISO time such as `2013-09-01T00:00:00Z`")
+        raise RunError.of(
+            "E6113",
+            f"the origin `{column.origin}` of column `{column.name}` is not a time",
+            expected="an ISO time such as `2013-09-01T00:00:00Z`",
+        )
     return int(pl.select(pl.lit(moment, pl.Datetime("us", "UTC")).to_physical()).item())
