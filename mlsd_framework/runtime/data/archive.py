@@ -1,4 +1,7 @@
-"""Taking files out of a wheel, an sdist or a Debian package without unpacking it: nothing is run, nothing leaves its folder."""
+"""Taking files out of a wheel, an sdist or a Debian package without unpacking it.
+
+Nothing is run, and nothing leaves its folder.
+"""
 
 import lzma
 import re
@@ -9,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.cache import Cache, Stored
@@ -21,7 +24,7 @@ _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EO
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an archive may grow to: bytes of a file, bytes unpacked, and their ratio to what is packed beyond `free` bytes."""
+    """What an archive may grow to: bytes of a file, bytes in all, and beyond `free` bytes their ratio to the packed."""
 
     file: int = 8 << 30
     total: int = 32 << 30
@@ -63,7 +66,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What to take: the selection, which small texts (licences), and how a member's name is to be read (None: not at all)."""
+    """What to take: the selection, which small texts (licences), and a member's name as it is read (None: skip it)."""
 
     selection: Selection
     is_text: Callable[[str], bool]
@@ -113,7 +116,7 @@ def take_from_tar(stream: IO[bytes], archive: Path, what: Extraction, cache: Cac
     taken = Taken()
     counted = _Counted(stream, archive, archive.stat().st_size, what.limits)
     try:
-        with tarfile.open(fileobj=counted, mode="r|") as opened:
+        with tarfile.open(fileobj=cast("IO[bytes]", counted), mode="r|") as opened:
             for info in opened:
                 name = what.rename(info.name)
                 if name is None or info.isdir():

@@ -14,7 +14,8 @@ from mlsd_framework.runtime.data.schema import FLOATS, NUMBERS, Action, Column, 
 
 _EXAMPLES = 5
 _CODES: dict[Check, str] = {
-    "types": "E6120", "nulls": "E6121", "ranges": "E6122", "categories": "E6123", "duplicates": "E6124", "order": "E6125",
+    "types": "E6120", "nulls": "E6121", "ranges": "E6122",
+    "categories": "E6123", "duplicates": "E6124", "order": "E6125",
 }  # fmt: skip
 _MEANING: dict[Check, str] = {
     "types": "of a wrong type",
@@ -56,7 +57,8 @@ def load_source(table: SourceTable, root: Path) -> Loaded:
 def check_source(frame: pl.DataFrame, table: SourceTable, unreadable: tuple[Unreadable, ...] = ()) -> SourceReport:
     """Count the rows at fault of each check in one pass, with the first five of each.
 
-    NaN counts as null. An infinite value is out of every range, stated or not. A row repeats a key when an earlier row has it; a row
+    NaN counts as null. An infinite value is out of every range, stated or not. A row repeats a key when an earlier row
+    has it; a row
     is out of order when a row before it has a later event time; null keys and null times are null faults only.
     """
     rules = tuple(_rules(table, _null_where_unreadable(frame, unreadable)))
@@ -202,10 +204,7 @@ def _diagnostic(report: SourceReport, fault: Fault) -> Diagnostic:
     first = fault.examples[0]
     return Diagnostic(
         code=_CODES[fault.check],
-        what=(
-            f"source `{report.source}`, column `{fault.column}`: {fault.count:,} of {report.rows:,} rows {_MEANING[fault.check]}, "
-            f"first row {first.row}: `{first.value}`"
-        ),
+        what=(f"{_counted(report, fault)}, first row {first.row}: `{first.value}`"),
         expected=fault.expected,
         help=f"mend the data or the schema, or set `{fault.check}` of the source's checks to `drop` or `warn`",
         notes=tuple(f"row {example.row}: `{example.value}`" for example in fault.examples[1:]),
@@ -216,10 +215,16 @@ def _too_many(report: SourceReport, fault: Fault) -> Diagnostic:
     return Diagnostic(
         code="E6126",
         what=(
-            f"source `{report.source}`, column `{fault.column}`: {fault.count:,} of {report.rows:,} rows {_MEANING[fault.check]} "
-            f"({fault.count / report.rows:.1%}), more than the {report.max_faults:.1%} that `max_faults` lets `{fault.action}` pass"
+            f"{_counted(report, fault)} "
+            f"({fault.count / report.rows:.1%}), more than the {report.max_faults:.1%} that "
+            f"`max_faults` lets `{fault.action}` pass"
         ),
         expected=fault.expected,
         help="mend the data or the schema, or raise `max_faults`",
         notes=tuple(f"row {example.row}: `{example.value}`" for example in fault.examples),
     )
+
+
+def _counted(report: SourceReport, fault: Fault) -> str:
+    rows = f"{fault.count:,} of {report.rows:,} rows"
+    return f"source `{report.source}`, column `{fault.column}`: {rows} {_MEANING[fault.check]}"

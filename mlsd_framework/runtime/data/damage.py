@@ -103,9 +103,10 @@ def _wrong_rows(table: SourceTable, path: Path, header: list[str], delimiter: st
 
 
 def _damaged(table: SourceTable, path: Path, why: str) -> RunError:
+    cause = (why.strip() or "unknown cause").split("\n", 1)[0][:300]
     return RunError.of(
         "E6114",
-        f"`{path}` of source `{table.name}` is damaged: {why.strip().splitlines()[0][:300] if why.strip() else 'unknown cause'}",
+        f"`{path}` of source `{table.name}` is damaged: {cause}",
         expected="a whole CSV file, plain or gzip",
         help="fetch or write the file again",
     )

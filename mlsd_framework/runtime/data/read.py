@@ -35,7 +35,7 @@ class Unreadable:
         more = tuple(f"row {row}: `{value}`" for row, value in self.examples[1:])
         return Diagnostic(
             code="E6120",
-            what=f"`{self.file}`, row {row}, column `{self.column}` of source `{source}`: `{value}` is not of type {self.type}",
+            what=f"`{self.file}`, row {row}, column `{self.column}` of source `{source}`: `{value}` is no {self.type}",
             expected=f"{self.type}; {len(self.rows)} value(s) of this column are not",
             help="mend the file or the type, or set `types` of the source's checks to `drop` or `warn`",
             notes=more,
@@ -55,7 +55,8 @@ def read_source(table: SourceTable, root: Path) -> pl.DataFrame:
 
     Times are Datetime("us", "UTC"), categories text, money float64; NaN is a missing value and becomes null. A value of
     a wrong type is an error (E6120) when the table's `types` check says so, else null: `read_leniently` tells which.
-    Raises RunError, naming file, row, column and value: E6110-E6112 files, E6114 damaged, E6115 text, E6116 header, E6117 column.
+    Raises RunError, naming file, row, column and value: E6110-E6112 files, E6114 damaged, E6115 text, E6116 header,
+    E6117 column.
     """
     reading = read_leniently(table, root)
     if reading.unreadable and table.checks.types == "error":
@@ -94,9 +95,11 @@ def _read_file(table: SourceTable, file: SourceFile, offset: int) -> tuple[pl.Da
     except _FAILURES as error:
         kinds = ", ".join(f"`{column.name}` is {raw.schema[column.name]}" for column in columns)
         raise RunError.of(
-            "E6117", f"`{file.path}` of source `{table.name}` has a column that cannot become its type: {_first_line(error)}",
-            expected=", ".join(f"`{column.name}`: {column.type}" for column in columns), notes=(f"in the file: {kinds}",),
-        ) from error  # fmt: skip
+            "E6117",
+            f"`{file.path}` of source `{table.name}` has a column that cannot become its type: {_first_line(error)}",
+            expected=", ".join(f"`{column.name}`: {column.type}" for column in columns),
+            notes=(f"in the file: {kinds}",),
+        ) from error
     _refuse_long_texts(table, file.path, frame)
     return frame, faults
 
@@ -119,7 +122,8 @@ def _read_csv(table: SourceTable, path: Path, columns: list[Column]) -> pl.DataF
 def _scan_csv(table: SourceTable, path: Path, delimiter: str, columns: list[Column], *, parse: bool) -> pl.DataFrame:
     kinds = {column.in_file: (direct(column) if parse else None) or pl.String() for column in columns}
     scan = pl.scan_csv(
-        path, separator=delimiter, schema_overrides=kinds, infer_schema=False, null_values=list(table.nulls) or None, glob=False
+        path, separator=delimiter, schema_overrides=kinds, infer_schema=False, glob=False,
+        null_values=list(table.nulls) or None,
     )  # fmt: skip
     frame = scan.select(pl.col(column.in_file).alias(column.name) for column in columns).collect(engine="streaming")
     if len(columns) > 1 and frame.height and frame.get_column(columns[0].name).null_count():
@@ -154,10 +158,11 @@ def _require_columns(table: SourceTable, path: Path, header: list[str], columns:
             other for other in header if other.strip().lower() == name.strip().lower()
         ]
         shown = ", ".join(header[:40]) + (", …" if len(header) > 40 else "")  # noqa: PLR2004 - a line's worth
+        count = "more than one" if name in header else "no"
         faults.append(
             Diagnostic(
                 code="E6116",
-                what=f"`{path}` of source `{table.name}` has {'no column' if name not in header else 'more than one column'} `{name}`",
+                what=f"`{path}` of source `{table.name}` has {count} column `{name}`",
                 expected=f"one of the file's columns: {shown}",
                 help=f"did you mean `{near[0]}`?" if near and name not in header else None,
             )
@@ -202,9 +207,10 @@ def _refuse_long_texts(table: SourceTable, path: Path, frame: pl.DataFrame) -> N
         lengths = frame.get_column(column.name).str.len_bytes()
         longest = lengths.max()
         if isinstance(longest, int) and longest > LONGEST_TEXT:
+            row = (lengths.arg_max() or 0) + 1
             raise RunError.of(
                 "E6115",
-                f"`{path}`, row {(lengths.arg_max() or 0) + 1}, column `{column.name}` holds a text of {longest:,} bytes",
+                f"`{path}`, row {row}, column `{column.name}` holds a text of {longest:,} bytes",
                 expected=f"at most {LONGEST_TEXT:,} bytes",
                 help="look for a quote that is not closed or a line end that is missing",
             )

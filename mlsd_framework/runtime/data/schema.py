@@ -25,8 +25,8 @@ class Checks:
     warn     the rows stay, and are counted
     ignore   nobody looks
 
-    `drop` and `warn` become an error when the rows at fault are more than the fraction `max_faults` of the table. Rows out
-    of time order are sorted by `warn` and `ignore`, whatever their number. A value that cannot be read as its
+    `drop` and `warn` become an error when the rows at fault are more than the fraction `max_faults` of the table. Rows
+    out of time order are sorted by `warn` and `ignore`, whatever their number. A value that cannot be read as its
     column's type is null when `types` is not `error`, and is then no null fault of its own.
     """
 
@@ -44,8 +44,9 @@ class Column:
     """One column: its name and type in the schema, its name and notation in the file.
 
     `type` is `string`, `category`, `bool`, `int8` … `int64`, `float32`, `float64`, `money`, `timestamp`, `date`,
-    `duration` or `list<…>` of one of these. `minimum` and `maximum` are inclusive, for numbers. `column` is the name in the file where
-    it differs. `time_format` says how a time is written (default `iso` for text; a number counts from the epoch, or from
+    `duration` or `list<…>` of one of these. `minimum` and `maximum` are inclusive, for numbers. `column` is the name
+    in the file where
+    it differs. `time_format` says how a time is written (default `iso` for text; numbers count from the epoch, or from
     `origin`, an ISO time); for a `duration` it is the unit of the number (default `seconds`). `unit` is told to people.
     """
 
@@ -71,9 +72,9 @@ class SourceTable:
     """A table on disk: one file, several, globs, or folders partitioned as `day=2024-01-01/`.
 
     `paths` are relative to the folder given to the reader and are read in the order given, a glob's files by name.
-    `format` None goes by suffix (`.csv`, `.csv.gz`, `.tsv`, `.parquet`). `row_number` names an int64 column that the reader
-    adds: 0, 1, 2 … over all files in reading order, a key for data that has none. `nulls` are texts that mean a missing value,
-    beside the empty one.
+    `format` None goes by suffix (`.csv`, `.csv.gz`, `.tsv`, `.parquet`). `row_number` names an int64 column that the
+    reader adds: 0, 1, 2 … over all files in reading order, a key for data that has none. `nulls` are texts that mean a
+    missing value, beside the empty one.
     """
 
     name: str
