@@ -34,6 +34,7 @@ _FETCHING = (
         "unsafe-package",
         "A package would put a file outside its folder, holds a link where a file is asked for, "
         "or unpacks to far more than it is.",
+        "Do not use this package; look at what it holds with `unzip -l` or `tar -t`.",
     ),
     Code(
         "E6106",

@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
@@ -78,7 +77,7 @@ class Cache:
         """Move a finished temporary file of the cache to its place by content."""
         path = self._blob_path(sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("rb") as written:
+        with no_space(path), part.open("rb") as written:
             os.fsync(written.fileno())
         part.chmod(0o444)
         part.replace(path)
@@ -91,9 +90,9 @@ class Cache:
         part = Path(temporary)
         digest, size = hashlib.sha256(), 0
         try:
-            with os.fdopen(handle, "wb") as out:
+            with no_space(part), os.fdopen(handle, "wb") as out:
                 for chunk in chunks:
-                    write(out, chunk)
+                    out.write(chunk)
                     digest.update(chunk)
                     size += len(chunk)
             self.adopt(part, digest.hexdigest())
@@ -155,12 +154,6 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write(out: IO[bytes], chunk: bytes) -> None:
-    """Write a chunk; a full disk is E6106."""
-    with no_space(Path(str(out.name))):
-        out.write(chunk)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mlsd_framework import __version__
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.data.cache import Cache, Stored, file_sha256, write
+from mlsd_framework.runtime.data.cache import Cache, Stored, file_sha256, no_space
 
 Progress = Callable[[int, int | None], None]
 _CHUNK = 1 << 18
@@ -227,12 +227,12 @@ def _receive(job: _Job, response: http.client.HTTPResponse, offset: int) -> bool
     length = response.headers.get("Content-Length")
     total = offset + int(length) if length is not None and length.isdigit() else None
     done = offset
-    with job.part.open("ab" if offset else "wb") as out:
+    with no_space(job.part), job.part.open("ab" if offset else "wb") as out:
         while chunk := response.read(_CHUNK):
             done += len(chunk)
             if done > job.transport.max_bytes:
                 raise _failed(job, f"more than {job.transport.max_bytes:,} bytes come")
-            write(out, chunk)
+            out.write(chunk)
             if job.progress is not None:
                 job.progress(done, total)
     return total is None or done == total

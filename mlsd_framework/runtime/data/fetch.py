@@ -65,7 +65,7 @@ def fetch(
     with store.lock(f"fetch {uri}"):
         known = store.record(uri)
         # An https address without a pin may give something else today; a version of a package does not.
-        usable = known is not None and (known.sha256 == pin if pin else scheme[1] != "https")
+        usable = known is not None and (known.sha256 == pin if pin else scheme[1] not in ("https", "http"))
         record = known if known is not None and usable else _fetch(uri, store, pin, known, transport, progress)
         _check_pin(uri, record, pin)
         store.note(uri, record)

@@ -162,7 +162,7 @@ def _unpacked(name: str, packed: IO[bytes]) -> Iterator[IO[bytes]]:
         case ".gz":
             yield cast("IO[bytes]", gzip.GzipFile(fileobj=packed))
         case ".xz" | ".lzma":
-            yield cast("IO[bytes]", lzma.open(packed))
+            yield cast("IO[bytes]", lzma.LZMAFile(packed))  # noqa: SIM115 - `packed` is closed by its owner
         case ".bz2":
             yield cast("IO[bytes]", bz2.BZ2File(packed))
         case ".zst":

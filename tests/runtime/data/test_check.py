@@ -153,7 +153,7 @@ def test_a_composite_key_repeats_only_as_a_whole() -> None:
 
 
 def test_unreadable_values_are_dropped_with_their_rows(tmp_path: Path) -> None:
-    """A value of a wrong type is a type fault, not a null fault too; `drop` leaves its row out, `warn` leaves it null."""
+    """A value of a wrong type is no null fault too; `drop` leaves its row out, `warn` leaves it null."""
     (tmp_path / "a.csv").write_text("id,amount,country,ts\n1,1,DE,2024-01-01\n2,lots,FR,2024-01-02\n3,3,FR,yesterday\n")
     loaded = load_source(table(types="drop", max_faults=0.5), tmp_path)
     assert loaded.frame["id"].to_list() == [1]
