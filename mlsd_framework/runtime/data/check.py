@@ -81,7 +81,10 @@ def enforce(
     Raises RunError with one diagnostic for each fault that is an error (E6120-E6125), or whose rows are more than
     `max_faults` of the table (E6126).
     """
-    fatal = [_diagnostic(report, fault) for fault in report.faults if fault.action == "error"]
+    # The reader knows the file of a value of a wrong type, the report does not.
+    fatal = [fault.diagnostic(table.name) for fault in unreadable if table.checks.types == "error"]
+    told = "types" if unreadable else None
+    fatal += [_diagnostic(report, fault) for fault in report.faults if fault.action == "error" and fault.check != told]
     tolerated = [
         fault
         for fault in report.faults

@@ -106,27 +106,42 @@ def _time(column: Column, value: pl.Expr, found: pl.DataType) -> pl.Expr:
 
 def _iso(value: pl.Expr) -> pl.Expr:
     """Parse ISO 8601: a date, or a date and a time with `T` or a blank, any fraction, with or without a zone."""
-    text = (
-        value.cast(pl.String)
-        .str.strip_chars()
-        .str.replace(f"({_ISO_START}) ", "${1}T")
-        .str.replace(r"(T\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2}|)$", "${1}:00${2}")
-    )
-    zoned = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
-    naive = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False).dt.replace_time_zone("UTC")
-    day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return pl.coalesce(naive, zoned, day)
+    return value.cast(pl.String).map_batches(_parse_iso, return_dtype=pl.Datetime("us", "UTC"))
+
+
+def _parse_iso(texts: pl.Series) -> pl.Series:
+    """Parse by the notation of the first value, and again, by all notations, what is not written so."""
+    first = next(iter(texts.drop_nulls().head(1).to_list()), "")
+    notation = f"%Y-%m-%d{' ' if ' ' in first else 'T'}%H:%M:%S%.f"
+    if re.search(r":\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})$", first):
+        times = texts.str.to_datetime(notation + "%#z", time_unit="us", strict=False)
+    else:
+        times = texts.str.to_datetime(notation, time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    rest = times.is_null() & texts.is_not_null()
+    if rest.any():
+        others = texts.filter(rest).to_frame("text").select(_any_iso(pl.col("text"))).to_series()
+        times = times.scatter(rest.arg_true(), others)
+    return times
+
+
+def _any_iso(value: pl.Expr) -> pl.Expr:
+    shaped = value.str.strip_chars().str.replace(f"({_ISO_START}) ", "${1}T")
+    shaped = shaped.str.replace(r"(T\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2}|)$", "${1}:00${2}")
+    zoned = shaped.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
+    naive = shaped.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    day = shaped.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+    return pl.coalesce(zoned, naive.dt.replace_time_zone("UTC"), day.dt.replace_time_zone("UTC"))
 
 
 def _origin(column: Column) -> int:
     """Return the origin of a counted time in microseconds since the epoch."""
     if column.origin is None:
         return 0
-    moment = pl.select(_iso(pl.lit(column.origin))).item()
-    if moment is None:
+    moment = _parse_iso(pl.Series([column.origin]))
+    if moment.null_count():
         raise RunError.of(
             "E6113",
             f"the origin `{column.origin}` of column `{column.name}` is not a time",
             expected="an ISO time such as `2013-09-01T00:00:00Z`",
         )
-    return int(pl.select(pl.lit(moment, pl.Datetime("us", "UTC")).to_physical()).item())
+    return int(moment.to_physical().item())

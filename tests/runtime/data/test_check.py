@@ -162,7 +162,7 @@ def test_unreadable_values_are_dropped_with_their_rows(tmp_path: Path) -> None:
         ("types", "ts", 1),
     ]
     assert load_source(table(types="warn", max_faults=0.5), tmp_path).frame["amount"].to_list() == [1.0, None, 3.0]
-    with pytest.raises(RunError, match="E6120"):
+    with pytest.raises(RunError, match=r"E6120: `.*a.csv`, row 2, column `amount`"):
         load_source(table(), tmp_path)
 
 

@@ -118,7 +118,7 @@ def test_a_busy_server_is_asked_again_and_a_missing_file_is_not(server: Server, 
     server.statuses = [503, 429]
     assert download(f"{server.address}/a.bin", Cache(tmp_path), transport=HERE).content is not None
     asked = len(server.ranges)
-    with pytest.raises(RunError, match="E6102.*404"):
+    with pytest.raises(RunError, match=r"E6102.*404"):
         download(f"{server.address}/none", Cache(tmp_path), transport=HERE)
     assert len(server.ranges) == asked + 1
 
@@ -134,7 +134,7 @@ def test_a_wrong_hash_is_refused_and_nothing_is_placed(server: Server, tmp_path:
 @pytest.mark.parametrize("place", ["plain", "file"])
 def test_redirects_stay_on_https(server: Server, tmp_path: Path, place: str) -> None:
     """A server cannot send the download to plain HTTP or to a local file."""
-    with pytest.raises(RunError, match="E6101" if place == "plain" else "E6102.*not allowed"):
+    with pytest.raises(RunError, match="E6101" if place == "plain" else r"E6102.*not allowed"):
         download(f"{server.address}/to/{place}", Cache(tmp_path), transport=HERE)
 
 

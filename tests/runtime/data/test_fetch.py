@@ -19,7 +19,7 @@ from mlsd_framework.runtime.data.fetch_deb import take_from_deb
 from mlsd_framework.runtime.data.fetch_pypi import fetch_pypi
 from mlsd_framework.runtime.data.pypi_index import PipSettings, pip_settings, version_of
 
-METADATA = "Metadata-Version: 2.1\nName: Some.Data\nVersion: 1.0\nLicense: MIT\nClassifier: License :: OSI Approved :: MIT License\n"
+METADATA = "Metadata-Version: 2.1\nLicense: MIT\nClassifier: License :: OSI Approved :: MIT License\n"
 
 
 def wheel(path: Path, members: dict[str, bytes]) -> Path:

@@ -1,6 +1,8 @@
 """Reading sources: types, times, several files, and every way in which a file can be damaged."""
 
 import gzip
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import mlsd_framework
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.read import read_leniently, read_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
@@ -231,3 +234,20 @@ def test_missing_files_and_unknown_formats_are_told(tmp_path: Path) -> None:
         fails(table(Column(name="x", type="int7"), paths=("a.dat",), format="csv"), tmp_path).diagnostics[0].code
         == "E6113"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"), [({"a": 1}, "float64"), ([1], "int64"), (b"\xff", "timestamp"), ({"a": 1}, "list<int8>")]
+)
+def test_a_column_that_cannot_become_its_type_is_told(tmp_path: Path, value: object, type_: str) -> None:
+    """A struct is no number and a list is no time."""
+    pl.DataFrame({"x": [value]}).write_parquet(tmp_path / "a.parquet")
+    error = fails(table(Column(name="x", type=type_), paths=("a.parquet",)), tmp_path)
+    assert error.diagnostics[0].code in ("E6117", "E6120")
+
+
+def test_the_schema_is_light() -> None:
+    """Declaring a source imports no polars."""
+    light = "import sys, mlsd_framework.runtime.data.fetch, mlsd_framework.runtime.data.schema as _"
+    command = [sys.executable, "-c", f"{light}; sys.exit('polars' in sys.modules)"]
+    assert subprocess.run(command, cwd=Path(mlsd_framework.__file__).parents[1], check=False).returncode == 0
