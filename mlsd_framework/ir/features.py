@@ -98,13 +98,8 @@ class FeatureRef:
 
     @property
     def dotted(self) -> str:
-        """Return `group.name`, or the name of a request column."""
+        """Return `group.name`, or the name of a request column: its column in the training set."""
         return f"{self.group}.{self.name}" if self.group else self.name
-
-    @property
-    def flat(self) -> str:
-        """Return the name of its column in the training set."""
-        return f"{self.group}__{self.name}" if self.group else self.name
 
 
 def window_label(window: timedelta | None) -> str:

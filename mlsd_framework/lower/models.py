@@ -92,7 +92,7 @@ class ModelInputs:
         column = next((one for one in known if one.name == name), None)
         if column is None:
             if source.column(name) is not None or (self.label and name == self.label.name):
-                self.context.report("E2060", f"{shown} is `{name}`, which is the label or is only known later", at)
+                self.context.report("E2101", f"{shown} is `{name}`, which is the label or is only known later", at)
             else:
                 names = [one.name for one in known] + [f"{group}.*" for group in self.groups]
                 self.context.unknown("E2001", f"{shown} refers to `{name}`, which is not declared", at, name, names)

@@ -42,7 +42,7 @@ class RequestGroups:
         for index, column in enumerate(taken):
             if column not in allowed and not any("*" in pattern for pattern in spec.columns):
                 what = f"`features.{group}` takes the column `{column}`, which is not known when the request comes"
-                self.context.report("E2061", what, (*at, "columns", index))
+                self.context.report("E2102", what, (*at, "columns", index))
         kept = tuple(column for column in taken if column in allowed)
         ordered = [self.done[name] for name in self.done if name[0] == group]
         features = [self._column_feature(spec, source, column) for column in kept]

@@ -13,7 +13,7 @@ from mlsd_framework.ir.system import System
 def flow(system: System) -> Iterator[Diagnostic]:
     """Walk each pipeline as a checker walks a program.
 
-    `score: fraud` before `fetch: [card]` whose features it uses → E2062.
+    `score: fraud` before `fetch: [card]` whose features it uses → E2103.
     """
     for endpoint in system.serving:
         yield from _endpoint(endpoint, system)
@@ -36,13 +36,13 @@ def _endpoint(endpoint: Endpoint, system: System) -> Iterator[Diagnostic]:
         known |= {value.dotted for value in stage.writes}
         if stage.on_error == "fallback" and not any(later.kind == "fallback" for later in endpoint.pipeline[index + 1 :]):
             what = f"`{stage.name}` falls back, and no stage after it is a `fallback`"
-            yield Diagnostic(code="E2070", what=what, span=stage.span, expected="`- fallback: …` at the end of the pipeline")
+            yield Diagnostic(code="E2111", what=what, span=stage.span, expected="`- fallback: …` at the end of the pipeline")
 
 
 def _missing(stage: Stage, names: list[str], span: Span | None, endpoint: Endpoint, system: System) -> Diagnostic:
     shown = f"`{names[0]}`" + (f" and {len(names) - 1} more of its group" if len(names) > 1 else "")
     return Diagnostic(
-        code="E2062",
+        code="E2103",
         what=f"the stage `{stage.name}` uses {shown}, which no stage before it gives",
         span=span or stage.span,
         help=_cure(Value(*_split(names[0]), stage.reads[0].type), endpoint, system),

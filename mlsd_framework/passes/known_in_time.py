@@ -12,7 +12,7 @@ from mlsd_framework.ir.system import System
 def known_in_time(system: System) -> Iterator[Diagnostic]:
     """Find windows over the label, or over a column known only later, whose `delay` is too short.
 
-    `fraud_rate: mean(is_fraud)` with a label that matures after 7 days and no `delay` → E2060.
+    `fraud_rate: mean(is_fraud)` with a label that matures after 7 days and no `delay` → E2101.
     """
     for group in system.features:
         if isinstance(group, WindowGroup):
@@ -32,7 +32,7 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
                 waits = max(waits, label.matures_after)
             if group.delay < waits:
                 yield Diagnostic(
-                    code="E2060",
+                    code="E2101",
                     what=f"`features.{group.name}.{aggregate.name}` uses `{used.name}`, which is known only {_days(waits)} later",
                     span=used.span or aggregate.span,
                     expected=f"`delay: {_days(waits)}` or more on the group",
@@ -48,7 +48,7 @@ def _table(group: TableGroup, system: System) -> Iterator[Diagnostic]:
         is_label = label is not None and label.source == group.source and label.column == name
         if late or is_label:
             what = f"`features.{group.name}` takes the column `{name}`, which is {'the label' if is_label else 'known only later'}"
-            yield Diagnostic(code="E2060", what=what, span=group.span, help="leave it out of `columns`")
+            yield Diagnostic(code="E2101", what=what, span=group.span, help="leave it out of `columns`")
 
 
 def _days(length: timedelta) -> str:

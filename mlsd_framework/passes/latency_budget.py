@@ -10,7 +10,7 @@ from mlsd_framework.ir.system import System
 def latency_budget(system: System) -> Iterator[Diagnostic]:
     """Add the budgets along each pipeline and hold them against `requirements.latency.p99`.
 
-    Stages of 40ms and 20ms with `p99: 50ms` → E2066.
+    Stages of 40ms and 20ms with `p99: 50ms` → E2107.
     """
     owed = system.requirements.p99
     for endpoint in system.serving:
@@ -19,7 +19,7 @@ def latency_budget(system: System) -> Iterator[Diagnostic]:
         if owed is not None and total > owed:
             parts = " + ".join(f"{name} {_ms(budget)}" for name, budget in budgets)
             yield Diagnostic(
-                code="E2066",
+                code="E2107",
                 what=f"the stages of `{endpoint.path}` may take {_ms(total)}, and `requirements.latency.p99` is {_ms(owed)}",
                 span=endpoint.span,
                 notes=(parts,),

@@ -10,7 +10,7 @@ from mlsd_framework.ir.system import System
 def mature_labels(system: System) -> Iterator[Diagnostic]:
     """Find splits by time whose gap is shorter than the label's maturity.
 
-    `matures_after: 7d` with `gap: 1d` → E2063.
+    `matures_after: 7d` with `gap: 1d` → E2104.
     """
     label = system.label
     if label is None:
@@ -19,7 +19,7 @@ def mature_labels(system: System) -> Iterator[Diagnostic]:
     for model in system.models:
         if model.label is not None and isinstance(model.split, TimeSplit) and model.split.gap < label.matures_after:
             yield Diagnostic(
-                code="E2063",
+                code="E2104",
                 what=f"the label of `models.{model.name}` matures after {days}, and its split leaves a gap of {model.split.gap.total_seconds() / 86400:g}d",
                 span=model.span,
                 expected=f"`gap: {days}` or more in `split`",

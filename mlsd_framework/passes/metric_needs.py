@@ -12,7 +12,7 @@ from mlsd_framework.ir.system import System
 def metric_needs(system: System) -> Iterator[Diagnostic]:
     """Find metrics that no model can give, and gates on metrics that are not declared or not given.
 
-    `mae` beside one classifier → E2064; a gate on `auc` → E2065 with `roc_auc`.
+    `mae` beside one classifier → E2105; a gate on `auc` → E2106 with `roc_auc`.
     """
     gives = {model.name: given(model, system) for model in system.models}
     for metric in system.metrics.offline:
@@ -25,11 +25,11 @@ def metric_needs(system: System) -> Iterator[Diagnostic]:
             if metric_or_none is None:
                 near = nearest(gate.metric, declared)
                 what = f"a gate of `models.{model.name}` names the metric `{gate.metric}`, which `metrics.offline` does not have"
-                yield Diagnostic(code="E2065", what=what, span=gate.span, expected=f"one of: {', '.join(sorted(declared))}", help=f"did you mean `{near}`?" if near else None)
+                yield Diagnostic(code="E2106", what=what, span=gate.span, expected=f"one of: {', '.join(sorted(declared))}", help=f"did you mean `{near}`?" if near else None)
             elif not metric_or_none.needs <= gives[model.name]:
                 missing = ", ".join(sorted(metric_or_none.needs - gives[model.name]))
                 what = f"a gate of `models.{model.name}` names `{gate.metric}`, which needs {missing}"
-                yield Diagnostic(code="E2064", what=what, span=gate.span, help="the model does not give it")
+                yield Diagnostic(code="E2105", what=what, span=gate.span, help="the model does not give it")
 
 
 def given(model: Model, system: System) -> frozenset[str]:
@@ -56,7 +56,7 @@ def _unmet(metric: Metric, gives: dict[str, frozenset[str]]) -> Diagnostic:
     nearest_model = max(gives, key=lambda name: len(metric.needs & gives[name]))
     missing = ", ".join(f"a {need}" for need in sorted(metric.needs - gives[nearest_model]))
     return Diagnostic(
-        code="E2064",
+        code="E2105",
         what=f"the metric `{metric.name}` needs {missing}, and no model gives it",
         span=metric.span,
         help=f"`models.{nearest_model}` gives {', '.join(sorted(gives[nearest_model]))}",

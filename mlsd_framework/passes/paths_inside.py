@@ -12,7 +12,7 @@ from mlsd_framework.ir.system import System
 def paths_inside(system: System) -> Iterator[Diagnostic]:
     """Find paths that are absolute, climb out with `..`, or hold control characters.
 
-    `path: ../other/data.csv` → E2067.
+    `path: ../other/data.csv` → E2108.
     """
     for source in system.sources:
         origin = source.origin
@@ -23,7 +23,7 @@ def paths_inside(system: System) -> Iterator[Diagnostic]:
             yield _fault(source.name, "holds characters that cannot be printed", source.span)
         elif scheme not in ("", "https", "pypi", "deb"):
             expected = "a path inside the project, or `https:`, `pypi:`, `deb:`"
-            yield Diagnostic(code="E2067", what=f"the path of `sources.{source.name}` has the scheme `{scheme}`", span=source.span, expected=expected)
+            yield Diagnostic(code="E2108", what=f"the path of `sources.{source.name}` has the scheme `{scheme}`", span=source.span, expected=expected)
         elif not origin.remote and _leaves(origin.uri):
             yield _fault(source.name, "leaves the project's folder", source.span)
         elif origin.remote and ".." in PurePosixPath(origin.uri.split(":", 1)[1]).parts:
@@ -35,4 +35,4 @@ def _leaves(path: str) -> bool:
 
 
 def _fault(source: str, how: str, span: Span | None) -> Diagnostic:
-    return Diagnostic(code="E2067", what=f"the path of `sources.{source}` {how}", span=span, expected="a path below the project's folder")
+    return Diagnostic(code="E2108", what=f"the path of `sources.{source}` {how}", span=span, expected="a path below the project's folder")

@@ -12,7 +12,7 @@ from mlsd_framework.ir.system import System
 def split_columns(system: System) -> Iterator[Diagnostic]:
     """Find groups, slices and entities of metrics that are no columns of the examples.
 
-    `slices: {contry: by value}` → E2069 with the nearest column.
+    `slices: {contry: by value}` → E2110 with the nearest column.
     """
     examples = system.examples
     if examples is None:
@@ -28,16 +28,16 @@ def split_columns(system: System) -> Iterator[Diagnostic]:
                     yield _unknown(f"`exclude_known` of `models.{model.name}`", column, known, model.span)
         if isinstance(split, StratifiedSplit) and model.label is None:
             what = f"`models.{model.name}` is split by its label and has none"
-            yield Diagnostic(code="E2069", what=what, span=model.span, expected="`by: time` or `by: group`")
+            yield Diagnostic(code="E2110", what=what, span=model.span, expected="`by: time` or `by: group`")
     for one in system.metrics.slices:
         column = examples.column(one.column)
         if column is None:
             yield _unknown("a slice", one.column, known, one.span)
         elif one.bins is not None and not column.type.numeric:
             what = f"the slice `{one.column}` has bins, and its type is `{column.type}`"
-            yield Diagnostic(code="E2069", what=what, span=one.span, expected="`by value`")
+            yield Diagnostic(code="E2110", what=what, span=one.span, expected="`by value`")
         elif one.bins is not None and (len(one.bins) < 2 or list(one.bins) != sorted(set(one.bins))):  # noqa: PLR2004 - a bin has two edges
-            yield Diagnostic(code="E2069", what=f"the bins of the slice `{one.column}` do not rise", span=one.span, expected="two numbers or more, rising")
+            yield Diagnostic(code="E2110", what=f"the bins of the slice `{one.column}` do not rise", span=one.span, expected="two numbers or more, rising")
     entities = {entity.name: entity for entity in system.entities}
     for metric in system.metrics.offline:
         name = dict(metric.parameters).get("entity")
@@ -48,4 +48,4 @@ def split_columns(system: System) -> Iterator[Diagnostic]:
 def _unknown(who: str, name: str, known: list[str], span: Span | None) -> Diagnostic:
     near = nearest(name, known)
     expected = f"one of: {', '.join(sorted(known))}" if known else None
-    return Diagnostic(code="E2069", what=f"{who} is `{name}`, which is not declared", span=span, expected=expected, help=f"did you mean `{near}`?" if near else None)
+    return Diagnostic(code="E2110", what=f"{who} is `{name}`, which is not declared", span=span, expected=expected, help=f"did you mean `{near}`?" if near else None)
