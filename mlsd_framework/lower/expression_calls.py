@@ -83,6 +83,8 @@ def _built(at: "Lowering", function: Function, arguments: list[Expression], writ
 
     if function.name == "mod":
         return binary(at, "%", arguments[0], arguments[1])
+    if function.name in ("round", "floor", "ceil") and arguments[0].type.name == "int64":
+        return arguments[0]
     found = function.type_of(tuple(argument.type for argument in arguments))
     span = joined(written, *(argument.span for argument in arguments))
     return Call(type=found, span=span, function=function.name, arguments=tuple(arguments))

@@ -204,7 +204,9 @@ def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> 
     if found is None:
         return None
     plain = found.not_null()
-    left, right = (coerce(v, plain) if v.type.name == "null" else v for v in (left, right))
+    if found.name == "duration" and left.type.name == "date":
+        plain = TIMESTAMP
+    left, right = (coerce(v, plain) if v.type.name in ("null", "date") else v for v in (left, right))
     return Binary(type=found, span=span, operator=operator, left=left, right=right)
 
 
@@ -304,13 +306,16 @@ def _in(at: Lowering, node: exp.Expr) -> Expression | None:
     values = _comparable(at, lowered, "`in` compares", span)
     if values is None:
         return None
+    if any(value.type.name == "float64" for value in values):
+        values = [coerce(value, FLOAT64) for value in values]
     found = _membership(at, values[0], values[1:], span)
     return negated(found) if found is not None and node.args.get("negate") else found
 
 
 def _membership(at: Lowering, operand: Expression, items: Sequence[Expression], span: Span | None) -> Expression | None:
     """Return membership among the constants, or-ed with equality to each of the rest."""
-    constants = tuple(item for item in items if isinstance(item, Literal) and item.value is not None)
+    listed = operand.type.numeric or operand.type.name in ("string", "category", "bool")
+    constants = tuple(item for item in items if listed and isinstance(item, Literal) and item.value is not None)
     parts: list[Expression | None] = []
     if constants:
         parts.append(In(type=_bool(operand), span=span, operand=operand, items=constants))

@@ -147,8 +147,17 @@ def _tree(text: str, tokens: list[Token]) -> Parsed | SyntaxFault:
 
 
 def _refused_token(tokens: list[Token]) -> SyntaxFault | None:
-    for token in tokens:
-        if token.token_type not in _ALLOWED or token.text == "!" or not token.text.strip("$@#"):
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        pair = (before.token_type if before else None, token.token_type)
+        if before is not None and pair == (TokenType.EQ, TokenType.EQ):
+            return SyntaxFault(
+                "E2050", "`==` is not an operator", before.start, token.end + 1, "equality is a single `=`"
+            )
+        if pair == (TokenType.STRING, TokenType.STRING):
+            return SyntaxFault("E2050", "two texts stand side by side", token.start, token.end + 1, "join text with `||`")
+        foreign = token.token_type is TokenType.VAR and token.text[0] in "$@#"
+        shout = token.token_type is TokenType.NOT and token.text == "!"
+        if token.token_type not in _ALLOWED or foreign or shout:
             sign = '"' if token.token_type is TokenType.IDENTIFIER else token.text
             return SyntaxFault(
                 "E2050", f"`{sign}` has no meaning in an expression", token.start, token.end + 1, _HELP.get(sign[:1])
@@ -189,8 +198,6 @@ def _syntax_fault(error: ParseError, tokens: list[Token]) -> SyntaxFault:
     after = tokens[tokens.index(at) + 1] if at is not tokens[-1] else None
     description = str(details.get("description", ""))
     if description.startswith("Required keyword"):
-        if after is not None and at.text == "=" and after.text == "=":
-            return SyntaxFault("E2050", "`==` is not an operator", at.start, after.end + 1, "equality is a single `=`")
         return SyntaxFault("E2050", f"an operand is missing at `{at.text}`", at.start, at.end + 1)
     if description.startswith("Expecting )"):
         if after is None:
