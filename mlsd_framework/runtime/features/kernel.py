@@ -17,6 +17,7 @@ _PARTIALS = 128  # non-overlapping doubles: at most (1024 + 1074) / 53 of them a
 _SUM_TOLERANCE = 1e-13
 _DEVIATION_TOLERANCE = 1e-11
 _DD_ROUNDING = 2.0**-100
+_SQUARES = (1e-200, 1e280)  # sums of squares outside may have overflowed or lost digits
 
 
 @_compiled
@@ -208,14 +209,22 @@ def sums_integer(values, valid, events_at, asks_at, first, last, lows, highs, ro
 
 @_compiled
 def _two_pass_deviation(values, valid, low, high, number):
+    # Scaled by a power of two, so that no square overflows or vanishes.
     mean = exact_sum(values, valid, low, high) / number
+    largest = 0.0
+    for position in range(low, high):
+        if valid[position]:
+            largest = max(largest, abs(values[position] - mean))
+    if largest == 0.0:
+        return 0.0
+    _, power = math.frexp(largest)
     squares = rest = 0.0
     for position in range(low, high):
         if valid[position]:
-            d = values[position] - mean
+            d = math.ldexp(values[position] - mean, -power)
             squares += d * d
             rest += d
-    return math.sqrt(max(squares - rest * rest / number, 0.0) / (number - 1))
+    return math.ldexp(math.sqrt(max(squares - rest * rest / number, 0.0) / (number - 1)), power)
 
 
 @_compiled
@@ -294,7 +303,8 @@ def deviations(values, valid, events_at, asks_at, first, last, lows, highs, rows
                         s1, r1 = _dd_subtract(sum_high[b], sum_low[b], sum_high[a], sum_low[a])
                         s2, r2 = _dd_subtract(square_high[b], square_low[b], square_high[a], square_low[a])
                         m2 = _dd_deviation(s1, r1, s2, r2, n)
-                        if _DD_ROUNDING * b * math.sqrt(b) * square_high[b] <= _DEVIATION_TOLERANCE * m2:
+                        sound = _SQUARES[0] < m2 and square_high[b] < _SQUARES[1]
+                        if sound and _DD_ROUNDING * b * math.sqrt(b) * square_high[b] <= _DEVIATION_TOLERANCE * m2:
                             result = math.sqrt(m2 / (n - 1))
                         else:
                             result = _two_pass_deviation(values, valid, begin + a, begin + b, n)
