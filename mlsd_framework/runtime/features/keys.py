@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from mlsd_framework.diagnostics.errors import RunError
 
@@ -48,5 +49,5 @@ def encode_keys(keys: "pl.DataFrame") -> list[bytes | None]:
 
 
 def escape(name: str) -> bytes:
-    """Encode a name so that it holds no `:`, which separates the parts of a stored name."""
-    return name.encode().replace(b"%", b"%25").replace(b":", b"%3A")
+    """Encode a name so that it holds neither `:`, which separates the parts of a stored name, nor a wildcard."""
+    return quote(name, safe="").encode()

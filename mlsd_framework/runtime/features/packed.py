@@ -1,6 +1,6 @@
 """A feature row as bytes: the fixed layout in which the online store holds one key's values of one group.
 
-    layout  8 bytes   fingerprint of the group's name, its columns and their types
+    layout  8 bytes   fingerprint of the group's name, its key, its columns and their types
     crc     4 bytes   CRC-32 of everything after it, begun with the fingerprint
     nulls   8 bytes   for each 64 columns, bit i set where column i is null
     values            8 bytes a number or time (microseconds since 1970, UTC), 1 a boolean, 4 a string's length
@@ -35,10 +35,11 @@ _WORD = 64
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """The columns of a group and how a row of them is packed; `defaults` is what a key without a row has."""
+    """The columns of a group and how a row of them is packed; `defaults` is what a key without a row has, `entity` the columns of its key."""
 
     group: str
     columns: tuple[FeatureColumn, ...]
+    entity: tuple[str, ...] = ()
     defaults: tuple[Value, ...] = field(init=False)
     fingerprint: bytes = field(init=False)
     _row: struct.Struct = field(init=False, repr=False, compare=False)
@@ -49,7 +50,7 @@ class RowLayout:
     def __post_init__(self) -> None:
         """Compile the layout."""
         words = -(-len(self.columns) // _WORD)
-        said = "\0".join((self.group, *(f"{column.name}\0{column.dtype}" for column in self.columns)))
+        said = "\0".join((self.group, *self.entity, "", *(f"{column.name}\0{column.dtype}" for column in self.columns)))
         fingerprint = hashlib.sha256(b"mlsd row 1\0" + said.encode()).digest()[:8]
         made = {
             "defaults": tuple(column.default for column in self.columns),
