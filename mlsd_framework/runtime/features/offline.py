@@ -9,7 +9,7 @@ import polars as pl
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.compute import Array, Request, Result, Values, evaluate
 from mlsd_framework.runtime.features.ordering import Ordered, codes_of, microseconds, order, require_columns
-from mlsd_framework.runtime.features.windows import Aggregate, Dtype, WindowGroup, as_microseconds, column_names, output_columns
+from mlsd_framework.runtime.features.windows import Aggregate, Dtype, WindowGroup, as_microseconds, output_columns
 
 _TIME = "__time"
 _UNTIL = -1  # a lifetime window has no width
@@ -27,7 +27,7 @@ def window_features(events: pl.DataFrame, queries: pl.DataFrame, group: WindowGr
     require_columns(events, [*group.entity, group.event_time, *group.key, *values], "the events")
     require_columns(queries, [*group.entity, asked], "the queries")
     columns = output_columns(group, {name: dtype_of(events.get_column(name)) for name in values})
-    as_of = _floored(microseconds(queries.get_column(asked), "the queries"), group.refresh)
+    as_of = floored(microseconds(queries.get_column(asked), "the queries"), group.refresh)
     ordered = order(events, group.entity, group.event_time, group.key, queries, as_of - as_microseconds(group.delay))
     prepared = _prepared(events, group, ordered)
     requests = list({(_computed(a), a.value): Request(_computed(a), prepared.get(_slot(a))) for a in group.aggregates}.items())
@@ -56,6 +56,11 @@ def floor_time(moment: datetime, refresh: timedelta | None) -> datetime:
     return moment if refresh is None else moment - (moment - _EPOCH) % refresh
 
 
+def floored(times: pl.Series, refresh: timedelta | None) -> pl.Series:
+    """Floor int64 microseconds to the moments as of which values seen then were computed."""
+    return times if refresh is None else times - times % as_microseconds(refresh)
+
+
 def dtype_of(series: pl.Series) -> Dtype:
     """Return the type that features know a polars column by; other types are refused (E6204)."""
     dtype = series.dtype
@@ -78,10 +83,6 @@ _POLARS: Mapping[Dtype, pl.DataType] = {"float64": pl.Float64(), "int64": pl.Int
 def polars_dtype(dtype: Dtype) -> pl.DataType:
     """Return the polars type of a feature's type."""
     return _POLARS[dtype]
-
-
-def _floored(times: pl.Series, refresh: timedelta | None) -> pl.Series:
-    return times if refresh is None else times - times % as_microseconds(refresh)
 
 
 def _computed(aggregate: Aggregate) -> str:
@@ -160,6 +161,3 @@ def _with_nulls(values: Array, missing: Array) -> pl.Series:
     if not missing.any():
         return series
     return pl.select(pl.when(pl.lit(pl.Series(~missing))).then(pl.lit(series)).alias("value")).to_series()
-
-
-__all__ = ["column_names", "dtype_of", "floor_time", "materialise", "polars_dtype", "window_features"]
