@@ -46,16 +46,21 @@ class OnlineStore:
         Raises StoreError: unreachable (E6221), late (E6222), left alone after failures (E6223), nothing published (E6224), refused (E6225);
         and RunError for a row that cannot be read (E6211, E6212) or a key of a wrong type (E6226).
         """
-        layouts = self.layouts
-        keys = [(group, encode_key(key) if len(key) == len(layouts[group].entity) else self._misfit(group, key)) for group, key in asked]
-        present = [(group, key) for group, key in keys if key is not None]
-        if not present:
-            return [layouts[group].defaults for group, _ in keys]
-        rows = self._rows(present, self._timeout if timeout is None else timeout)
-        if len(present) == len(keys):
-            return [layouts[group].unpack(row) for (group, _), row in zip(keys, rows, strict=True)]
-        found = iter(rows)
-        return [layouts[group].defaults if key is None else layouts[group].unpack(next(found)) for group, key in keys]
+        layouts = [self.layouts[group] for group, _ in asked]
+        names: list[tuple[str, bytes]] = []
+        unseen: list[int] = []
+        for at, (group, key) in enumerate(asked):
+            if len(key) != len(layouts[at].entity):
+                raise _misfit(layouts[at], key)
+            encoded = encode_key(key)
+            if encoded is None:
+                unseen.append(at)
+            else:
+                names.append((group, encoded))
+        rows = self._rows(names, self._timeout if timeout is None else timeout) if names else []
+        for at in unseen:
+            rows.insert(at, None)
+        return [layout.unpack(row) for layout, row in zip(layouts, rows, strict=True)]
 
     @property
     def as_of(self) -> int | None:
@@ -71,16 +76,19 @@ class OnlineStore:
         """Return what the names of a generation's rows of a group begin with."""
         return b"%b:%b:%b:" % (self.pointer, generation, escape(group))
 
-    def _rows(self, present: Sequence[tuple[str, bytes]], timeout: float) -> list[bytes | None]:
+    def _rows(self, names: Sequence[tuple[str, bytes]], timeout: float) -> list[bytes | None]:
         for _ in range(_SWITCHES):
             generation, prefixes = self._published
-            names = [prefixes[group] + key for group, key in present] if generation else []
-            payload = b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + 2, self._asked_pointer, b"".join([b"$%d\r\n%b\r\n" % (len(n), n) for n in names]))
+            if generation:
+                asked = b"".join([b"$%d\r\n%b%b\r\n" % (len(prefixes[group]) + len(key), prefixes[group], key) for group, key in names])
+                payload = b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + 2, self._asked_pointer, asked)
+            else:
+                payload = b"*2\r\n$4\r\nMGET\r\n" + self._asked_pointer
             reply = self._exchange(payload, timeout)
             if not isinstance(reply, list) or not reply or not isinstance(reply[0], bytes):
                 raise StoreError.of("E6224", f"the online store holds no published features for `{self.pointer.decode()}`", help="materialise the features first")
             if reply[0] == generation:
-                return [row if isinstance(row, bytes) else None for row in reply[1:]]
+                return reply[1:]  # type: ignore[return-value] # MGET gives values and nulls only
             self._published = (reply[0], {group: self.rows_prefix(reply[0], group) for group in self.layouts})
         raise StoreError.of("E6222", "the online store publishes features faster than they can be read")
 
@@ -97,9 +105,9 @@ class OnlineStore:
         self._breaker.succeeded()
         return reply
 
-    def _misfit(self, group: str, key: Sequence[KeyPart]) -> bytes:
-        entity = self.layouts[group].entity
-        raise RunError.of("E6226", f"a key of `{group}` has {len(key)} parts", expected=f"{len(entity)}: {', '.join(entity)}")
+
+def _misfit(layout: RowLayout, key: Sequence[KeyPart]) -> RunError:
+    return RunError.of("E6226", f"a key of `{layout.group}` has {len(key)} parts", expected=f"{len(layout.entity)}: {', '.join(layout.entity)}")
 
 
 def _bulk(content: bytes) -> bytes:

@@ -13,7 +13,6 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -45,6 +44,8 @@ class RowLayout:
     _row: struct.Struct = field(init=False, repr=False, compare=False)
     _seed: int = field(init=False, repr=False, compare=False)
     _words: int = field(init=False, repr=False, compare=False)
+    _start: int = field(init=False, repr=False, compare=False)
+    _size: int = field(init=False, repr=False, compare=False)
     _strings: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -52,12 +53,15 @@ class RowLayout:
         words = -(-len(self.columns) // _WORD)
         said = "\0".join((self.group, *self.entity, "", *(f"{column.name}\0{column.dtype}" for column in self.columns)))
         fingerprint = hashlib.sha256(b"mlsd row 1\0" + said.encode()).digest()[:8]
+        row = struct.Struct("<" + "".join(_FORMATS[column.dtype] for column in self.columns))
         made = {
             "defaults": tuple(column.default for column in self.columns),
             "fingerprint": fingerprint,
-            "_row": struct.Struct(f"<8sI{words}Q" + "".join(_FORMATS[column.dtype] for column in self.columns)),
+            "_row": row,
             "_seed": crc32(fingerprint),
             "_words": words,
+            "_start": _HEADER + words * 8,
+            "_size": _HEADER + words * 8 + row.size,
             "_strings": tuple(i for i, column in enumerate(self.columns) if column.dtype == "string"),
         }
         for name, value in made.items():
@@ -67,12 +71,12 @@ class RowLayout:
         """Pack one row, a value a column in order; `None` is null. A value of another type is refused (E6210)."""
         if len(values) != len(self.columns):
             raise RunError.of("E6210", f"a row of `{self.group}` has {len(values)} values", expected=f"{len(self.columns)}")
-        nulls = [0] * self._words
+        nulls = 0
         fixed: list[Value] = []
         text: list[bytes] = []
         for i, (column, value) in enumerate(zip(self.columns, values, strict=True)):
             if value is None:
-                nulls[i // _WORD] |= 1 << i % _WORD
+                nulls |= 1 << i
                 fixed.append(0)
                 continue
             self._check(column, value)
@@ -83,7 +87,7 @@ class RowLayout:
                 fixed.append(value)
         tail = b"".join(text)
         try:
-            body = self._row.pack(self.fingerprint, 0, *nulls, *fixed)[_HEADER:] + tail
+            body = nulls.to_bytes(self._start - _HEADER, "little") + self._row.pack(*fixed) + tail
         except struct.error as error:
             raise RunError.of("E6210", f"a value of `{self.group}` does not fit its column: {error}") from error
         return self.fingerprint + crc32(body, self._seed).to_bytes(4, "little") + body
@@ -95,16 +99,19 @@ class RowLayout:
         """
         if row is None:
             return self.defaults
+        start = self._start
         try:
-            parts = self._row.unpack_from(row)
+            values: tuple[Value, ...] = self._row.unpack_from(row, start)
         except struct.error:
             raise self._unreadable(row) from None
-        if parts[0] != self.fingerprint or parts[1] != crc32(row[_HEADER:], self._seed) or (not self._strings and len(row) != self._row.size):
+        if row[:8] != self.fingerprint or int.from_bytes(row[8:_HEADER], "little") != crc32(row[_HEADER:], self._seed):
             raise self._unreadable(row)
-        nulls, values = parts[2 : 2 + self._words], parts[2 + self._words :]
-        if not any(nulls) and not self._strings:
-            return values
-        return self._completed(row, nulls, list(values))
+        nulls = int.from_bytes(row[_HEADER:start], "little")
+        if nulls or self._strings:
+            return self._completed(row, nulls, list(values))
+        if len(row) != self._size:
+            raise self._unreadable(row)
+        return values
 
     def pack_frame(self, frame: "pl.DataFrame") -> list[bytes]:
         """Pack every row of a frame that has the layout's columns; nulls stay nulls, NaN stays NaN."""
@@ -144,21 +151,20 @@ class RowLayout:
             series = series.to_physical()
         return series.fill_null(_EMPTY[column.dtype]).to_numpy() if str(dtype) != "Null" else _zeros(len(series))
 
-    def _completed(self, row: bytes, nulls: Sequence[int], values: list[Value]) -> tuple[Value, ...]:
-        mask = reduce(int.__or__, (word << _WORD * i for i, word in enumerate(nulls)))
-        at = self._row.size
+    def _completed(self, row: bytes, nulls: int, values: list[Value]) -> tuple[Value, ...]:
+        at = self._size
         for i in self._strings:
             length = values[i]
             if not isinstance(length, int) or at + length > len(row):
                 raise self._unreadable(row)
             values[i] = row[at : at + length].decode()
             at += length
-        if at != len(row) or mask >> len(values):
+        if at != len(row) or nulls >> len(values):
             raise self._unreadable(row)
-        while mask:
-            lowest = mask & -mask
+        while nulls:
+            lowest = nulls & -nulls
             values[lowest.bit_length() - 1] = None
-            mask ^= lowest
+            nulls ^= lowest
         return tuple(values)
 
     def _check(self, column: FeatureColumn, value: Value) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ Reply: TypeAlias = "bytes | int | None | StoreError | list[Reply]"
 _CHUNK = 1 << 16
 _LARGEST = 1 << 29  # the protocol's own limit on one value
 _PORT = 6379
+_DOLLAR = ord("$")
 
 
 class StoreError(RunError):
@@ -80,7 +82,7 @@ class Connection:
         self._buffer = b""
         self._at = 0
         self._deadline = time.monotonic() + timeout
-        self._timeout = timeout
+        self._timeout = 0.0
         self._socket = self._connect(timeout)
         try:
             self._log_in()
@@ -93,11 +95,10 @@ class Connection:
         self._deadline = time.monotonic() + timeout
         try:
             if timeout != self._timeout:
-                self._timeout = timeout
-                self._socket.settimeout(timeout)
+                self._limit(timeout)
             self._socket.sendall(payload)
             return [self._reply() for _ in range(replies)]
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             raise self._late(timeout) from None
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
@@ -140,13 +141,24 @@ class Connection:
         if self._address.database:
             self.call(b"SELECT", b"%d" % self._address.database, timeout=left)
 
+    def _limit(self, timeout: float) -> None:
+        # The kernel's own limit spares a poll for every send and receive; TLS needs Python's.
+        self._timeout = timeout
+        if self._address.tls:
+            self._socket.settimeout(timeout)
+            return
+        seconds, rest = divmod(max(round(timeout * 1e6), 1), 1_000_000)
+        limit = struct.pack("ll", seconds, rest)
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
     def _fill(self, wanted: int) -> None:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         if self._at < len(self._buffer):  # a second part of a reply: what is left of the deadline is shorter now
-            self._timeout = left
-            self._socket.settimeout(left)
+            self._limit(left)
         received = self._socket.recv(max(_CHUNK, wanted))
         if not received:
             raise ConnectionError("the connection was closed")
@@ -171,7 +183,7 @@ class Connection:
             return self._bulk(int(rest))
         if kind == b"*":
             number = int(rest)
-            return None if number < 0 else [self._reply() for _ in range(number)]
+            return None if number < 0 else self._array(number)
         if kind == b":":
             return int(rest)
         if kind == b"+":
@@ -179,6 +191,25 @@ class Connection:
         if kind == b"-":
             return StoreError.of("E6225", f"the online store at `{self._address.place}` answers: {rest.decode(errors='replace')}")
         raise ValueError("the reply is not of the Redis protocol")
+
+    def _array(self, number: int) -> list[Reply]:
+        # Values that have arrived whole are taken in one loop; whatever else comes goes the long way.
+        items: list[Reply] = []
+        buffer, at = self._buffer, self._at
+        for _ in range(number):
+            end = buffer.find(b"\r\n", at)
+            if end > 0 and buffer[at] == _DOLLAR:
+                length = int(buffer[at + 1 : end])
+                stop = end + 2 + length
+                if length >= 0 and stop + 2 <= len(buffer):
+                    items.append(buffer[end + 2 : stop])
+                    at = stop + 2
+                    continue
+            self._at = at
+            items.append(self._reply())
+            buffer, at = self._buffer, self._at
+        self._at = at
+        return items
 
     def _bulk(self, length: int) -> bytes | None:
         if length < 0:
