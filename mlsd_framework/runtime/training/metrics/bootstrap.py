@@ -24,7 +24,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Resamples:
-    """How to draw: number, coverage, seed, and whether positives and negatives are drawn apart, keeping their counts."""
+    """How to draw: number, coverage, seed, and whether positives and negatives are drawn apart."""
 
     count: int = 200
     level: float = 0.95

@@ -40,7 +40,7 @@ def find(name: str) -> tuple[Metric, float]:
 
 
 def evaluate(names: Iterable[str], rows: Scored, *, resamples: Resamples | None = None) -> tuple[Value, ...]:
-    """Return each metric of `rows`, in the order of `names`; raises E6323 where the rows lack what one needs."""
+    """Return each metric of `rows`, in the order of `names`; raises E6323 where the rows lack a column."""
     values = []
     for name in names:
         metric, parameter = find(name)
