@@ -59,7 +59,7 @@ def test_one_row_needs_no_numpy() -> None:
     """The scalar side imports nothing heavy."""
     program = (
         "import sys; from mlsd_framework.runtime.serving.calibration import parse;"
-        "assert parse('{\"method\": \"sigmoid\", \"slope\": 1, \"intercept\": 0}')(0.25) == 0.25;"
+        'assert parse(\'{"method": "sigmoid", "slope": 1, "intercept": 0}\')(0.25) == 0.25;'
         "assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

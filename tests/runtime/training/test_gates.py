@@ -9,7 +9,12 @@ from mlsd_framework.runtime.training.gates import Gate
 
 def test_every_failing_gate_is_told_at_once() -> None:
     """The gate, the value and the miss."""
-    asked = [Gate("average_precision", ">=", 0.78), Gate("roc_auc", ">", 0.9), Gate("cost", "<=", 100), Gate("f1", ">", 0)]
+    asked = [
+        Gate("average_precision", ">=", 0.78),
+        Gate("roc_auc", ">", 0.9),
+        Gate("cost", "<=", 100),
+        Gate("f1", ">", 0),
+    ]
     found = gates.outcomes(asked, {"test": {"average_precision": 0.761, "roc_auc": 0.95, "cost": 120.5}})
     assert [outcome.holds for outcome in found] == [False, True, False, False]
     with pytest.raises(RunError) as raised:

@@ -78,7 +78,8 @@ def _handbook(day: list[int], card: list[int], score: list[float], label: list[b
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 6), st.sampled_from([0.1, 0.5, 0.7, 0.9]), st.booleans()), min_size=1
+        st.tuples(st.integers(0, 3), st.integers(0, 6), st.sampled_from([0.1, 0.5, 0.7, 0.9]), st.booleans()),
+        min_size=1,
     ),
     st.integers(1, 4),
 )
