@@ -34,7 +34,7 @@ def simulate_cards(settings: CardSimulation) -> Simulated:
     """Simulate card payments; the same settings give the same frames, on any number of threads.
 
     The process is the one that the Fraud Detection Handbook publishes (https://fraud-detection-handbook.github.io),
-    drawn with numpy's PCG64: scores are comparable, rows are not the same. Another version of numpy may draw other rows.
+    drawn with numpy's PCG64: scores are comparable, rows are not the same. Another numpy may draw other rows.
     Times are UTC, amounts EUR. Raises E6152 when no customer reaches a terminal.
     """
     customers, terminals = draw_customers(settings), draw_terminals(settings)
