@@ -55,6 +55,8 @@ class _Structure:
     link: str
     scale: float
     bias: tuple[float, ...]
+    leaf_values: NDArray[np.float64]  # [leaves of all trees, outputs]
+    leaf_weights: NDArray[np.float64]  # [leaves of all trees], or empty
 
 
 def export_trees(cbm: Path, target: Path, *, categories: Categories | None = None, null_category: str = "", shap: bool = True) -> None:
@@ -76,7 +78,7 @@ def export_trees(cbm: Path, target: Path, *, categories: Categories | None = Non
     asked = {split.feature for tree in structure.trees for split in tree} & set(structure.category_features)
     listed = {features[place]: tuple(dict.fromkeys((categories or {}).get(features[place], ()))) for place in sorted(asked)}
     codes = _codes_of_hashes(model, structure, features, listed)
-    arrays = _arrays(model, structure, len(features), codes, shap=shap)
+    arrays = _arrays(structure, len(features), codes, shap=shap)
     names = TreeNames(
         features=features,
         outputs=structure.outputs,
@@ -121,7 +123,14 @@ def _structure(model: "CatBoost") -> _Structure:
         link=_LINKS.get(_loss(described), "identity"),
         scale=float(scale),
         bias=tuple(map(float, bias)),
+        # From the text and not `get_leaf_weights`, which refuses models of several outputs; doubles are written with all their digits.
+        leaf_values=_joined(described["oblivious_trees"], "leaf_values").reshape(-1, len(outputs)),
+        leaf_weights=_joined(described["oblivious_trees"], "leaf_weights"),
     )
+
+
+def _joined(trees: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
+    return np.concatenate([np.empty(0), *(np.array(tree.get(key) or (), np.float64) for tree in trees)])
 
 
 def _split(split: dict[str, Any], numeric: dict[int, int], category: dict[int, int]) -> _Split:
@@ -180,7 +189,7 @@ def _pool(structure: _Structure, features: Sequence[str], rows: int, listed: Cat
     return Pool(table, cat_features=list(structure.category_features), feature_names=list(features))
 
 
-def _arrays(model: "CatBoost", structure: _Structure, features: int, codes: dict[_Split, int], *, shap: bool) -> TreeArrays:
+def _arrays(structure: _Structure, features: int, codes: dict[_Split, int], *, shap: bool) -> TreeArrays:
     borders = {split: float(codes.get(split, split.answer)) for tree in structure.trees for split in tree}
     ordered = sorted(borders, key=lambda split: (split.feature, borders[split]))
     place = {split: index for index, split in enumerate(ordered)}
@@ -190,8 +199,7 @@ def _arrays(model: "CatBoost", structure: _Structure, features: int, codes: dict
     depths = np.array([len(tree) for tree in structure.trees], np.uint8)
     if depths.size and depths.max() > MAX_DEPTH:
         raise RunError.of("E6352", f"a tree is {depths.max()} levels deep", expected=f"at most {MAX_DEPTH}")
-    leaf_values = np.array(model.get_leaf_values(), np.float64).reshape(-1, len(structure.outputs))
-    leaf_weights = np.array(model.get_leaf_weights(), np.float64)
+    leaf_values, leaf_weights = structure.leaf_values, structure.leaf_weights
     trees = [np.array([split.feature for split in tree], np.int64) for tree in structure.trees]
     explained = shap and leaf_weights.size == len(leaf_values) and (not depths.size or int(depths.max()) <= MAX_SHAP_DEPTH)
     nothing = np.zeros(depths.size + 1, np.int32), np.empty(0, np.int32), np.empty(0)
