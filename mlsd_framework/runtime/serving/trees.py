@@ -54,7 +54,18 @@ class CompiledTrees:
     @classmethod
     def load(cls, path: Path) -> "CompiledTrees":
         """Read and check `trees.safetensors`; raises RunError E6451 or E6452."""
-        return cls(*read_trees(path))
+        trees = cls(*read_trees(path))
+        trees._warm()
+        return trees
+
+    def _warm(self) -> None:
+        """Call each kernel once: the first call of a process imports parts of numpy, which a request would wait for."""
+        missing = [None] * len(self.features)
+        self.score_batch(self.encode([missing]))
+        if len(self.outputs) == 1:
+            self.score(missing)
+        if self._explains:
+            self.explain(missing)
 
     def codes(self, feature: str) -> dict[str, float]:
         """Return the code of every category of `feature`; any other category has the code `UNSEEN`."""

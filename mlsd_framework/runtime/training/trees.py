@@ -33,6 +33,7 @@ _LINKS: Final = {
 }
 _CATEGORY, _NAN_ABOVE = 1, 2
 _PROBES = 64
+_MISSING = 0.1  # share of missing values in the probing rows
 _CLOSE = 1e-9
 
 
@@ -97,26 +98,15 @@ def _structure(model: "CatBoost") -> _Structure:
         model.save_model(str(path), format="json")
         described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     info = described["features_info"]
-    if "oblivious_trees" not in described or info.get("text_features") or info.get("embedding_features"):
-        raise RunError.of(
-            "E6352",
-            "the model is no forest of oblivious trees on numbers and categories",
-            help="leave `grow_policy` at `SymmetricTree`, and leave text and embedding features out",
-        )
+    # A model of no trees has null here.
+    trees = described.get("oblivious_trees", ()) or []
     numeric = {feature["feature_index"]: feature["flat_feature_index"] for feature in info.get("float_features", ())}
     category = {feature["feature_index"]: feature["flat_feature_index"] for feature in info.get("categorical_features", ())}
-    if info.get("ctrs"):
-        wide = sorted({part["cat_feature_index"] for ctr in info["ctrs"] for part in ctr["elements"] if "cat_feature_index" in part})
-        used = ", ".join(f"`{model.feature_names_[category[place]]}`" for place in wide)
-        raise RunError.of(
-            "E6351",
-            f"the model uses statistics of categories, which cannot be compiled: {used or 'some features'}",
-            help="set `one_hot_max_size` to at least the number of categories of each, group rare ones, or serve the model with CatBoost itself",
-        )
+    _refuse_what_cannot_be_compiled(described, {place: str(model.feature_names_[flat]) for place, flat in category.items()})
     scale, bias = described["scale_and_bias"]
     outputs = _outputs(described, len(bias))
     return _Structure(
-        trees=tuple(tuple(_split(split, numeric, category) for split in tree["splits"] or ()) for tree in described["oblivious_trees"]),
+        trees=tuple(tuple(_split(split, numeric, category) for split in tree["splits"] or ()) for tree in trees),
         category_features=tuple(sorted(category.values())),
         nan_above=tuple(f["flat_feature_index"] for f in info.get("float_features", ()) if f["nan_value_treatment"] == "AsTrue"),
         outputs=outputs,
@@ -124,9 +114,27 @@ def _structure(model: "CatBoost") -> _Structure:
         scale=float(scale),
         bias=tuple(map(float, bias)),
         # From the text and not `get_leaf_weights`, which refuses models of several outputs; doubles are written with all their digits.
-        leaf_values=_joined(described["oblivious_trees"], "leaf_values").reshape(-1, len(outputs)),
-        leaf_weights=_joined(described["oblivious_trees"], "leaf_weights"),
+        leaf_values=_joined(trees, "leaf_values").reshape(-1, len(outputs)),
+        leaf_weights=_joined(trees, "leaf_weights"),
     )
+
+
+def _refuse_what_cannot_be_compiled(described: dict[str, Any], categories: Mapping[int, str]) -> None:
+    info = described["features_info"]
+    if "oblivious_trees" not in described or info.get("text_features") or info.get("embedding_features"):
+        raise RunError.of(
+            "E6352",
+            "the model is no forest of oblivious trees on numbers and categories",
+            help="leave `grow_policy` at `SymmetricTree`, and leave text and embedding features out",
+        )
+    if info.get("ctrs"):
+        parts = {part["cat_feature_index"] for ctr in info["ctrs"] for part in ctr["elements"] if "cat_feature_index" in part}
+        used = ", ".join(f"`{categories[place]}`" for place in sorted(parts))
+        raise RunError.of(
+            "E6351",
+            f"the model uses statistics of categories, which cannot be compiled: {used}",
+            help="set `one_hot_max_size` to at least the number of categories of each, group rare ones, or serve the model with CatBoost itself",
+        )
 
 
 def _joined(trees: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
@@ -179,10 +187,10 @@ def _codes_of_hashes(model: "CatBoost", structure: _Structure, features: Sequenc
     return codes
 
 
-def _pool(structure: _Structure, features: Sequence[str], rows: int, listed: Categories, numbers: NDArray[np.float64] | None = None) -> Any:  # noqa: ANN401 - CatBoost has no types
+def _pool(structure: _Structure, features: Sequence[str], rows: int, listed: Categories) -> Any:  # noqa: ANN401 - CatBoost has no types
     from catboost import Pool  # noqa: PLC0415 - heavy
 
-    table = np.zeros((rows, len(features)), object) if numbers is None else numbers.astype(object)
+    table = np.zeros((rows, len(features)), object)
     for place in structure.category_features:
         values = [*listed.get(features[place], ()), ""]
         table[:, place] = [values[row % len(values)] for row in range(rows)]
@@ -237,6 +245,8 @@ def _mean_raw(structure: _Structure, leaf_values: NDArray[np.float64], leaf_weig
 
 def _compare(model: "CatBoost", names: TreeNames, arrays: TreeArrays) -> None:
     """Score probing rows, with values on the borders and missing ones, with CatBoost and with the arrays."""
+    from catboost import Pool  # noqa: PLC0415 - heavy
+
     from mlsd_framework.runtime.serving.trees import CompiledTrees  # noqa: PLC0415 - compiles kernels
 
     draw = np.random.default_rng(0)
@@ -245,13 +255,14 @@ def _compare(model: "CatBoost", names: TreeNames, arrays: TreeArrays) -> None:
         borders = arrays.borders[arrays.border_offsets[feature] : arrays.border_offsets[feature + 1]].astype(np.float64)
         if borders.size and arrays.flags[feature] != _CATEGORY:
             rows[::2, feature] = draw.choice(borders, rows[::2].shape[0])
-            rows[1::4, feature] = np.nextafter(draw.choice(borders, rows[1::4].shape[0]).astype(np.float32), np.float32(np.inf))
+            # Above the largest float32 comes infinity.
+            with np.errstate(over="ignore"):
+                rows[1::4, feature] = np.nextafter(draw.choice(borders, rows[1::4].shape[0]).astype(np.float32), np.float32(np.inf))
+    rows[draw.random(rows.shape) < _MISSING] = np.nan
     table = rows.astype(object)
     for place, feature in enumerate(names.features):
         if feature in names.categories:
             table[:, place] = draw.choice([*names.categories[feature], "\x00unseen"], _PROBES)
-    from catboost import Pool  # noqa: PLC0415 - heavy
-
     pool = Pool(table, cat_features=[names.features.index(feature) for feature in names.categories], feature_names=list(names.features))
     expected = np.asarray(model.predict(pool, prediction_type="RawFormulaVal")).reshape(_PROBES, -1)
     compiled = CompiledTrees(names, arrays)
