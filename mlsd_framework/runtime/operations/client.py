@@ -53,14 +53,15 @@ def start(deployment: Deployment, environment: Mapping[str, str] | None = None) 
     patience = _patience(deployment)
     with locked(start_lock(place), patience):
         while is_locked(life_lock(place)):
+            if not _answers(place):
+                _kill_supervisor(place)
+                continue
             answer = _call(place, ReplaceCommand(order), patience)
             if isinstance(answer, Done):
                 return answer.status
             if isinstance(answer, Fault) and answer.code != "E6510":
                 raise _error(answer)
-            _await_life(place, _ANSWER_S)  # it stops, or has only just begun, or does not answer
-            if answer is None and is_locked(life_lock(place)) and not _answers(place):
-                _kill_supervisor(place)
+            _await_life(place, patience if answer else _ANSWER_S)  # it is stopping, or has ended meanwhile
         repair(place)
         return _launch(place, encode(order), patience)
 
@@ -97,9 +98,9 @@ def stop(place: Workspace) -> Status:
     prepare(place)
     if is_locked(life_lock(place)):
         drain_s = found.deployment.drain_s if found and found.deployment else 10.0
-        answer = _call(place, StopCommand(), 2 * drain_s + _STORE_S)
-        _await_life(place, _ANSWER_S)
-        if answer is None and is_locked(life_lock(place)):
+        answer = _call(place, StopCommand(), 2 * drain_s + _STORE_S) if _answers(place) else None
+        _await_life(place, _ANSWER_S if answer else 0.0)
+        if answer is None:
             _kill_supervisor(place)
     with locked(start_lock(place), _STORE_S):
         if not is_locked(life_lock(place)):  # else another start has begun since
@@ -163,10 +164,11 @@ def _launch(place: Workspace, order: bytes, patience_s: float) -> Status:
 
 
 def _kill_supervisor(place: Workspace) -> None:
-    """End a supervisor that holds the lock and does not answer."""
+    """End a supervisor that holds the lock and does not answer; raise `RunError` E6513 where that cannot be."""
     found = read_status(place)
     if found and found.supervisor and send(found.supervisor, signal.SIGKILL):
         wait_gone(found.supervisor, _ANSWER_S)
+    _await_life(place, _ANSWER_S)
     if is_locked(life_lock(place)):
         raise RunError.of(
             "E6513",
@@ -183,7 +185,15 @@ def _await_life(place: Workspace, seconds: float) -> None:
 
 
 def _answers(place: Workspace) -> bool:
-    return _call(place, StatusCommand(), _ANSWER_S) is not None
+    """Say whether the supervisor answers; one that has only just begun gets the time to open its socket."""
+    limit = time.monotonic() + _ANSWER_S
+    while is_locked(life_lock(place)):
+        if _call(place, StatusCommand(), _ANSWER_S) is not None:
+            return True
+        if time.monotonic() >= limit:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _call(place: Workspace, command: Command, timeout_s: float) -> Answer | None:

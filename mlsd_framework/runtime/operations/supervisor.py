@@ -84,6 +84,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._swap(self._answer(ReloadCommand())))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._journal.say("started", system=self._deployment.system, pid=os.getpid())
+        self._changed()
         control = await asyncio.start_unix_server(self._converse, sock=control_listener(self._control), limit=MESSAGE_BYTES)
         shutil.rmtree(metrics_folder(self._place), ignore_errors=True)
         metrics_folder(self._place).mkdir(parents=True)
