@@ -20,14 +20,14 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6503",
         "version-not-ready",
-        "A worker of the version ended, or took too long, before it could answer requests. A version that served before still serves.",
+        "A worker of the version ends, or takes too long, before it can answer. A version that served before still serves.",
         "Read the lines of the worker that follow the message, and `mlsd logs`; then deploy again.",
     ),
     Code(
         "E6504",
         "store-not-ready",
         "The embedded store did not start, or did not load its data in time.",
-        "Read `mlsd logs --part store`: a damaged file in the workspace's `store/` or too little memory is named there.",
+        "Read `mlsd logs --part store`: it names a damaged file in the workspace's `store/`, or too little memory.",
     ),
     Code(
         "E6505",
@@ -52,7 +52,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6508",
         "no-private-folder",
-        "The path of the workspace is too long for a Unix socket, and the short folder used instead belongs to someone else.",
+        "The workspace's path is too long for a Unix socket, and the short folder used instead is not this user's.",
         "Move the project to a shorter path, or set `XDG_RUNTIME_DIR` to a folder of your own.",
     ),
     Code(
@@ -85,5 +85,11 @@ CODES: tuple[Code, ...] = (
         "supervisor-hangs",
         "A supervisor holds the workspace, does not answer, and is not one that this user may end.",
         "Find the process that holds the lock file (`fuser`), and end it by its pid.",
+    ),
+    Code(
+        "E6514",
+        "workspace-not-writable",
+        "The folder of the system's state cannot be written: the disk is full, or it belongs to another user.",
+        "Free some space, or run as the user who owns the folder `.mlsd/`.",
     ),
 )

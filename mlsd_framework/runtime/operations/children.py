@@ -86,9 +86,7 @@ class Children:
             )
             ours.pop_all()
         os.close(output_end)
-        child = Child(
-            identify(popen.pid) or ProcessIdentity(popen.pid, ""), popen, self._loop.create_future()
-        )
+        child = Child(identify(popen.pid) or ProcessIdentity(popen.pid, ""), popen, self._loop.create_future())
         self._living[child] = _Output(self._loop, output, log, child.tail)
         if ready_argument:
             os.close(ready_end)

@@ -26,7 +26,15 @@ from mlsd_framework.runtime.operations.control import (
 )
 from mlsd_framework.runtime.operations.deployment import Deployment, order_of
 from mlsd_framework.runtime.operations.logs import Part, follow, last_lines, log_file
-from mlsd_framework.runtime.operations.places import is_locked, life_lock, locked, prepare, socket_path, start_lock, state_file
+from mlsd_framework.runtime.operations.places import (
+    is_locked,
+    life_lock,
+    locked,
+    prepare,
+    socket_path,
+    start_lock,
+    state_file,
+)
 from mlsd_framework.runtime.operations.processes import end, send, wait_gone
 from mlsd_framework.runtime.operations.status import Status, read_status
 from mlsd_framework.runtime.operations.workers import import_path
@@ -135,7 +143,7 @@ def _launch(place: Workspace, order: bytes, patience_s: float) -> Status:
     """Start a detached supervisor and wait for its report."""
     log = log_file(place, "supervisor")
     receive, report = os.pipe()
-    with open(receive, "rb", closefd=True) as reports, log.open("ab") as output:
+    with os.fdopen(receive, "rb") as reports, log.open("ab") as output:
         log.chmod(0o600)
         try:
             begun = subprocess.Popen(  # noqa: S603 - this interpreter, our module

@@ -1,10 +1,6 @@
 """The control socket: JSON lines, one typed message to ask and one to answer."""
 
-import contextlib
-import os
 import socket
-import struct
-import sys
 from pathlib import Path
 
 import msgspec
@@ -84,26 +80,3 @@ def call(path: Path | str, command: Command, timeout_s: float) -> Answer | None:
         except OSError:
             return None
     return decode_answer(line) if line.endswith(b"\n") else None
-
-
-def control_listener(path: Path) -> socket.socket:
-    """Return the listening control socket at `path`, mode 0600; a dead one that lies there is removed."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    listener.listen(16)
-    listener.setblocking(False)
-    return listener
-
-
-def is_trusted(connection: socket.socket) -> bool:
-    """Say whether the peer is this user or root, as the kernel knows it (where it tells)."""
-    if not sys.platform.startswith("linux"):
-        return True
-    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return user in (os.getuid(), 0)

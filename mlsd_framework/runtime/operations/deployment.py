@@ -32,7 +32,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one system on this machine, as the supervisor runs it.
 
     `service` is the generated `service.py`, `bundle` the folder of the version's models. `port` 0 takes any free
-    port. `ready_s` bounds a start, `drain_s` the end of a worker that still has requests. All paths are absolute.
+    port. `ready_s` bounds a start, `drain_s` the end of a worker that still has requests. `variables` names what the
+    service reads from the environment beside `MLSD_*`: a change of one needs fresh workers. All paths are absolute.
     """
 
     system: str
@@ -47,11 +48,19 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     ready_s: float = 60.0
     drain_s: float = 10.0
     worker_module: str = WORKER_MODULE
+    variables: tuple[str, ...] = ()
 
     @property
     def place(self) -> Workspace:
         """The workspace of the system."""
         return Workspace(Path(self.workspace))
+
+    @property
+    def shown(self) -> "Deployment":
+        """The deployment without secrets, fit to be written down."""
+        if not isinstance(self.store, StoreAddress):
+            return self
+        return msgspec.structs.replace(self, store=StoreAddress(url=without_secret(self.store.url)))
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +72,25 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     deployment: Deployment
     environment: dict[str, str]
 
+    def is_same(self, other: "Order") -> bool:
+        """Say whether `other` runs the same: shells differ in much that no service reads."""
+        return self.deployment == other.deployment and self.settings == other.settings
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The part of the environment that the service reads."""
+        names = self.deployment.variables
+        return {name: value for name, value in self.environment.items() if name.startswith("MLSD_") or name in names}
+
 
 def deployment_of(
-    workspace: Workspace, *, system: str, version: str, service: Path, bundle: Path, **options: Any
+    workspace: Workspace,
+    *,
+    system: str,
+    version: str,
+    service: Path,
+    bundle: Path,
+    **options: Any,  # noqa: ANN401 - msgspec checks them
 ) -> Deployment:
     """Return the deployment with its paths made absolute; `options` are further fields of `Deployment`."""
     return Deployment(
@@ -81,3 +106,9 @@ def deployment_of(
 def order_of(deployment: Deployment, environment: "Mapping[str, str]") -> Order:
     """Return the order for `deployment` with a copy of `environment`."""
     return Order(deployment=deployment, environment=dict(environment))
+
+
+def without_secret(url: str) -> str:
+    """Return `url` without its user and password."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else url

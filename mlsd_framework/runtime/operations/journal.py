@@ -17,7 +17,12 @@ class RotatingLog:
     """
 
     def __init__(
-        self, path: Path, *, file_bytes: int = FILE_BYTES, kept: int = KEPT_FILES, opened: Callable[[int], None] | None = None
+        self,
+        path: Path,
+        *,
+        file_bytes: int = FILE_BYTES,
+        kept: int = KEPT_FILES,
+        opened: Callable[[int], None] | None = None,
     ) -> None:
         """Open `path` for appending; `opened` gets the descriptor now and after each turn."""
         self.path = path

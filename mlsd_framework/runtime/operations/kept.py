@@ -62,7 +62,7 @@ class Kept:
         return self._child.process if self._child else None
 
     async def start(self) -> None:
-        """Start the process and wait until it is ready, then keep it; raise `NotReadyError` where it does not get ready."""
+        """Start the process, wait until it is ready, keep it; raise `NotReadyError` where it does not get ready."""
         await self._once()
         self._watch = asyncio.create_task(self._keep())
 
@@ -103,7 +103,11 @@ class Kept:
                 await asyncio.shield(self._end(child, 2.0))
         self._child = None
         self._refused = child.exited.result() == REFUSED
-        why = f"is not ready after {self._recipe.ready_s:g} s" if late else f"ends before it is ready ({ending(child.exited.result())})"
+        why = (
+            f"is not ready after {self._recipe.ready_s:g} s"
+            if late
+            else f"ends before it is ready ({ending(child.exited.result())})"
+        )
         raise self._failed(why, tuple(child.tail))
 
     def _failed(self, why: str, tail: tuple[str, ...]) -> NotReadyError:

@@ -29,7 +29,7 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def follow(path: Path, lines: int) -> Iterator[str]:
-    """Yield the last `lines` of the log `path`, then each line as it is written, over the turns of the file; never ends."""
+    """Yield the last `lines` of the log `path`, then each line as it is written, over the file's turns; never ends."""
     yield from last_lines(path, lines)
     file = path.open("rb") if path.exists() else None
     if file:

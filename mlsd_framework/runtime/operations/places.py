@@ -63,11 +63,23 @@ def socket_path(place: Workspace, name: str) -> Path:
 
 
 def prepare(place: Workspace) -> None:
-    """Make the folders of a deployment; `run/` and the store's data are this user's alone."""
-    place.logs.mkdir(parents=True, exist_ok=True)
-    for folder in (place.run, store_folder(place)):
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+    """Make the folders and locks of a deployment; `run/` and the store's data are this user's alone.
+
+    Raises `RunError` E6514 where that cannot be: no permission, a full disk.
+    """
+    try:
+        place.logs.mkdir(parents=True, exist_ok=True)
+        for folder in (place.run, store_folder(place)):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        for lock in (life_lock(place), start_lock(place)):
+            lock.touch(mode=0o600)
+    except OSError as fault:
+        raise RunError.of(
+            "E6514",
+            f"the workspace `{place.root}` cannot be written: {fault.strerror or fault}",
+            help="free some space, or run as the user who owns it",
+        ) from fault
 
 
 def try_lock(path: Path) -> int | None:

@@ -32,7 +32,7 @@ def listen(host: str, port: int) -> socket.socket:
         if fault.errno == errno.EADDRINUSE:
             raise _port_taken(host, port) from fault
         raise _not_listenable(host, port, fault.strerror or str(fault)) from fault
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
     return listener
 
 

@@ -1,7 +1,7 @@
 """The supervisor of one system: owns the listening socket, keeps workers and store running, obeys the control socket.
 
-Run as `python -m mlsd_framework.runtime.operations.supervisor --report-fd N` with an `Order` on standard input; it leaves
-the terminal, and writes one `Answer` to the descriptor once the service is ready or has failed to be.
+Run as `python -m mlsd_framework.runtime.operations.supervisor --report-fd N` with an `Order` on standard input;
+it leaves the terminal, and writes one `Answer` to the descriptor once the service is ready or has failed to be.
 """
 
 import argparse
@@ -22,7 +22,6 @@ import msgspec
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.operations.children import Children
 from mlsd_framework.runtime.operations.control import (
-    MESSAGE_BYTES,
     Answer,
     Command,
     Done,
@@ -31,19 +30,24 @@ from mlsd_framework.runtime.operations.control import (
     ReplaceCommand,
     StatusCommand,
     StopCommand,
-    control_listener,
-    decode_command,
     encode,
-    is_trusted,
 )
-from mlsd_framework.runtime.operations.deployment import Deployment, EmbeddedStore, Order, StoreAddress
+from mlsd_framework.runtime.operations.control_server import serve_control
+from mlsd_framework.runtime.operations.deployment import Deployment, EmbeddedStore, Order
 from mlsd_framework.runtime.operations.journal import Journal, RotatingLog
-from mlsd_framework.runtime.operations.kept import Kept, NotReadyError
-from mlsd_framework.runtime.operations.places import life_lock, metrics_folder, prepare, socket_path, state_file, try_lock
+from mlsd_framework.runtime.operations.kept import NotReadyError
+from mlsd_framework.runtime.operations.places import (
+    life_lock,
+    metrics_folder,
+    prepare,
+    socket_path,
+    state_file,
+    try_lock,
+)
 from mlsd_framework.runtime.operations.ports import listen
 from mlsd_framework.runtime.operations.processes import identify
-from mlsd_framework.runtime.operations.status import Change, ServiceState, Status, StoreStatus, write_status
-from mlsd_framework.runtime.operations.store import store_recipe, store_url
+from mlsd_framework.runtime.operations.status import Change, ServiceState, Status, write_status
+from mlsd_framework.runtime.operations.store import StoreKeeper
 from mlsd_framework.runtime.operations.workers import Generation, Surroundings
 
 _LOCK_S = 2.0
@@ -61,7 +65,6 @@ class Supervisor:
         # A traceback of the interpreter itself follows the log when it turns over.
         log = RotatingLog(logs / "supervisor.log", opened=_follow)
         self._journal = Journal(log)
-        self._store_log = RotatingLog(logs / "store.log")
         self._children = Children()
         self._around = Surroundings(self._children, self._journal, RotatingLog(logs / "service.log"), self._changed)
         self._control = socket_path(self._place, "control.sock")
@@ -70,7 +73,7 @@ class Supervisor:
         self._serving: Generation | None = None
         self._coming: Generation | None = None
         self._leaving: list[Generation] = []
-        self._store: Kept | None = None
+        self._store = StoreKeeper(self._place, self._children, self._journal, self._changed)
         self._swapping = asyncio.Lock()
         self._swaps: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -85,7 +88,7 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._journal.say("started", system=self._deployment.system, pid=os.getpid())
         self._changed()
-        control = await asyncio.start_unix_server(self._converse, sock=control_listener(self._control), limit=MESSAGE_BYTES)
+        control = await serve_control(self._control, self._answer_safely)
         shutil.rmtree(metrics_folder(self._place), ignore_errors=True)
         metrics_folder(self._place).mkdir(parents=True)
         answer = await self._swap(self._answer(ReplaceCommand(order)))
@@ -117,9 +120,9 @@ class Supervisor:
             since=self._since,
             restarts=sum(worker.restarts for worker in workers),
             workers=workers,
-            store=self._store_status(),
+            store=self._store.status(),
             change=change,
-            deployment=self._deployment,
+            deployment=self._deployment.shown,
             control=str(self._control),
         )
 
@@ -132,43 +135,13 @@ class Supervisor:
             return "replacing"
         if all(worker.state == "failed" for worker in self._serving.statuses()):
             return "failed"
-        store_serves = self._store is None or self._store.state == "ready"
-        return "ready" if self._serving.is_whole and store_serves else "degraded"
-
-    def _store_status(self) -> StoreStatus | None:
-        store = self._deployment.store
-        if isinstance(store, StoreAddress):
-            return StoreStatus(url=_without_secret(store.url), state="ready", since=self._since)
-        kept = self._store
-        if kept is None:
-            return None
-        return StoreStatus(
-            url=store_url(self._place),
-            state=kept.state,
-            since=kept.since,
-            restarts=kept.restarts,
-            process=kept.process,
-            last_exit=kept.last_exit,
-        )
+        return "ready" if self._serving.is_whole and self._store.serves else "degraded"
 
     def _changed(self) -> None:
         try:
             write_status(self._place, self.status())
         except OSError as fault:  # a full disk must not end a service that runs
             self._journal.say("state not written", level="warning", why=str(fault))
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one command a line until the peer has no more."""
-        with contextlib.suppress(OSError, ValueError):  # the peer went away, or sent a line without end
-            while is_trusted(writer.get_extra_info("socket")) and (line := await reader.readline()):
-                try:
-                    command = decode_command(line)
-                except msgspec.MsgspecError as fault:
-                    writer.write(encode(Fault("E6509", f"the supervisor does not know this command: {fault}")))
-                else:
-                    writer.write(encode(await self._answer_safely(command)))
-                await writer.drain()
-        writer.close()
 
     async def _answer_safely(self, command: Command) -> Answer:
         """Answer; a replace goes on where the peer hangs up, and is given up where a stop comes."""
@@ -216,7 +189,7 @@ class Supervisor:
             await self._bring(order)
             return "started"
         wanted, found = order.deployment, serving.order.deployment
-        if order == serving.order and self._state() == "ready":
+        if order.is_same(serving.order) and self._state() == "ready":
             return "unchanged"
         if wanted.workspace != found.workspace or wanted.system != found.system:
             raise RunError.of("E6505", f"this supervisor runs `{found.system}`, not `{wanted.system}`")
@@ -226,11 +199,11 @@ class Supervisor:
     async def _bring(self, order: Order) -> None:
         """Start the workers of `order` beside those that serve, hand over when all are ready, then drain the old."""
         old = self._serving
-        store = self._store
+        had_store = self._store.is_kept
         listener = self._listener(order.deployment)
         self._journal.say("bringing", version=order.deployment.version)
         try:
-            url = await self._open_store(order.deployment)
+            url = await self._store.open(order.deployment.store)
             numbers = self._free_numbers(order.deployment.workers)
             self._coming = Generation(order, listener, numbers, url, self._around)
             await self._coming.start()
@@ -241,14 +214,14 @@ class Supervisor:
             if coming is None or not coming.is_whole:
                 if old is None or listener is not old.listener:
                     listener.close()
-                if store is None and self._store and old:
-                    await self._close_store()
+                if old and not had_store:
+                    await self._store.close()
         self._serving, self._deployment = coming, order.deployment
         self._journal.say("serving", version=order.deployment.version, port=listener.getsockname()[1])
         if old:
             await self._retire(old, listener)
             if not isinstance(order.deployment.store, EmbeddedStore):
-                await self._close_store()
+                await self._store.close()
         self._changed()
 
     async def _retire(self, old: Generation, listener: socket.socket) -> None:
@@ -269,37 +242,11 @@ class Supervisor:
         return listen(wanted.host, wanted.port)
 
     def _free_numbers(self, count: int) -> tuple[int, ...]:
-        taken = {number for generation in (self._serving, *self._leaving) if generation for number in generation.numbers}
+        taken = {
+            number for generation in (self._serving, *self._leaving) if generation for number in generation.numbers
+        }
         free = (number for number in range(count + len(taken)) if number not in taken)
         return tuple(number for number, _ in zip(free, range(count), strict=False))
-
-    async def _open_store(self, wanted: Deployment) -> str:
-        """Start the embedded store where it is wanted and does not run; return the store's address."""
-        store = wanted.store
-        if store is None:
-            return ""
-        if isinstance(store, StoreAddress):
-            return store.url
-        if self._store is None:
-            recipe = store_recipe(self._place, store, self._children, self._journal, self._store_log)
-            kept = self._store = Kept(recipe, self._journal, self._changed)
-            try:
-                await kept.start()
-            except NotReadyError as fault:
-                self._store = None
-                raise RunError.of(
-                    "E6504", f"the embedded store {fault.why}", notes=fault.tail[-10:], help=f"its log is `{self._store_log.path}`"
-                ) from fault
-        elif store != self._deployment.store:
-            raise RunError.of(
-                "E6505", "the memory of the embedded store cannot change while it runs", help="stop the system first; the store keeps its data"
-            )
-        return store_url(self._place)
-
-    async def _close_store(self) -> None:
-        if self._store:
-            await self._store.stop()
-            self._store = None
 
     def _begin_stop(self) -> None:
         if self._stopped is None:
@@ -318,7 +265,7 @@ class Supervisor:
         for generation in generations:
             generation.listener.close()  # with the last worker's copy the port is free
         await asyncio.gather(*(generation.stop() for generation in generations))
-        await self._close_store()
+        await self._store.close()
         with contextlib.suppress(OSError):
             state_file(self._place).unlink(missing_ok=True)
         self._ended.set()
@@ -332,17 +279,13 @@ def _follow(handle: int) -> None:
         os.dup2(handle, standard)
 
 
-def _without_secret(url: str) -> str:
-    scheme, mark, rest = url.partition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else url
-
-
 def _not_ready(wanted: Deployment, fault: NotReadyError, *, remains: bool) -> RunError:
     return RunError.of(
         "E6503",
         f"version `{wanted.version}` of `{wanted.system}` {fault.why}",
         expected=f"every worker ready within {wanted.ready_s:g} s",
-        help=("the former version still serves; " if remains else "") + f"the whole log is `{wanted.place.logs / 'service.log'}`",
+        help=("the former version still serves; " if remains else "")
+        + f"the whole log is `{wanted.place.logs / 'service.log'}`",
         notes=fault.tail[-10:],
     )
 

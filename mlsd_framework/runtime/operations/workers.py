@@ -86,9 +86,7 @@ class Generation:
         await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
 
 
-def worker_recipe(
-    order: Order, listener: socket.socket, number: int, store_url: str, around: Surroundings
-) -> Recipe:
+def worker_recipe(order: Order, listener: socket.socket, number: int, store_url: str, around: Surroundings) -> Recipe:
     """Return how worker `number` is started: command line and environment of the worker's contract."""
     deployment = order.deployment
     command = [

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from mlsd_framework.runtime.operations import client
 from mlsd_framework.runtime.operations.deployment import Deployment, deployment_of
@@ -26,7 +26,13 @@ class System:
     place: Workspace
     seen: set[Any] = field(default_factory=set)
 
-    def deployment(self, version: str = "v1", *, settings: dict[str, object] | None = None, **options: Any) -> Deployment:
+    def deployment(
+        self,
+        version: str = "v1",
+        *,
+        settings: dict[str, object] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> Deployment:
         """Write the bundle of `version` and return its deployment."""
         bundle = self.place.versions / version
         bundle.mkdir(parents=True, exist_ok=True)
@@ -40,7 +46,7 @@ class System:
         """Return this process's environment with the test worker importable."""
         return {**os.environ, "PYTHONPATH": str(HERE), **more}
 
-    def start(self, version: str = "v1", **options: Any) -> Status:
+    def start(self, version: str = "v1", **options: Any) -> Status:  # noqa: ANN401
         """Start `version` and remember its processes."""
         return self.note(client.start(self.deployment(version, **options), self.environment()))
 
@@ -80,7 +86,7 @@ def ask(port: int) -> dict[str, Any]:
 
 
 class Load:
-    """Clients that send requests without a pause longer than a few milliseconds, on kept-alive connections, no retries."""
+    """Clients that send requests a few milliseconds apart, on kept-alive connections, without retries."""
 
     def __init__(self, port: int, clients: int = 4, pause_s: float = 0.008, *, keep_alive: bool = True) -> None:
         """Prepare the clients."""
@@ -90,7 +96,7 @@ class Load:
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         """Begin."""
         for thread in self._threads:
             thread.start()

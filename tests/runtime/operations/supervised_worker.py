@@ -43,7 +43,12 @@ class Http(asyncio.Protocol):
 
     def answer(self) -> None:
         """Write the answer; close where draining."""
-        facts = {"version": self.settings["version"], "pid": os.getpid(), "store": os.environ.get("MLSD_STORE_URL", ""), "token": os.environ.get("TEST_TOKEN", "")}
+        facts = {
+            "version": self.settings["version"],
+            "pid": os.getpid(),
+            "store": os.environ.get("MLSD_STORE_URL", ""),
+            "token": os.environ.get("TEST_TOKEN", ""),
+        }
         body = json.dumps(facts).encode()
         close = b"Connection: close\r\n" if self.draining else b""
         self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), close, body))
@@ -58,11 +63,14 @@ async def serve(listener: socket.socket, settings: dict[str, object], ready: int
     server = await loop.create_server(lambda: Http(settings), sock=listener)
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    print(json.dumps({"event": "worker ready", "version": settings["version"]}), file=sys.stderr, flush=True)
+    print(json.dumps({"event": "worker ready", "version": settings["version"]}), file=sys.stderr, flush=True)  # noqa: T201
     os.write(ready, b'{"ready": true}\n')
     os.close(ready)
     await ended.wait()
     Http.draining = True
+    # A connection that was just accepted gets its protocol a turn later; asyncio drops it where the server is closed by then.
+    loop.remove_reader(listener.fileno())
+    await asyncio.sleep(0.05)
     server.close()
     limit = loop.time() + drain_s
     idle_limit = loop.time() + IDLE_S
@@ -85,10 +93,10 @@ def main() -> int:
     settings = json.loads((given.bundle / "bundle.json").read_text())
     match settings.get("fault"):
         case "exit":
-            print("error: the model is broken", file=sys.stderr)
+            print("error: the model is broken", file=sys.stderr)  # noqa: T201
             return 1
         case "refuse":
-            print("error[E6401]: no token", file=sys.stderr)
+            print("error[E6401]: no token", file=sys.stderr)  # noqa: T201
             return 3
         case "hang":
             signal.pause()
@@ -98,7 +106,7 @@ def main() -> int:
     if settings.get("fault_of_worker") == given.worker and (given.bundle / "broken").exists():
         return 1
     listener = socket.socket(fileno=given.fd)
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003
     asyncio.run(serve(listener, settings, given.ready_fd, given.drain))
     return 0
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import valkey
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.process
 
 
 def test_the_store_keeps_its_data_over_crash_stop_and_kill(system: System) -> None:
-    """kill -9 of the store, a stop, and kill -9 of the supervisor: what was synced is there each time."""
+    """Kill -9 of the store, a stop, and kill -9 of the supervisor: what was synced is there each time."""
     embedded = EmbeddedStore(memory_mb=64)
     found = system.start(store=embedded)
     assert found.store
@@ -56,8 +57,8 @@ def test_a_full_store_refuses_writes_and_evicts_nothing(system: System) -> None:
     try:
         connection.set("first", "1")
         with pytest.raises(valkey.exceptions.OutOfMemoryError):
-            for number in range(100):
-                connection.set(f"key:{number}", b"x" * 100_000)
+            connection.mset({f"key:{number}": b"x" * 100_000 for number in range(10)})
+            connection.mset({f"more:{number}": b"x" * 100_000 for number in range(10)})
         assert connection.get("first") == b"1"
         assert connection.info("stats")["evicted_keys"] == 0
     finally:
@@ -69,7 +70,7 @@ def test_the_store_socket_is_private_and_a_replace_leaves_the_store_alone(system
     found = system.start(store=EmbeddedStore(memory_mb=64))
     assert found.store
     path = found.store.url.removeprefix("unix://")
-    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert Path(path).stat().st_mode & 0o777 == 0o600
     again = system.start("v2", store=EmbeddedStore(memory_mb=64))
     assert again.store
     assert again.store.process == found.store.process
