@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from _bentoml_sdk import Service
+from _bentoml_sdk import Service  # type: ignore[import-untyped]
 
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.http import AsgiApp
@@ -30,5 +30,5 @@ def put_in_front(application: Application, service: ServiceType) -> ServiceType:
     added the documented way would run inside BentoML's own instead of before them.
     """
     _APPLICATIONS[id(service)] = application
-    service.__class__ = FrontedService  # type: ignore[assignment]
+    service.__class__ = FrontedService
     return service

@@ -89,14 +89,20 @@ def load_bundle(folder: Path) -> Bundle:
             raise RunError.of("E6403", f"`{path}` is missing", expected=f"a file with SHA-256 {digest}")
         found = _sha256(path)
         if found != digest:
-            raise RunError.of("E6404", f"`{path}` has changed since it was bundled: its SHA-256 is {found}", expected=digest)
+            raise RunError.of(
+                "E6404", f"`{path}` has changed since it was bundled: its SHA-256 is {found}", expected=digest
+            )
     return Bundle(folder, manifest)
 
 
 def check_fits(bundle: Bundle, *, system: str, spec: str, features: str) -> None:
     """Refuse a bundle that was made for another system, spec or set of features than the service (E6405)."""
     manifest = bundle.manifest
-    wanted = {"system": (system, manifest.system), "spec": (spec, manifest.spec), "features": (features, manifest.features)}
+    wanted = {
+        "system": (system, manifest.system),
+        "spec": (spec, manifest.spec),
+        "features": (features, manifest.features),
+    }
     faults = [(part, ours, theirs) for part, (ours, theirs) in wanted.items() if ours != theirs]
     if faults:
         part, ours, theirs = faults[0]
@@ -156,7 +162,12 @@ def write_bundle(  # noqa: PLR0913 - a bundle is made of these parts
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", named):
             raise RunError.of("E6406", f"`{named}` cannot name a version", expected="letters, digits, `.`, `_`, `-`")
         manifest = Manifest(
-            system=system, version=named, spec=spec, features=features, files=digests, created_from=dict(created_from or {})
+            system=system,
+            version=named,
+            spec=spec,
+            features=features,
+            files=digests,
+            created_from=dict(created_from or {}),
         )
         folder = versions / named
         if folder.exists():
@@ -186,7 +197,13 @@ def _place(part: Path, name: str, content: Path | bytes) -> str:
 def _inside(folder: Path, name: str) -> Path:
     parts = PurePosixPath(name).parts
     path = folder / name
-    if not parts or name.startswith("/") or ".." in parts or "\\" in name or not path.resolve().is_relative_to(folder.resolve()):
+    if (
+        not parts
+        or name.startswith("/")
+        or ".." in parts
+        or "\\" in name
+        or not path.resolve().is_relative_to(folder.resolve())
+    ):
         raise RunError.of("E6406", f"`{name}` leaves the bundle's folder", expected="a path inside it")
     return path
 
@@ -200,4 +217,6 @@ def _decode(path: Path, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.DecodeError as fault:
-        raise RunError.of("E6406", f"`{path}` cannot be read: {fault}", help="take the bundle from where it was made") from fault
+        raise RunError.of(
+            "E6406", f"`{path}` cannot be read: {fault}", help="take the bundle from where it was made"
+        ) from fault

@@ -37,7 +37,9 @@ def exposition(system: str, snapshots: Sequence[Snapshot]) -> bytes:
     """Return the sums over `snapshots` in the Prometheus text format, sorted."""
     lines: list[str] = []
     lines += _counters(snapshots)
-    lines += _histogram("mlsd_request_seconds", "Time from a request to its answer.", ("endpoint",), _timed(snapshots, "endpoints"))
+    lines += _histogram(
+        "mlsd_request_seconds", "Time from a request to its answer.", ("endpoint",), _timed(snapshots, "endpoints")
+    )
     lines += _histogram("mlsd_stage_seconds", "Time in a stage.", ("endpoint", "stage"), _timed(snapshots, "stages"))
     lines += ["# HELP mlsd_in_flight Requests in a worker now.", "# TYPE mlsd_in_flight gauge"]
     lines += [f"mlsd_in_flight{_labels(('worker',), (s.worker,))} {s.in_flight}" for s in snapshots]

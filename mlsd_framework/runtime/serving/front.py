@@ -32,6 +32,7 @@ _OPEN = ("/healthz", "/livez", "/readyz", "/docs")
 _JSON: Header = (b"content-type", b"application/json")
 _ID_CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
 _ID_LENGTH = 64
+_AROUND = 0.00005  # seconds that parsing and writing take around a handler
 
 
 class FrontDoor:
@@ -49,9 +50,10 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one ASGI connection."""
         if scope["type"] == "http":
+            waited = self.admission.began()
             endpoint = self._application.endpoints.get(scope["path"])
             if endpoint is not None:
-                await self._answer(endpoint, scope, receive, send)
+                await self._answer(endpoint, scope, receive, send, waited)
             else:
                 await self._other(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -59,11 +61,20 @@ class FrontDoor:
         else:
             await send({"type": "websocket.close", "code": 1003})
 
+    def refuse_early(self, path: str) -> bytes | None:
+        """Return the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to join."""
+        if self._application.draining or path not in self._application.endpoints or not self.admission.full():
+            return None
+        refusal = RefusalError(503, "E6431", "the service is overloaded")
+        self._recorder.refused(path, "", refusal)
+        self._recorder.shed(path)
+        return refusal.body(self._request_id(b""))
+
     async def _open(self) -> None:
         """Load the bundle, unless the worker has done so, and begin to take requests."""
         if not self._application.started:
             self._application.start()
-        self._admission = Admission(self._application.limits, self._application.telemetry)
+        self.admission = Admission(self._application.limits, self._application.telemetry)
         self._recorder = Recorder(self._application.telemetry, self._application.log, self._application.log_policy)
 
         self._housekeeping = asyncio.create_task(self._keep_house())
@@ -82,7 +93,7 @@ class FrontDoor:
             if beat % 10 == 0:
                 self._application.telemetry.flush()
 
-    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, waited: float) -> None:
         began = time.perf_counter()
         application, recorder = self._application, self._recorder
         head = Head(scope["headers"])
@@ -92,9 +103,12 @@ class FrontDoor:
             headers.append((b"connection", b"close"))
         application.telemetry.in_flight += 1
         try:
+            self.admission.check(waited)
             self._admit(endpoint, scope["method"], head)
             body = await read_body(receive, application.limits)
+            turn = time.perf_counter()
             status, encoded = 200, self._decide(endpoint, body, Call(request_id, began, application.limits.timeout))
+            self.admission.took(time.perf_counter() - turn + _AROUND)
         except RefusalError as refusal:
             status, encoded = refusal.status, refusal.body(request_id)
             headers += refusal.headers
@@ -108,7 +122,6 @@ class FrontDoor:
 
     def _admit(self, endpoint: Endpoint, method: str, head: Head) -> None:
         """Refuse what can be refused by the head alone, the cheapest check first."""
-        self._admission.check()
         if method != "POST":
             what = f"`{endpoint.path}` takes POST, not {method}"
             raise RefusalError(405, "E6427", what, headers=[(b"allow", b"POST")])

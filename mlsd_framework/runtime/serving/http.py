@@ -94,7 +94,10 @@ class Head:
         if self.content_type != JSON and self.content_type.split(b";")[0].strip().lower() != JSON:
             found = self.content_type.decode("latin-1") or "none"
             raise RefusalError(
-                415, "E6422", f"the content type is `{found[:80]}`, not `application/json`", close=self.length > limits.body
+                415,
+                "E6422",
+                f"the content type is `{found[:80]}`, not `application/json`",
+                close=self.length > limits.body,
             )
         if self.length > limits.body:
             raise _too_large(limits)
@@ -107,12 +110,13 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
             message = await receive()
             body: bytes = message.get("body", b"")
             if not message.get("more_body") and message["type"] == "http.request":
-                return _checked(body, limits)
+                _check_size(body, limits)
+                return body
             parts = bytearray(body)
             while message["type"] == "http.request" and message.get("more_body"):
                 message = await receive()
                 parts += message.get("body", b"")
-                _checked(parts, limits)
+                _check_size(parts, limits)
             if message["type"] != "http.request":
                 raise DisconnectError
             return bytes(parts)
@@ -121,10 +125,9 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
         raise RefusalError(408, "E6424", what, close=True) from None
 
 
-def _checked(body: bytes, limits: Limits) -> bytes:
+def _check_size(body: bytes | bytearray, limits: Limits) -> None:
     if len(body) > limits.body:
         raise _too_large(limits)
-    return body
 
 
 def _too_large(limits: Limits) -> RefusalError:

@@ -15,7 +15,7 @@ class Limits:
     body_time    seconds in which the head and the body of a request have to arrive
     timeout      seconds from the arrival of a request to its answer; checked where a stage begins
     concurrency  requests that are in the worker at once, read or not
-    queue_time   seconds that a request may have waited for its turn; one that waited longer is refused at once
+    queue_time   seconds that a request may wait for its turn; one that would wait longer is refused at once
     rate         requests a second, 0 for no limit
     burst        requests that may come at once within the rate, 0 for a tenth of a second's worth
     depth        nesting of a body
@@ -25,7 +25,7 @@ class Limits:
     body_time: float = 5.0
     timeout: float = 1.0
     concurrency: int = 256
-    queue_time: float = 0.004
+    queue_time: float = 0.008
     rate: float = 0.0
     burst: int = 0
     depth: int = 32

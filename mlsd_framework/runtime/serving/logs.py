@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import os
-import sys
+import queue
+import threading
 import time
 import traceback
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import msgspec
 Field = str | int | float | bool | None | list[str]
 
 _BATCH = 128
+_BATCHES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,20 @@ class LogPolicy:
 
 
 class Log:
-    """A writer of JSON lines. `event` buffers; `flush` is called each tenth of a second and at the end."""
+    """A writer of JSON lines. `event` buffers; `flush`, called each tenth of a second and at the end, hands over to a thread.
 
-    def __init__(self, worker: str = "0", descriptor: int | None = None) -> None:
+    Nobody who reads the log slowly, or not at all, holds up an answer: what the thread cannot write in time is dropped and counted.
+    """
+
+    def __init__(self, worker: str = "0", descriptor: int = 2) -> None:
         """Write to the file `descriptor`, standard error by default."""
         self._worker = worker
-        self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
+        self._descriptor = descriptor
         self._lines: list[bytes] = []
+        self._dropped = 0
         self._encoder = msgspec.json.Encoder()
+        self._queue: queue.Queue[bytes] = queue.Queue(_BATCHES)
+        self._thread: threading.Thread | None = None
 
     def event(self, name: str, level: str = "info", **fields: Field) -> None:
         """Log an event with its fields."""
@@ -43,18 +51,43 @@ class Log:
             self.flush()
 
     def failure(self, name: str, error: BaseException, **fields: Field) -> None:
-        """Log an error with its traceback, at once."""
+        """Log an error with its traceback, soon."""
         trace = "".join(traceback.format_exception(error))
         self.event(name, "error", error=type(error).__name__, message=str(error), traceback=trace, **fields)
         self.flush()
 
     def flush(self) -> None:
-        """Write what is buffered; a reader that is gone is no reason to stop answering."""
+        """Hand what is buffered to the thread that writes."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        with contextlib.suppress(BrokenPipeError, BlockingIOError):
-            os.write(self._descriptor, b"\n".join(lines) + b"\n")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+            self._thread.start()
+        try:
+            self._queue.put_nowait(b"\n".join(lines) + b"\n")
+        except queue.Full:
+            self._dropped += len(lines)
+            return
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            self.event("log_dropped", "warning", lines=dropped)
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Write all that is left, for at most `seconds`."""
+        self.flush()
+        until = time.monotonic() + seconds
+        while self._queue.unfinished_tasks and time.monotonic() < until:
+            time.sleep(0.005)
+
+    def _write(self) -> None:
+        while True:
+            block = memoryview(self._queue.get())
+            # A reader that is gone is no reason to stop answering.
+            with contextlib.suppress(OSError):
+                while block:
+                    block = block[os.write(self._descriptor, block) :]
+            self._queue.task_done()
 
 
 class JsonHandler(logging.Handler):

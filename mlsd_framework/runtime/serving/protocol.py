@@ -4,13 +4,19 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from mlsd_framework.runtime.serving.front import FrontDoor
 
 HEAD_BYTES = 64 * 1024
 CONNECTIONS = 4096
 
 _SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\ncontent-length: %d\r\n\r\n%b"
+)
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
 
 
@@ -43,6 +49,22 @@ class Connection(HttpToolsProtocol):
         self.awaited_since = 0.0
         self._head_bytes = 0
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Queue a request for its turn, or refuse it here: this is uvicorn's own step between parsing and running.
+
+        Should a later uvicorn no longer have it, the front door still refuses where requests begin, only later.
+        """
+        front = self.app
+        if isinstance(front, FrontDoor):
+            refusal = front.refuse_early(cycle.scope["path"])
+            if refusal is not None:
+                cycle.response_started = cycle.response_complete = True
+                self.transport.write(_BUSY % (len(refusal), refusal))
+                cycle.on_response()
+                return
+            front.admission.queued += 1
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; refuse a head that does not end."""

@@ -34,7 +34,9 @@ def rule_reason(name: str, text: str) -> Reason:
     return Reason(kind="rule", name=name, text=text)
 
 
-def feature_reasons(features: Sequence[Feature], row: Sequence[Value], effects: Sequence[float], top: int) -> list[Reason]:
+def feature_reasons(
+    features: Sequence[Feature], row: Sequence[Value], effects: Sequence[float], top: int
+) -> list[Reason]:
     """Return the `top` features by size of their contribution, largest first.
 
     `effects` are one SHAP value a feature, in the order of `features` and `row`; a base value after them is left out.
@@ -48,8 +50,14 @@ def _reason(feature: Feature, value: Value, effect: float) -> Reason:
     direction = "raises" if effect > 0 else "lowers"
     missing = value is None or (isinstance(value, float) and math.isnan(value))
     shown = "is unknown" if missing else f"of {_shown(value)}{' ' + feature.unit if feature.unit else ''}"
-    text = f"{feature.text} {shown}, which {direction} the risk" if missing else f"{feature.text} {shown} {direction} the risk"
-    return Reason(kind="feature", name=feature.name, text=text, value=None if missing else value, effect=round(effect, 4))
+    text = (
+        f"{feature.text} {shown}, which {direction} the risk"
+        if missing
+        else f"{feature.text} {shown} {direction} the risk"
+    )
+    return Reason(
+        kind="feature", name=feature.name, text=text, value=None if missing else value, effect=round(effect, 4)
+    )
 
 
 def _shown(value: Value) -> str:

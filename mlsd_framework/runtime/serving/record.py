@@ -67,6 +67,10 @@ class Recorder:
                 paths=[fault.path for fault in refusal.error.faults[:20]],
             )
 
+    def shed(self, endpoint: str) -> None:
+        """Count a refusal that was sent before the request was begun."""
+        self._counts["requests", endpoint, "503"] += 1
+
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """Record that an answer has gone out."""
         self._counts["requests", endpoint, str(status)] += 1

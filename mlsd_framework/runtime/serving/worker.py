@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _serve(options, log)
     except RunError as error:
-        log.flush()
+        log.close()
         print(_text(error), file=sys.stderr, flush=True)  # noqa: T201 - a process has no other way to say it
         return REFUSED
     return 0
@@ -80,7 +80,7 @@ def _serve(options: argparse.Namespace, log: Log) -> None:
 
     _run(app, application, listening, options.drain, ready)
     log.event("drained", version=application.version)
-    log.flush()
+    log.close()
 
 
 def _run(

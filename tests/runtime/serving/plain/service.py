@@ -25,7 +25,9 @@ class Payment(Struct, forbid_unknown_fields=True, kw_only=True):
     country: str | None = None
 
 
-APP = Application("plain", spec="sha256:spec", features="sha256:features", file=__file__, limits=Limits(timeout=0.2, body_time=1.0))
+APP = Application(
+    "plain", spec="sha256:spec", features="sha256:features", file=__file__, limits=Limits(timeout=0.2, body_time=1.0)
+)
 FETCH = Stage("fetch", budget=0.005, on_error="default")
 SCORE = Stage("score")
 ACTIONS = ("approve", "review", "decline")
@@ -81,5 +83,3 @@ class Decide:
 @bentoml.service(name="plain", workers=1)
 class Service:
     """Served by BentoML; the endpoints are answered in front of it."""
-
-
