@@ -17,7 +17,6 @@ from mlsd_framework.lower.scope import NameScope
 from mlsd_framework.spec.features import FeatureGroupSpec
 from mlsd_framework.spec.loading import Loc
 
-
 Windows = tuple[timedelta | None, ...]
 
 

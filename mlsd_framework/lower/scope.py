@@ -13,7 +13,6 @@ from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.spec.loading import Loc
 
-
 T = TypeVar("T")
 
 

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from mlsd_framework.codegen.fragments import Fragment, ScriptNames, ServiceNames
+from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.lower.kinds import ModelLowering
 
@@ -14,11 +15,12 @@ class ModelKind(ModelLowering, Protocol):
     def training(self, model: Model, system: System) -> str:
         """Return the text of `training/<model>.py`, flat and runnable."""
 
-    def loading(self, model: Model, names: ServiceNames) -> Fragment:
-        """Return the service's module-level lines that load the model from the bundle."""
-
-    def scoring(self, model: Model, names: ServiceNames) -> Fragment:
-        """Return the lines that ask the model about one request."""
+    def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:
+        """Write what loads the model from the bundle, and the stage that asks it about the request."""
 
 
-__all__ = ["ModelKind", "ScriptNames"]
+class ExplainableKind(ModelKind, Protocol):
+    """A kind of model that can say how much each feature moved a score."""
+
+    def explain(self, model: Model, code: ServiceCode) -> str:
+        """Return the source of one contribution a feature, for the row that `score` has left in `<model>_row`."""

@@ -1,13 +1,18 @@
 """`compute` for the compiler: whatever the group's expressions use in, its features out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlsd_framework.codegen.python import identifier
+from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.features import RequestGroup
-from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.compute.spec import ComputeSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.plugin.models import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +44,20 @@ class Compute:
         reads = dict.fromkeys(Value(value.group, value.name, value.type, span) for value in (*columns, *outside))
         writes = tuple(Value(group.name, feature.name, feature.type) for feature in group.features)
         return StageDraft(tuple(reads), writes, ComputeSettings(group))
+
+    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+        """Write one line a feature."""
+        settings = stage.settings
+        if not isinstance(settings, ComputeSettings):
+            return
+        group, lines = settings.group, []
+        for column in group.columns:
+            code.values[f"{group.name}.{column}"] = code.values[column]
+        if stage.on_error != "fail":
+            code.default(*(f"{identifier(group.name)}_{identifier(one.name)}" for one in group.computed))
+        for one in group.computed:
+            name = f"{identifier(group.name)}_{identifier(one.name)}"
+            lines.append(f"{name} = {code.expression(one.expression)}")
+            code.values[f"{group.name}.{one.name}"] = name
+            code.values.setdefault(one.name, name)
+        code.run(stage, lines or ["pass"])

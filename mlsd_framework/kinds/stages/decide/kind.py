@@ -1,16 +1,21 @@
 """`decide` for the compiler: a probability, costs and rules in, an action out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlsd_framework.codegen.python import Call, Raw, constant, emit, literal
+from mlsd_framework.codegen.service_code import SERVING, ServiceCode
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING
 from mlsd_framework.kinds.stages.decide.spec import DecideSpec
 from mlsd_framework.kinds.stages.rules.kind import RulesSettings
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.plugin.models import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,30 @@ class Decide:
             for rule in settings.rules if isinstance(settings, RulesSettings) else ():
                 if rule.action not in spec.actions:
                     report_action(scope, rule.action, f"the rule `{rule.name}`", tuple(spec.actions), rule.span)
+
+    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+        """Write the risk and the action; thresholds come from the bundle."""
+        settings = stage.settings
+        if not isinstance(settings, DecideSettings):
+            return
+        code.imports.add(f"{SERVING}.decision", "Thresholds")
+        actions = f"{constant(stage.name)}_ACTIONS"
+        code.declare(actions, f"{actions} = {emit(settings.actions)}", stage.span)
+        chosen = Call("Thresholds.load", (Raw("bundle"), stage.name, Raw(actions)))
+        code.init[stage.name] = f"self.{stage.name} = {emit(chosen)}"
+        score = code.values[settings.model.outputs[0].name]
+        risk = score
+        if settings.cost is not None:
+            code.imports.add(f"{SERVING}.decision", "expected_cost_ratio")
+            costs = [code.expression(one) for one in (settings.cost.false_negative, settings.cost.false_positive)]
+            risk = f"expected_cost_ratio({score}, {', '.join(costs)})"
+        held = [code.values[name] for name in settings.rules]
+        rules = f"[{', '.join(f'*{name}' for name in held)}]" if len(held) > 1 else held[0] if held else "[]"
+        if stage.on_error != "fail":
+            code.body += ["risk = None", f"action = {literal(settings.actions[min(1, len(settings.actions) - 1)])}"]
+        code.run(stage, [f"risk = {risk}", f"action = self.{stage.name}.decide(risk, {rules})"])
+        code.values |= {"action": "action", "risk": "risk", "score": score, "rules": rules}
+
 
 
 def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, ...], span: Any) -> None:

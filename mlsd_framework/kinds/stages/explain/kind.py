@@ -1,15 +1,20 @@
 """`explain` for the compiler: the features that moved the score in, reasons out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlsd_framework.codegen.python import Call, constant, emit
+from mlsd_framework.codegen.service_code import SERVING, ServiceCode
 from mlsd_framework.ir.models import Model
-from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING, DataType
 from mlsd_framework.kinds.stages.decide.kind import DecideSettings, report_action
 from mlsd_framework.kinds.stages.explain.spec import ExplainSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.plugin.models import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +51,21 @@ class Explain:
         reads += [Value(ref.group, ref.name, ref.type, span) for ref in model.features]
         settings = ExplainSettings(model, spec.top, tuple(spec.on) if spec.on is not None else None)
         return StageDraft(tuple(reads), (Value(None, "reasons", DataType("list", item=STRING)),), settings)
+
+    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+        """Write the reasons: rules that fired, then the features that moved the score most."""
+        settings = stage.settings
+        if not isinstance(settings, ExplainSettings):
+            return
+        model = settings.model
+        code.imports.add(f"{SERVING}.reasons", "Feature", "feature_reasons")
+        features = tuple(
+            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else []))) for ref in model.features
+        )
+        name = f"{constant(model.name)}_FEATURES"
+        code.declare(name, f"{name} = {emit(features, 0, len(name) + 3)}", model.span)
+        explain = models[model.kind].explain(model, code)  # type: ignore[attr-defined]  # lowering took explainable kinds only
+        line = f"reasons += feature_reasons({name}, {model.name}_row, {explain}, top={settings.top})"
+        if settings.on is not None:
+            line = f"if action in {emit(settings.on)}:\n    {line}"
+        code.run(stage, line.split("\n"))

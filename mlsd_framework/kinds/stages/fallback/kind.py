@@ -1,15 +1,20 @@
 """`fallback` for the compiler: the request alone in, an action out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlsd_framework.codegen.python import literal
+from mlsd_framework.codegen.service_code import ServiceCode, pointer
 from mlsd_framework.ir.expressions import Expression
-from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING
 from mlsd_framework.kinds.stages.decide.kind import DecideSettings, report_action
 from mlsd_framework.kinds.stages.fallback.spec import FallbackSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.plugin.models import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +64,13 @@ class Fallback:
         span = scope.context.span(scope.at)
         reads = tuple(Value(one.group, one.name, one.type, span) for one in scope.reads(*(case.when for case in cases)))
         return StageDraft(reads, (Value(None, "fallback_action", STRING),), FallbackSettings(tuple(cases), spec.action))
+
+    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+        """Write the answer of a request whose pipeline fell back: cases in order, then the action."""
+        settings = stage.settings
+        if not isinstance(settings, FallbackSettings):
+            return
+        code.fallback = ["", pointer(stage.span), f"action = {literal(settings.action)}"]
+        for index, case in enumerate(settings.cases):
+            code.fallback.append(f"{'el' if index else ''}if {code.expression(case.when)}:")
+            code.fallback.append(f"    action = {literal(case.action)}")

@@ -1,14 +1,19 @@
 """`fetch` for the compiler: keys in, stored features out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
-from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING
+from mlsd_framework.kinds.stages.fetch.emit import write_fetch
 from mlsd_framework.kinds.stages.fetch.spec import FetchSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.plugin.models import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,9 @@ class Fetch:
         reads = tuple(known.get(column, Value(None, column, STRING, scope.context.span(scope.at))) for column in keys)
         writes = tuple(Value(group.name, feature.name, feature.type) for group in groups for feature in group.features)
         return StageDraft(reads, writes, FetchSettings(tuple(groups)))
+
+    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+        """Write one read of all groups; without it, each group has the values of a key that was never seen."""
+        settings = stage.settings
+        if isinstance(settings, FetchSettings):
+            write_fetch(stage, settings.groups, system, code)

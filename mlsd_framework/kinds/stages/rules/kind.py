@@ -1,15 +1,20 @@
 """`rules` for the compiler: whatever the conditions use in, the first rule that fires out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlsd_framework.codegen.python import Call, constant, emit
+from mlsd_framework.codegen.service_code import SERVING, ServiceCode
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Expression
-from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING
 from mlsd_framework.kinds.stages.rules.spec import RulesSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.plugin.models import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,21 @@ class Rules:
         ordered = tuple(sorted(found, key=lambda one: one.priority))
         writes = (Value(None, f"{spec.name or spec.stage}_action", STRING.or_null()),)
         return StageDraft(scope.reads(*(one.when for one in ordered)), writes, RulesSettings(ordered))
+
+    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+        """Write one line a rule; those that hold are kept in the order that they are tried."""
+        settings = stage.settings
+        if not isinstance(settings, RulesSettings):
+            return
+        code.imports.add(f"{SERVING}.decision", "Rule", "fired")
+        tried = []
+        for rule in settings.rules:
+            name = f"{constant(rule.name)}_RULE"
+            named = (("priority", rule.priority),) if rule.priority else ()
+            code.declare(name, f"{name} = {emit(Call('Rule', (rule.name, rule.action, rule.reason), named), 0, len(name) + 3)}", rule.span)
+            tried.append(f"({name}, {code.expression(rule.when)}),")
+        held = f"{stage.name}_held"
+        if stage.on_error != "fail":
+            code.body.append(f"{held} = []")
+        code.run(stage, [f"{held} = fired(", *(f"    {line}" for line in tried), ")"])
+        code.values[stage.writes[0].name] = held
