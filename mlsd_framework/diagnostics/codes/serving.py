@@ -18,7 +18,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6453",
         "row-does-not-fit-model",
-        "A row to score has another number of values than the model has features, or a value that is no number where one is asked for.",
+        "A row to score has more or fewer values than the model has features, or a value that is no number.",
         "Pass the values in the order of the model's features; None stands for a missing value.",
         wrong="FRAUD.score((12.5,))",
         right="FRAUD.score((12.5, None, True))",
