@@ -28,7 +28,7 @@ Contenders = dict[str, Callable[[], object]]
 
 
 def alternate(title: str, contenders: Contenders, rounds: int, calls: int) -> None:
-    """Time the contenders in turns; print the median microseconds of a call, and the ratio of each to the compiled trees."""
+    """Time the contenders in turns; print the median microseconds of a call, and ratios to the compiled trees."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, call in contenders.items():

@@ -48,7 +48,7 @@ def compiled(signatures: str | Sequence[str]) -> Callable[[_Kernel], _Kernel]:
 
 
 def inlined(function: _Kernel) -> _Kernel:
-    """Make a function callable from kernels: compiled as part of each, and not at all where they come from the cache."""
+    """Make a function callable from kernels: compiled as part of each, not at all where they come from the cache."""
     return cast("_Kernel", numba.njit(error_model="numpy", nogil=True)(function))
 
 

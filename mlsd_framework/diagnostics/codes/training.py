@@ -7,7 +7,7 @@ CODES: tuple[Code, ...] = (
         "E6351",
         "category-statistics-not-compilable",
         "CatBoost replaced a category feature by statistics of the label, which only CatBoost itself can compute.",
-        "Set `one_hot_max_size` to at least the feature's number of categories, group rare ones, or serve with CatBoost.",
+        "Set `one_hot_max_size` to at least the feature's number of categories, group rare ones, or serve CatBoost.",
         wrong="CatBoostClassifier(one_hot_max_size=2)",
         right="CatBoostClassifier(one_hot_max_size=64)",
     ),

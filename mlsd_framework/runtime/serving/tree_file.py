@@ -1,4 +1,4 @@
-"""The file `trees.safetensors`: a forest of oblivious trees as arrays and names, checked on reading before a kernel runs.
+"""The file `trees.safetensors`: a forest of oblivious trees as arrays and names, checked on reading.
 
 Training writes it, the service reads it; the two meet here and nowhere else.
 """

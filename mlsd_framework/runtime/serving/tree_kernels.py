@@ -191,7 +191,7 @@ def explain_row(  # noqa: PLR0913, PLR0917 - a kernel takes arrays, not objects
     table = 0
     for tree in range(depths.size):
         depth = int(depths[tree])
-        leaf = 0
+        leaf = np.int64(0)
         for level in range(depth):
             leaf |= np.int64(answers[splits[split + level]]) << level
         first, last = shap_offsets[tree], shap_offsets[tree + 1]

@@ -1,4 +1,4 @@
-"""Scoring and explaining rows with compiled trees: what the service runs in place of CatBoost, with CatBoost's results."""
+"""Scoring and explaining rows with compiled trees: what the service runs in place of CatBoost, with its results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _TANH_LIMIT = 700.0  # beyond it `exp` overflows
 
 
 class Explanation(NamedTuple):
-    """SHAP values of one row: `values` [features] or [features, outputs], and `bias` [outputs]; they sum to the raw value."""
+    """SHAP values of one row: `values` [features] or [features, outputs], and `bias` [outputs], summing to the raw value."""
 
     values: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -76,7 +76,7 @@ class CompiledTrees:
         return {category: code for category, code in table.items() if isinstance(category, str)}
 
     def raw(self, values: Sequence[Value]) -> float:
-        """Return the raw value of one row by a model of one output; raises RunError E6453 on a row that does not fit."""
+        """Return the raw value of one row by a model of one output; raises RunError E6453 on one that does not fit."""
         if len(self.outputs) != 1:
             raise RunError.of(
                 "E6453",
@@ -86,7 +86,7 @@ class CompiledTrees:
         return sum_row(self._row(values), *self._forest, self._leaf_values) * self._scale + self._single_bias
 
     def score(self, values: Sequence[Value]) -> float:
-        """Return the prediction for one row: its raw value through the link, so a probability for a binary classifier."""
+        """Return the prediction for one row: its raw value through the link, so a probability for a classifier."""
         return _SCALAR_LINKS[self._link](self.raw(values))
 
     def probability(self, values: Sequence[Value]) -> float:
@@ -94,7 +94,7 @@ class CompiledTrees:
         return _sigmoid(self.raw(values))
 
     def raw_batch(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return raw values [rows], or [rows, outputs], of [rows, features] with NaN for missing values and category codes."""
+        """Return raw values [rows], or [rows, outputs], of [rows, features] with NaN for missing and codes."""
         totals = self._totals(rows)
         return totals[:, 0] if len(self.outputs) == 1 else totals
 
@@ -111,7 +111,7 @@ class CompiledTrees:
         return encoded
 
     def explain(self, values: Sequence[Value]) -> Explanation:
-        """Return the exact SHAP values of one row, as CatBoost has them; raises RunError E6454 where the file has none."""
+        """Return the exact SHAP values of one row, as CatBoost has them; raises RunError E6454 without."""
         if not self._explains:
             raise RunError.of(
                 "E6454",

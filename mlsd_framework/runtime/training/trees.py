@@ -159,7 +159,7 @@ def _refuse_what_cannot_be_compiled(described: dict[str, Any], categories: Mappi
         raise RunError.of(
             "E6351",
             f"the model uses statistics of categories, which cannot be compiled: {used}",
-            help="set `one_hot_max_size` to at least their number of categories, group rare ones, or serve with CatBoost itself",
+            help="set `one_hot_max_size` to at least their number of categories, group rare ones, or serve CatBoost",
         )
 
 
