@@ -19,7 +19,7 @@ _TANH_LIMIT = 700.0  # beyond it `exp` overflows
 
 
 class Explanation(NamedTuple):
-    """SHAP values of one row: `values` [features] or [features, outputs], and `bias` [outputs], summing to the raw value."""
+    """SHAP values of one row, [features] or [features, outputs], and `bias` [outputs]; they sum to the raw value."""
 
     values: NDArray[np.float64]
     bias: NDArray[np.float64]
