@@ -6,8 +6,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6351",
         "category-statistics-not-compilable",
-        "CatBoost replaced a category feature by statistics of the label, which only CatBoost itself can compute when scoring.",
-        "Set `one_hot_max_size` to at least the number of categories of the feature, group rare categories, or serve with CatBoost itself.",
+        "CatBoost replaced a category feature by statistics of the label, which only CatBoost itself can compute.",
+        "Set `one_hot_max_size` to at least the feature's number of categories, group rare ones, or serve CatBoost.",
         wrong="CatBoostClassifier(one_hot_max_size=2)",
         right="CatBoostClassifier(one_hot_max_size=64)",
     ),
@@ -22,7 +22,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6353",
         "categories-not-listed",
-        "The trees ask about a category that is not in the list given to the export, which knows categories by their text only.",
+        "The trees ask about a category that is not in the list given to the export, which knows them by text only.",
         "Pass every category of the training part, and the text that stands for null.",
     ),
     Code(
@@ -46,7 +46,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6453",
         "row-does-not-fit-model",
-        "A row to score has another number of values than the model has features, or a value that is no number where one is asked for.",
+        "A row to score has more or fewer values than the model has features, or a value that is no number.",
         "Pass the values in the order of the model's features; None stands for a missing value.",
         wrong="FRAUD.score((12.5,))",
         right="FRAUD.score((12.5, None, True))",

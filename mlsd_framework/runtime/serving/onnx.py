@@ -24,7 +24,7 @@ _ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 3 is error
 
 
 class OnnxModel:
-    """A model of one float32 table [rows, features] in and one float per row out, as exported; any number of threads may share it.
+    """A model of one float32 table [rows, features] in and one float per row out; any number of threads may share it.
 
     Integer outputs, such as the label of an isolation forest, are left aside. None is NaN.
     """
@@ -47,12 +47,22 @@ class OnnxModel:
             # The bytes, not the path: a model from bytes cannot name further files to read.
             session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except (*_FAULTS, OSError) as error:
-            raise RunError.of("E6455", f"`{path}` is not an ONNX model that can be loaded: {error}", help="train the model again") from error
+            raise RunError.of(
+                "E6455", f"`{path}` is not an ONNX model that can be loaded: {error}", help="train the model again"
+            ) from error
         inputs = session.get_inputs()
-        outputs = [found.name for found in session.get_outputs() if found.type in {"tensor(float)", "tensor(double)"} and output in {None, found.name}]
+        outputs = [
+            found.name
+            for found in session.get_outputs()
+            if found.type in {"tensor(float)", "tensor(double)"} and output in {None, found.name}
+        ]
         shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []
         if len(shape) != 2 or not isinstance(shape[1], int) or len(outputs) != 1:  # noqa: PLR2004 - rows and features
-            raise RunError.of("E6455", f"`{path}` does not take one float32 table and give one score", expected=f"a float output {output or ''}".rstrip())
+            raise RunError.of(
+                "E6455",
+                f"`{path}` does not take one float32 table and give one score",
+                expected=f"a float output {output or ''}".rstrip(),
+            )
         return cls(session, shape[1], outputs[0])
 
     @property

@@ -1,4 +1,7 @@
-"""The file `trees.safetensors`: the arrays and names of a forest of oblivious trees, written by training and checked on reading before any kernel sees them."""
+"""The file `trees.safetensors`: a forest of oblivious trees as arrays and names, checked on reading.
+
+Training writes it, the service reads it; the two meet here and nowhere else.
+"""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +43,8 @@ _TYPES: Final[dict[str, type[np.generic]]] = {
 class TreeNames:
     """What the file says in words: names, link, category tables and the model it was made from.
 
-    A category's code is its place in `categories[feature]`; a feature whose categories no tree asks for has an empty tuple.
+    A category's code is its place in `categories[feature]`; a feature whose categories no tree asks for has an empty
+    tuple.
     """
 
     features: tuple[str, ...]
@@ -55,11 +59,12 @@ class TreeNames:
 class TreeArrays:
     """The arrays of a forest with F features, B borders, T trees, L leaves over all trees and O outputs.
 
-    `borders` [B] of feature f lie at `border_offsets[f] : border_offsets[f + 1]` (`border_offsets` [F + 1]); `flags` [F] as in `tree_kernels`.
-    `splits` [sum of `depths`] are places in `borders`, tree after tree, first the one that makes the leaf's lowest bit. `leaf_values` [L, O], `leaf_weights` [L].
-    The raw value is `scale` [1] times the sum of leaves, plus `bias` [O].
-    `shap_features` of tree t lie at `shap_offsets[t] : shap_offsets[t + 1]`; `shap_values` holds [leaf, feature of the tree, output] tree after tree, scaled;
-    `shap_bias` [O] is the mean raw value. A file without explanations has empty `shap_features` and `shap_values`.
+    `borders` [B] of feature f lie at `border_offsets[f] : border_offsets[f + 1]` (`border_offsets` [F + 1]); `flags`
+    [F] as in `tree_kernels`. `splits` [sum of `depths`] are places in `borders`, tree after tree, first the one that
+    makes the leaf's lowest bit. `leaf_values` [L, O], `leaf_weights` [L]. The raw value is `scale` [1] times the sum
+    of leaves, plus `bias` [O]. `shap_features` of tree t lie at `shap_offsets[t] : shap_offsets[t + 1]`; `shap_values`
+    holds [leaf, feature of the tree, output] tree after tree, scaled; `shap_bias` [O] is the mean raw value. A file
+    without explanations has empty `shap_features` and `shap_values`.
     """
 
     borders: NDArray[np.float32]
@@ -103,10 +108,14 @@ def read_trees(path: Path) -> tuple[TreeNames, TreeArrays]:
     try:
         with safe_open(path, framework="numpy") as opened:
             header = (opened.metadata() or {}).get(_HEADER, "")
-            # Copies, so that the arrays can be written as numba's plain array types demand, and do not hang on the file.
-            found = {name: np.array(opened.get_tensor(name), order="C") for name in _TYPES if name in opened.keys()}  # noqa: SIM118 - no mapping
+            # Copies, so that the arrays can be written as numba's plain array types demand, and do not hang on the
+            # file.
+            present = set(opened.keys())
+            found = {name: np.array(opened.get_tensor(name), order="C") for name in _TYPES if name in present}
     except (SafetensorError, OSError) as error:
-        raise RunError.of("E6451", f"`{path}` is not a file of compiled trees: {error}", help="train the model again") from error
+        raise RunError.of(
+            "E6451", f"`{path}` is not a file of compiled trees: {error}", help="train the model again"
+        ) from error
     names = _names(path, header)
     for name, kind in _TYPES.items():
         if name not in found:
@@ -191,7 +200,9 @@ def _fault_in_values(names: TreeNames, arrays: TreeArrays) -> str | None:
         return "`splits` point outside `borders`"
     if arrays.flags.size and arrays.flags.max() > 2:  # noqa: PLR2004 - the largest flag of `tree_kernels`
         return "`flags` hold an unknown flag"
-    if {feature for feature, flag in zip(names.features, arrays.flags, strict=True) if flag == 1} != set(names.categories):
+    if {feature for feature, flag in zip(names.features, arrays.flags, strict=True) if flag == 1} != set(
+        names.categories
+    ):
         return "the category tables do not belong to the category features"
     for name in ("borders", "leaf_values", "leaf_weights", "scale", "bias", "shap_values", "shap_bias"):
         if not np.isfinite(getattr(arrays, name)).all():

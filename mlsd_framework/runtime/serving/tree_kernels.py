@@ -1,7 +1,8 @@
 """The compiled loops over oblivious trees: one row, many rows in blocks, and the contributions of a row's features.
 
-Every place in `borders` is a condition. On a numeric feature it asks whether the value, as float32, lies above the border; on a category feature whether the code
-equals it. A tree's split of depth d names a condition, whose answer is bit d of the leaf. Nothing here checks a bound: `tree_file` has done so.
+Every place in `borders` is a condition. On a numeric feature it asks whether the value, as float32, lies above the
+border; on a category feature whether the code equals it. A tree's split of depth d names a condition, whose answer is
+bit d of the leaf. Nothing here checks a bound: `tree_file` has done so.
 """
 
 import numpy as np
@@ -12,7 +13,8 @@ from mlsd_framework.runtime.compiled import compiled, inlined
 CATEGORY = 1  # flag of a feature: its borders are codes
 NAN_ABOVE = 2  # flag of a feature: a missing value lies above every border, else below
 
-# Rows of a block: the answers of all conditions for that many rows stay in the second-level cache while the trees pass over them.
+# Rows of a block: the answers of all conditions for that many rows stay in the second-level cache while the trees
+# pass over them.
 _BLOCK = 128
 
 _FOREST = "float32[::1], int32[::1], uint8[::1], uint8[::1], uint32[::1]"
@@ -20,7 +22,11 @@ _FOREST = "float32[::1], int32[::1], uint8[::1], uint8[::1], uint32[::1]"
 
 @inlined
 def _answer(
-    row: NDArray[np.float64], borders: NDArray[np.float32], border_offsets: NDArray[np.int32], flags: NDArray[np.uint8], answers: NDArray[np.uint8]
+    row: NDArray[np.float64],
+    borders: NDArray[np.float32],
+    border_offsets: NDArray[np.int32],
+    flags: NDArray[np.uint8],
+    answers: NDArray[np.uint8],
 ) -> None:
     for feature in range(flags.size):
         value = np.float32(row[feature])
@@ -56,7 +62,9 @@ def sum_row(
         leaf = np.uint32(0)
         level = np.uint32(0)
         while level + np.uint32(2) <= depth:
-            pair = np.uint32(answers[splits[split + level]]) | (np.uint32(answers[splits[split + level + np.uint32(1)]]) << np.uint32(1))
+            pair = np.uint32(answers[splits[split + level]]) | (
+                np.uint32(answers[splits[split + level + np.uint32(1)]]) << np.uint32(1)
+            )
             leaf |= pair << level
             level += np.uint32(2)
         if level < depth:
@@ -69,7 +77,11 @@ def sum_row(
 
 @inlined
 def _answer_block(
-    rows: NDArray[np.float64], borders: NDArray[np.float32], border_offsets: NDArray[np.int32], flags: NDArray[np.uint8], answers: NDArray[np.uint8]
+    rows: NDArray[np.float64],
+    borders: NDArray[np.float32],
+    border_offsets: NDArray[np.int32],
+    flags: NDArray[np.uint8],
+    answers: NDArray[np.uint8],
 ) -> None:
     column = np.empty(_BLOCK, np.float32)
     count = rows.shape[0]
@@ -92,13 +104,24 @@ def _answer_block(
 
 
 @inlined
-def _leaves_of_block(answers: NDArray[np.uint8], splits: NDArray[np.uint32], first: int, depth: int, count: int, leaves: NDArray[np.uint16]) -> None:
+def _leaves_of_block(
+    answers: NDArray[np.uint8],
+    splits: NDArray[np.uint32],
+    first: int,
+    depth: int,
+    count: int,
+    leaves: NDArray[np.uint16],
+) -> None:
     for row in range(count):
         leaves[row] = 0
     level = 0
     # Three levels a pass: fewer walks over `leaves`, all in vectors of bytes.
     while level + 3 <= depth:
-        low, middle, high = answers[splits[first + level]], answers[splits[first + level + 1]], answers[splits[first + level + 2]]
+        low, middle, high = (
+            answers[splits[first + level]],
+            answers[splits[first + level + 1]],
+            answers[splits[first + level + 2]],
+        )
         for row in range(count):
             bits = low[row] | np.uint8(middle[row] << np.uint8(1)) | np.uint8(high[row] << np.uint8(2))
             leaves[row] |= np.uint16(np.uint16(bits) << np.uint16(level))
@@ -132,7 +155,7 @@ def sum_rows(
         split = 0
         first_leaf = np.uint32(0)
         for tree in range(depths.size):
-            depth = np.int64(depths[tree])
+            depth = int(depths[tree])
             _leaves_of_block(answers, splits, split, depth, count, leaves)
             if outputs == 1:
                 column = totals[start : start + _BLOCK, 0]
@@ -148,7 +171,7 @@ def sum_rows(
 
 
 @compiled(f"void(float64[::1], {_FOREST}, int32[::1], int32[::1], float64[::1], float64[:, ::1])")
-def explain_row(
+def explain_row(  # noqa: PLR0913, PLR0917 - a kernel takes arrays, not objects
     row: NDArray[np.float64],
     borders: NDArray[np.float32],
     border_offsets: NDArray[np.int32],
@@ -167,8 +190,8 @@ def explain_row(
     split = 0
     table = 0
     for tree in range(depths.size):
-        depth = np.int64(depths[tree])
-        leaf = 0
+        depth = int(depths[tree])
+        leaf = np.int64(0)
         for level in range(depth):
             leaf |= np.int64(answers[splits[split + level]]) << level
         first, last = shap_offsets[tree], shap_offsets[tree + 1]

@@ -1,4 +1,4 @@
-"""Scoring and explaining rows with compiled trees: what the decision service runs in place of CatBoost, with CatBoost's results."""
+"""Scoring and explaining rows with compiled trees: what the service runs in place of CatBoost, with its results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _TANH_LIMIT = 700.0  # beyond it `exp` overflows
 
 
 class Explanation(NamedTuple):
-    """SHAP values of one row: `values` [features], or [features, outputs], and `bias`, which together sum to the raw value."""
+    """SHAP values of one row, [features] or [features, outputs], and `bias` [outputs]; they sum to the raw value."""
 
     values: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -28,9 +28,10 @@ class Explanation(NamedTuple):
 class CompiledTrees:
     """A forest of oblivious trees, ready to score; any number of threads may share it.
 
-    A row is a sequence in the order of `features`. A number is taken as float32, as CatBoost takes it; None is a missing value. For a category feature a str
-    or int is the category itself, a float the code that `codes` gives it, and None the category that stood for null in training;
-    a category that the model does not know equals none. In arrays categories are codes.
+    A row is a sequence in the order of `features`. A number is taken as float32, as CatBoost takes it; None is a
+    missing value. For a category feature a str or int is the category itself, a float the code that `codes` gives it,
+    and None the category that stood for null in training; a category that the model does not know equals none. In
+    arrays categories are codes.
     """
 
     def __init__(self, names: TreeNames, arrays: TreeArrays) -> None:
@@ -48,7 +49,9 @@ class CompiledTrees:
         self._shap_bias = arrays.shap_bias
         self._explains = arrays.shap_features.size > 0 or not arrays.depths.any()
         self._tables = tuple(
-            (place, _table(names.categories[feature], names.null_category)) for place, feature in enumerate(names.features) if feature in names.categories
+            (place, _table(names.categories[feature], names.null_category))
+            for place, feature in enumerate(names.features)
+            if feature in names.categories
         )
 
     @classmethod
@@ -73,13 +76,17 @@ class CompiledTrees:
         return {category: code for category, code in table.items() if isinstance(category, str)}
 
     def raw(self, values: Sequence[Value]) -> float:
-        """Return the raw value of one row, for a model of one output; raises RunError E6453 on a row of another shape."""
+        """Return the raw value of one row by a model of one output; raises RunError E6453 on one that does not fit."""
         if len(self.outputs) != 1:
-            raise RunError.of("E6453", f"the model has {len(self.outputs)} outputs, not one", help="score rows of it with `score_batch`")
+            raise RunError.of(
+                "E6453",
+                f"the model has {len(self.outputs)} outputs, not one",
+                help="score rows of it with `score_batch`",
+            )
         return sum_row(self._row(values), *self._forest, self._leaf_values) * self._scale + self._single_bias
 
     def score(self, values: Sequence[Value]) -> float:
-        """Return the prediction for one row: the raw value through the model's link, so a probability for a binary classifier."""
+        """Return the prediction for one row: its raw value through the link, so a probability for a classifier."""
         return _SCALAR_LINKS[self._link](self.raw(values))
 
     def probability(self, values: Sequence[Value]) -> float:
@@ -87,7 +94,7 @@ class CompiledTrees:
         return _sigmoid(self.raw(values))
 
     def raw_batch(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return raw values [rows], or [rows, outputs], of an array [rows, features] with NaN for missing values and codes for categories."""
+        """Return raw values [rows], or [rows, outputs], of [rows, features] with NaN for missing and codes."""
         totals = self._totals(rows)
         return totals[:, 0] if len(self.outputs) == 1 else totals
 
@@ -104,9 +111,13 @@ class CompiledTrees:
         return encoded
 
     def explain(self, values: Sequence[Value]) -> Explanation:
-        """Return the exact SHAP values of one row, as CatBoost computes them; raises RunError E6454 where the file has none."""
+        """Return the exact SHAP values of one row, as CatBoost has them; raises RunError E6454 without."""
         if not self._explains:
-            raise RunError.of("E6454", "the compiled trees hold no SHAP values", help="export them with `shap=True` and a depth of at most 10")
+            raise RunError.of(
+                "E6454",
+                "the compiled trees hold no SHAP values",
+                help="export them with `shap=True` and a depth of at most 10",
+            )
         contributions = np.zeros((len(self.features), len(self.outputs)))
         explain_row(self._row(values), *self._forest, *self._shap, contributions)
         return Explanation(contributions[:, 0] if len(self.outputs) == 1 else contributions, self._shap_bias)
@@ -115,7 +126,9 @@ class CompiledTrees:
         # Kernels take writable arrays only: a read-only one, such as polars gives, is copied.
         block = np.require(rows, np.float64, ["C", "W"])
         if block.ndim != 2 or block.shape[1] != len(self.features):  # noqa: PLR2004 - rows and features
-            raise RunError.of("E6453", f"the rows have the shape {block.shape}", expected=f"(rows, {len(self.features)})")
+            raise RunError.of(
+                "E6453", f"the rows have the shape {block.shape}", expected=f"(rows, {len(self.features)})"
+            )
         totals = np.zeros((block.shape[0], len(self.outputs)))
         sum_rows(block, *self._forest, self._leaf_values, totals)
         totals *= self._scale
@@ -136,7 +149,11 @@ class CompiledTrees:
         except (ValueError, TypeError, OverflowError) as error:
             raise RunError.of("E6453", f"a row has a value that is no number: {error}") from error
         if row.shape != (len(self.features),):
-            raise RunError.of("E6453", f"a row has the shape {row.shape}", expected=f"{len(self.features)} values: {', '.join(self.features)}")
+            raise RunError.of(
+                "E6453",
+                f"a row has the shape {row.shape}",
+                expected=f"{len(self.features)} values: {', '.join(self.features)}",
+            )
         return row
 
 

@@ -16,7 +16,7 @@ from mlsd_framework.runtime.serving.tree_file import MAX_DEPTH, TreeArrays, Tree
 from mlsd_framework.runtime.training.tree_shapley import MAX_SHAP_DEPTH, shap_tables
 
 if TYPE_CHECKING:
-    from catboost import CatBoost
+    from catboost import CatBoost, Pool
 
 Categories = Mapping[str, Sequence[str]]
 
@@ -60,15 +60,20 @@ class _Structure:
     leaf_weights: NDArray[np.float64]  # [leaves of all trees], or empty
 
 
-def export_trees(cbm: Path, target: Path, *, categories: Categories | None = None, null_category: str = "", shap: bool = True) -> None:
+def export_trees(
+    cbm: Path, target: Path, *, categories: Categories | None = None, null_category: str = "", shap: bool = True
+) -> None:
     """Write the model in the file `cbm` as `target`, and check that both score alike.
 
-    `categories` lists, for each category feature that the trees ask about, every category seen in training; `null_category` is the text that stood for null.
-    With `shap`, SHAP values of all leaves are included (trees deeper than 10 are left without).
+    `categories` lists, for each category feature that the trees ask about, every category seen in training;
+    `null_category` is the text that stood for null. With `shap`, SHAP values of all leaves are included (trees deeper
+    than 10 are left without).
 
     Raises:
-        RunError: E6351 where the model uses category statistics (a caller may then serve CatBoost itself), E6352 where it is no forest of
-            oblivious trees on numbers and categories, E6353 where a category list is missing or incomplete, E6354 where the scores differ.
+        RunError: E6351 where the model uses category statistics (a caller may then serve CatBoost itself), E6352 where
+        it is no forest of
+            oblivious trees on numbers and categories, E6353 where a category list is missing or incomplete, E6354
+            where the scores differ.
     """
     from catboost import CatBoost  # noqa: PLC0415 - heavy, and only needed here
 
@@ -77,7 +82,9 @@ def export_trees(cbm: Path, target: Path, *, categories: Categories | None = Non
     structure = _structure(model)
     features = tuple(str(name) for name in model.feature_names_)
     asked = {split.feature for tree in structure.trees for split in tree} & set(structure.category_features)
-    listed = {features[place]: tuple(dict.fromkeys((categories or {}).get(features[place], ()))) for place in sorted(asked)}
+    listed = {
+        features[place]: tuple(dict.fromkeys((categories or {}).get(features[place], ()))) for place in sorted(asked)
+    }
     codes = _codes_of_hashes(model, structure, features, listed)
     arrays = _arrays(structure, len(features), codes, shap=shap)
     names = TreeNames(
@@ -98,22 +105,28 @@ def _structure(model: "CatBoost") -> _Structure:
         model.save_model(str(path), format="json")
         described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     info = described["features_info"]
-    # A model of no trees has null here.
-    trees = described.get("oblivious_trees", ()) or []
     numeric = {feature["feature_index"]: feature["flat_feature_index"] for feature in info.get("float_features", ())}
-    category = {feature["feature_index"]: feature["flat_feature_index"] for feature in info.get("categorical_features", ())}
-    _refuse_what_cannot_be_compiled(described, {place: str(model.feature_names_[flat]) for place, flat in category.items()})
+    category = {
+        feature["feature_index"]: feature["flat_feature_index"] for feature in info.get("categorical_features", ())
+    }
+    _refuse_what_cannot_be_compiled(
+        described, {place: str(model.feature_names_[flat]) for place, flat in category.items()}
+    )
+    trees = described["oblivious_trees"]
     scale, bias = described["scale_and_bias"]
     outputs = _outputs(described, len(bias))
     return _Structure(
         trees=tuple(tuple(_split(split, numeric, category) for split in tree["splits"] or ()) for tree in trees),
         category_features=tuple(sorted(category.values())),
-        nan_above=tuple(f["flat_feature_index"] for f in info.get("float_features", ()) if f["nan_value_treatment"] == "AsTrue"),
+        nan_above=tuple(
+            f["flat_feature_index"] for f in info.get("float_features", ()) if f["nan_value_treatment"] == "AsTrue"
+        ),
         outputs=outputs,
         link=_LINKS.get(_loss(described), "identity"),
         scale=float(scale),
         bias=tuple(map(float, bias)),
-        # From the text and not `get_leaf_weights`, which refuses models of several outputs; doubles are written with all their digits.
+        # From the text and not `get_leaf_weights`, which refuses models of several outputs; doubles are written with
+        # all their digits.
         leaf_values=_joined(trees, "leaf_values").reshape(-1, len(outputs)),
         leaf_weights=_joined(trees, "leaf_weights"),
     )
@@ -121,19 +134,32 @@ def _structure(model: "CatBoost") -> _Structure:
 
 def _refuse_what_cannot_be_compiled(described: dict[str, Any], categories: Mapping[int, str]) -> None:
     info = described["features_info"]
-    if "oblivious_trees" not in described or info.get("text_features") or info.get("embedding_features"):
+    if (
+        "trees" in described
+        or "oblivious_trees" not in described
+        or info.get("text_features")
+        or info.get("embedding_features")
+    ):
         raise RunError.of(
             "E6352",
             "the model is no forest of oblivious trees on numbers and categories",
             help="leave `grow_policy` at `SymmetricTree`, and leave text and embedding features out",
         )
+    if not described["oblivious_trees"]:
+        raise RunError.of(
+            "E6352",
+            "the model has no trees",
+            help="train at least one iteration; CatBoost cannot score this model either",
+        )
     if info.get("ctrs"):
-        parts = {part["cat_feature_index"] for ctr in info["ctrs"] for part in ctr["elements"] if "cat_feature_index" in part}
+        parts = {
+            part["cat_feature_index"] for ctr in info["ctrs"] for part in ctr["elements"] if "cat_feature_index" in part
+        }
         used = ", ".join(f"`{categories[place]}`" for place in sorted(parts))
         raise RunError.of(
             "E6351",
             f"the model uses statistics of categories, which cannot be compiled: {used}",
-            help="set `one_hot_max_size` to at least the number of categories of each, group rare ones, or serve the model with CatBoost itself",
+            help="set `one_hot_max_size` to at least their number of categories, group rare ones, or serve CatBoost",
         )
 
 
@@ -146,7 +172,11 @@ def _split(split: dict[str, Any], numeric: dict[int, int], category: dict[int, i
         return _Split(numeric[split["float_feature_index"]], float(np.float32(split["border"])))
     if split["split_type"] == "OneHotFeature":
         return _Split(category[split["cat_feature_index"]], int(split["value"]))
-    raise RunError.of("E6352", f"the model has a split of the kind `{split['split_type']}`", expected="splits on numbers and single categories")
+    raise RunError.of(
+        "E6352",
+        f"the model has a split of the kind `{split['split_type']}`",
+        expected="splits on numbers and single categories",
+    )
 
 
 def _loss(described: dict[str, Any]) -> str:
@@ -160,10 +190,13 @@ def _outputs(described: dict[str, Any], count: int) -> tuple[str, ...]:
     return tuple(str(classes[place]) if len(classes) == count else f"output_{place}" for place in range(count))
 
 
-def _codes_of_hashes(model: "CatBoost", structure: _Structure, features: Sequence[str], listed: Categories) -> dict[_Split, int]:
+def _codes_of_hashes(
+    model: "CatBoost", structure: _Structure, features: Sequence[str], listed: Categories
+) -> dict[_Split, int]:
     """Return the code of the category that each one-hot split asks about.
 
-    The model knows categories by hash only. Each listed category is sent through the model, and the leaves it falls into tell which splits it answers.
+    The model knows categories by hash only. Each listed category is sent through the model, and the leaves it falls
+    into tell which splits it answers.
     """
     wanted = {split for tree in structure.trees for split in tree if split.feature in structure.category_features}
     if not wanted:
@@ -187,7 +220,7 @@ def _codes_of_hashes(model: "CatBoost", structure: _Structure, features: Sequenc
     return codes
 
 
-def _pool(structure: _Structure, features: Sequence[str], rows: int, listed: Categories) -> Any:  # noqa: ANN401 - CatBoost has no types
+def _pool(structure: _Structure, features: Sequence[str], rows: int, listed: Categories) -> "Pool":
     from catboost import Pool  # noqa: PLC0415 - heavy
 
     table = np.zeros((rows, len(features)), object)
@@ -209,9 +242,13 @@ def _arrays(structure: _Structure, features: int, codes: dict[_Split, int], *, s
         raise RunError.of("E6352", f"a tree is {depths.max()} levels deep", expected=f"at most {MAX_DEPTH}")
     leaf_values, leaf_weights = structure.leaf_values, structure.leaf_weights
     trees = [np.array([split.feature for split in tree], np.int64) for tree in structure.trees]
-    explained = shap and leaf_weights.size == len(leaf_values) and (not depths.size or int(depths.max()) <= MAX_SHAP_DEPTH)
+    explained = (
+        shap and leaf_weights.size == len(leaf_values) and (not depths.size or int(depths.max()) <= MAX_SHAP_DEPTH)
+    )
     nothing = np.zeros(depths.size + 1, np.int32), np.empty(0, np.int32), np.empty(0)
-    offsets, shap_features, shap_values = shap_tables(trees, leaf_values, leaf_weights, structure.scale) if explained else nothing
+    offsets, shap_features, shap_values = (
+        shap_tables(trees, leaf_values, leaf_weights, structure.scale) if explained else nothing
+    )
     if leaf_weights.size != len(leaf_values):
         leaf_weights = np.zeros(len(leaf_values))
     return TreeArrays(
@@ -231,7 +268,9 @@ def _arrays(structure: _Structure, features: int, codes: dict[_Split, int], *, s
     )
 
 
-def _mean_raw(structure: _Structure, leaf_values: NDArray[np.float64], leaf_weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mean_raw(
+    structure: _Structure, leaf_values: NDArray[np.float64], leaf_weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
     mean = np.zeros(len(structure.outputs))
     first = 0
     for tree in structure.trees:
@@ -240,7 +279,7 @@ def _mean_raw(structure: _Structure, leaf_values: NDArray[np.float64], leaf_weig
         if total > 0.0:
             mean += leaf_weights[part] @ leaf_values[part] / total
         first = part.stop
-    return mean * structure.scale + np.array(structure.bias)
+    return np.asarray(mean * structure.scale + np.array(structure.bias))
 
 
 def _compare(model: "CatBoost", names: TreeNames, arrays: TreeArrays) -> None:
@@ -257,13 +296,19 @@ def _compare(model: "CatBoost", names: TreeNames, arrays: TreeArrays) -> None:
             rows[::2, feature] = draw.choice(borders, rows[::2].shape[0])
             # Above the largest float32 comes infinity.
             with np.errstate(over="ignore"):
-                rows[1::4, feature] = np.nextafter(draw.choice(borders, rows[1::4].shape[0]).astype(np.float32), np.float32(np.inf))
+                rows[1::4, feature] = np.nextafter(
+                    draw.choice(borders, rows[1::4].shape[0]).astype(np.float32), np.float32(np.inf)
+                )
     rows[draw.random(rows.shape) < _MISSING] = np.nan
     table = rows.astype(object)
-    for place, feature in enumerate(names.features):
-        if feature in names.categories:
-            table[:, place] = draw.choice([*names.categories[feature], "\x00unseen"], _PROBES)
-    pool = Pool(table, cat_features=[names.features.index(feature) for feature in names.categories], feature_names=list(names.features))
+    for place, name in enumerate(names.features):
+        if name in names.categories:
+            table[:, place] = draw.choice([*names.categories[name], "\x00unseen"], _PROBES)
+    pool = Pool(
+        table,
+        cat_features=[names.features.index(feature) for feature in names.categories],
+        feature_names=list(names.features),
+    )
     expected = np.asarray(model.predict(pool, prediction_type="RawFormulaVal")).reshape(_PROBES, -1)
     compiled = CompiledTrees(names, arrays)
     found = compiled.raw_batch(compiled.encode(table.tolist())).reshape(_PROBES, -1)

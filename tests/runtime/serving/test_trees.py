@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core import caching
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.compiled import compiled
 from mlsd_framework.runtime.serving.tree_file import TreeArrays, TreeNames, read_trees, write_trees
 from mlsd_framework.runtime.serving.trees import UNSEEN, CompiledTrees
 
@@ -23,7 +25,14 @@ def forest(seed: int, depths: list[int], outputs: int = 1) -> tuple[TreeNames, T
     """Draw a forest on two numbers (the second with missing values above) and a category of three."""
     draw = np.random.default_rng(seed)
     leaves = sum(1 << depth for depth in depths)
-    names = TreeNames(("amount", "age", "country"), tuple(f"o{i}" for i in range(outputs)), "sigmoid", {"country": ("DE", "FR", "7")}, "DE", "0" * 64)
+    names = TreeNames(
+        ("amount", "age", "country"),
+        tuple(f"o{i}" for i in range(outputs)),
+        "sigmoid",
+        {"country": ("DE", "FR", "7")},
+        "DE",
+        "0" * 64,
+    )
     arrays = TreeArrays(
         borders=np.array([-1.5, 0.1, 2.0, 0.1, 3.4028235e38, 0.0, 2.0], np.float32),
         border_offsets=np.array([0, 3, 5, 7], np.int32),
@@ -64,7 +73,8 @@ def plain(arrays: TreeArrays, row: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 numbers = st.one_of(
-    st.sampled_from([-1.5, 0.1, float(np.float32(0.1)), 2.0, math.inf, -math.inf, math.nan, 1e300, -1e300, 0.0, -0.0]), st.floats(width=64)
+    st.sampled_from([-1.5, 0.1, float(np.float32(0.1)), 2.0, math.inf, -math.inf, math.nan, 1e300, -1e300, 0.0, -0.0]),
+    st.floats(width=64),
 )
 
 
@@ -76,8 +86,10 @@ numbers = st.one_of(
     drawn=st.lists(st.tuples(numbers, numbers, st.sampled_from([0.0, 1.0, 2.0, UNSEEN])), min_size=1, max_size=5),
     repeat=st.sampled_from([1, 40, 150]),
 )
-def test_scores_are_those_of_plain_python(seed: int, depths: list[int], outputs: int, drawn: list[tuple[float, float, float]], repeat: int) -> None:
-    """One row and any number of rows score bit for bit as a loop in Python does, whatever the depths, outputs and values."""
+def test_scores_are_those_of_plain_python(
+    seed: int, depths: list[int], outputs: int, drawn: list[tuple[float, float, float]], repeat: int
+) -> None:
+    """One row and any number of rows score bit for bit as a loop in Python does, whatever the depths and values."""
     names, arrays = forest(seed, depths, outputs)
     rows = np.array(drawn * repeat)
     trees = CompiledTrees(names, arrays)
@@ -92,7 +104,15 @@ def test_categories_are_taken_as_text_whole_number_or_code() -> None:
     """A str or int is a category, a float a code, None the category of null; an unknown category equals none."""
     trees = CompiledTrees(*forest(1, [6, 5]))
     assert trees.encode([[1, True, "FR"], [1, None, 1.0]])[:, 2].tolist() == [1.0, 1.0]
-    assert trees.encode([[0, 0, value] for value in ("DE", None, "7", 7, "XX", 8, 5.0)])[:, 2].tolist() == [0, 0, 2, 2, UNSEEN, UNSEEN, 5]
+    assert trees.encode([[0, 0, value] for value in ("DE", None, "7", 7, "XX", 8, 5.0)])[:, 2].tolist() == [
+        0,
+        0,
+        2,
+        2,
+        UNSEEN,
+        UNSEEN,
+        5,
+    ]
     assert trees.codes("country") == {"DE": 0.0, "FR": 1.0, "7": 2.0}
 
 
@@ -114,7 +134,9 @@ def test_links_of_other_models(link: str) -> None:
     trees = CompiledTrees(dataclasses.replace(names, link=link), arrays)
     rows = trees.encode([(0.5, None, "FR"), (None, 2, None)])
     raw = trees.raw_batch(rows)
-    expected = {"identity": raw, "exp": np.exp(raw), "softmax": np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)}[link]
+    expected = {"identity": raw, "exp": np.exp(raw), "softmax": np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)}[
+        link
+    ]
     np.testing.assert_allclose(trees.score_batch(rows), expected, rtol=1e-14)
     with pytest.raises(RunError, match="E6453"):
         trees.score((0.5, None, "FR"))
@@ -130,7 +152,9 @@ def test_read_only_and_transposed_rows_are_scored() -> None:
     np.testing.assert_array_equal(trees.raw_batch(np.asfortranarray(rows)), trees.raw_batch(rows))
 
 
-@pytest.mark.parametrize("row", [(), (1.0,), (1.0, 2.0, "DE", 4.0), ("many", 1.0, "DE"), (1.0, [2.0], "DE"), (10**400, 1.0, "DE")])
+@pytest.mark.parametrize(
+    "row", [(), (1.0,), (1.0, 2.0, "DE", 4.0), ("many", 1.0, "DE"), (1.0, [2.0], "DE"), (10**400, 1.0, "DE")]
+)
 def test_a_row_that_does_not_fit_is_refused(row: Any) -> None:  # noqa: ANN401 - wrong on purpose
     """A row of another length or with something that is no number never reaches a kernel."""
     trees = CompiledTrees(*forest(1, [3]))
@@ -164,8 +188,14 @@ def test_a_file_comes_back_as_it_was_and_with_the_same_bytes(tmp_path: Path) -> 
 
 
 @settings(max_examples=60, deadline=None)
-@given(cut=st.floats(0, 1), flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=3), seed=st.integers(0, 50))
-def test_a_damaged_file_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFactory, cut: float, flips: list[tuple[float, int]], seed: int) -> None:
+@given(
+    cut=st.floats(0, 1),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=3),
+    seed=st.integers(0, 50),
+)
+def test_a_damaged_file_is_refused_or_harmless(
+    tmp_path_factory: pytest.TempPathFactory, cut: float, flips: list[tuple[float, int]], seed: int
+) -> None:
     """A cut file is refused; one with flipped bytes is refused, or scores within its arrays."""
     path = tmp_path_factory.mktemp("damaged") / "trees.safetensors"
     write_trees(path, *forest(seed, [3, 5]))
@@ -174,13 +204,13 @@ def test_a_damaged_file_is_refused_or_harmless(tmp_path_factory: pytest.TempPath
         content[int(place * len(content))] ^= mask
     path.write_bytes(content[: int(cut * len(content))] if not flips else content)
     if not flips and cut < 1:
-        with pytest.raises(RunError, match="E645[12]"):
+        with pytest.raises(RunError, match=r"E645[12]"):
             CompiledTrees.load(path)
         return
     try:
         trees = CompiledTrees.load(path)
     except RunError as error:
-        assert error.diagnostics[0].code in {"E6451", "E6452"}
+        assert error.diagnostics[0].code in {"E6451", "E6452"}  # noqa: PT017 - either outcome is right
     else:
         trees.score_batch(np.zeros((3, len(trees.features))))
 
@@ -244,17 +274,17 @@ def test_the_service_scores_without_the_training_packages(tmp_path: Path) -> Non
         "print([m for m in ('catboost', 'polars', 'pandas', 'sklearn', 'feast', 'scipy.linalg') if m in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment).stdout.split("\n")
+    answer = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment
+    ).stdout.split("\n")
     assert float(answer[0]) == CompiledTrees(*forest(2, [4])).score((1.0, None, "DE"))
     assert answer[1] == "[]"
 
 
-def test_kernels_compile_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_kernels_compile_where_no_cache_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """With nowhere to keep compiled code, a kernel is compiled in memory and the log says what to set."""
-    from numba.core import caching
-
-    from mlsd_framework.runtime.compiled import compiled
-
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
 
     @compiled("int64(int64)")

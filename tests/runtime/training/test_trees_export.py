@@ -33,7 +33,9 @@ def table(seed: int, rows: int = 120) -> NDArray[Any]:
     if seed % 2:  # a feature that misses nothing in training may miss values later
         values[:, 1] = np.nan_to_num(values[:, 1])
     drawn = values.astype(object)
-    return np.column_stack([drawn, draw.choice(CATEGORIES["country"], rows).astype(object), draw.choice([1, 2, 30], rows).astype(object)])
+    return np.column_stack(
+        [drawn, draw.choice(CATEGORIES["country"], rows).astype(object), draw.choice([1, 2, 30], rows).astype(object)]
+    )
 
 
 def pool(rows: NDArray[Any], label: NDArray[Any] | None = None) -> Pool:
@@ -44,11 +46,13 @@ def pool(rows: NDArray[Any], label: NDArray[Any] | None = None) -> Pool:
 def target(rows: NDArray[Any], seed: int) -> NDArray[np.float64]:
     """Draw a label that hangs on numbers and categories."""
     noise = np.random.default_rng(seed).normal(size=len(rows))
-    return np.asarray(np.nan_to_num(rows[:, 0].astype(float)) + 2.0 * (rows[:, 3] == "de") + (rows[:, 4] == 30) + 0.5 * noise)
+    return np.asarray(
+        np.nan_to_num(rows[:, 0].astype(float)) + 2.0 * (rows[:, 3] == "de") + (rows[:, 4] == 30) + 0.5 * noise
+    )
 
 
 def probes(trees_file: Path, seed: int) -> NDArray[Any]:
-    """Draw rows with values on the borders, beside them, missing, infinite and beyond float32, and with unknown categories."""
+    """Draw rows with values on borders, beside them, missing, infinite, beyond float32, and with unknown categories."""
     names, arrays = read_trees(trees_file)
     draw = np.random.default_rng(seed)
     rows = table(seed + 1, 60)
@@ -74,7 +78,12 @@ def check(model: CatBoost, folder: Path, seed: int) -> CompiledTrees:
     if len(trees.outputs) == 1:
         assert [trees.raw(row) for row in rows.tolist()] == expected.tolist()
     explained = [trees.explain(row) for row in rows.tolist()]
-    found = np.array([np.concatenate([one.values, np.atleast_2d(one.bias) if one.values.ndim == 2 else one.bias]) for one in explained])
+    found = np.array(
+        [
+            np.concatenate([one.values, np.atleast_2d(one.bias) if one.values.ndim == 2 else one.bias])
+            for one in explained
+        ]
+    )
     shap = np.asarray(model.get_feature_importance(pool(rows), type="ShapValues"))
     np.testing.assert_allclose(np.swapaxes(found, 1, 2) if shap.ndim == 3 else found, shap, rtol=1e-9, atol=1e-11)
     return trees
@@ -95,7 +104,9 @@ def test_classifiers_score_and_explain_as_catboost(
     rows = table(seed)
     label = target(rows, seed) > 1.0
     weights = {"auto_class_weights": "Balanced"} if weighted else {}
-    model = CatBoostClassifier(iterations=8, depth=depth, nan_mode=nan_mode, border_count=borders, **weights, **QUIET).fit(pool(rows, label))
+    model = CatBoostClassifier(
+        iterations=8, depth=depth, nan_mode=nan_mode, border_count=borders, **weights, **QUIET
+    ).fit(pool(rows, label))
     trees = check(model, tmp_path_factory.mktemp("model"), seed)
     row = rows[0].tolist()
     assert trees.score(row) == pytest.approx(model.predict_proba(pool(rows[:1]))[0, 1], rel=1e-14)
@@ -116,20 +127,20 @@ def test_other_losses_score_and_explain_as_catboost(tmp_path: Path, loss: str) -
     }[loss]
     model = CatBoost({"loss_function": loss, "iterations": 8, "depth": 4, **QUIET}).fit(pool(rows, label))
     trees = check(model, tmp_path, 7)
-    kind = {"Poisson": "Exponent", "MultiClass": "Probability", "MultiLogloss": "Probability"}.get(loss, "RawFormulaVal")
+    kind = {"Poisson": "Exponent", "MultiClass": "Probability", "MultiLogloss": "Probability"}.get(
+        loss, "RawFormulaVal"
+    )
     expected = model.predict(pool(rows), prediction_type=kind)
     np.testing.assert_allclose(trees.score_batch(trees.encode(rows.tolist())), expected, rtol=1e-12)
 
 
-def test_a_model_without_splits_is_its_mean(tmp_path: Path) -> None:
-    """A model that found nothing to split on scores its bias and explains nothing."""
+def test_a_model_without_trees_is_refused(tmp_path: Path) -> None:
+    """A model of no trees, which CatBoost itself cannot score, is refused."""
     model = CatBoostRegressor(iterations=2, **QUIET).fit(np.arange(8.0)[:, None], np.arange(8.0))
     model.shrink(0)
     model.save_model(str(tmp_path / "m.cbm"))
-    export_trees(tmp_path / "m.cbm", tmp_path / "t")
-    trees = CompiledTrees.load(tmp_path / "t")
-    assert trees.raw((5.0,)) == model.predict([[5.0]])[0]
-    assert trees.explain((5.0,)).values.tolist() == [0.0]
+    with pytest.raises(RunError, match="E6352"):
+        export_trees(tmp_path / "m.cbm", tmp_path / "t")
 
 
 def test_the_file_says_what_it_was_made_from(tmp_path: Path) -> None:
@@ -148,7 +159,7 @@ def test_category_statistics_are_refused_with_a_way_out(tmp_path: Path) -> None:
     rows = table(3)
     model = CatBoostClassifier(iterations=5, **{**QUIET, "one_hot_max_size": 2}).fit(pool(rows, target(rows, 3) > 1))
     model.save_model(str(tmp_path / "m.cbm"))
-    with pytest.raises(RunError, match="E6351.*`country`") as caught:
+    with pytest.raises(RunError, match=r"E6351.*`country`") as caught:
         export_trees(tmp_path / "m.cbm", tmp_path / "t", categories=CATEGORIES)
     assert "one_hot_max_size" in str(caught.value.diagnostics[0].help)
     assert not (tmp_path / "t").exists()
@@ -160,14 +171,16 @@ def test_categories_that_are_not_listed_are_named(tmp_path: Path, listed: dict[s
     rows = table(3)
     model = CatBoostClassifier(iterations=8, **QUIET).fit(pool(rows, target(rows, 3) > 1))
     model.save_model(str(tmp_path / "m.cbm"))
-    with pytest.raises(RunError, match="E6353.*`country`"):
+    with pytest.raises(RunError, match=r"E6353.*`country`"):
         export_trees(tmp_path / "m.cbm", tmp_path / "t", categories=listed)
 
 
 def test_trees_of_another_shape_are_refused(tmp_path: Path) -> None:
     """A model that is not of oblivious trees is refused with the setting to change."""
     draw = np.random.default_rng(0)
-    model = CatBoostRegressor(iterations=2, grow_policy="Lossguide", **QUIET).fit(draw.normal(size=(90, 2)), draw.normal(size=90))
+    model = CatBoostRegressor(iterations=2, grow_policy="Lossguide", **QUIET).fit(
+        draw.normal(size=(90, 2)), draw.normal(size=90)
+    )
     model.save_model(str(tmp_path / "m.cbm"))
     with pytest.raises(RunError, match="E6352"):
         export_trees(tmp_path / "m.cbm", tmp_path / "t")
@@ -176,7 +189,7 @@ def test_trees_of_another_shape_are_refused(tmp_path: Path) -> None:
 @settings(max_examples=25, deadline=None)
 @given(slots=st.lists(st.integers(0, 2), min_size=1, max_size=4), seed=st.integers(0, 1000))
 def test_shapley_values_are_those_of_all_orders(slots: list[int], seed: int) -> None:
-    """The table equals the average over all orders in which features become known, with weights of zero among the leaves."""
+    """The table is the average over all orders in which features become known, also with weights of zero."""
     players = {slot: place for place, slot in enumerate(sorted(set(slots)))}
     levels = np.array([players[slot] for slot in slots])
     draw = np.random.default_rng(seed)
@@ -193,7 +206,11 @@ def test_shapley_values_are_those_of_all_orders(slots: list[int], seed: int) -> 
             return expected(known, leaf, level - 1, children[leaf >> level & 1])
         below = [sum(weights[i] for i in range(leaves) if i >> level == child >> level) for child in children]
         total = sum(below)
-        return sum(share / total * expected(known, leaf, level - 1, child) for share, child in zip(below, children, strict=True) if share > 0)
+        return sum(
+            share / total * expected(known, leaf, level - 1, child)
+            for share, child in zip(below, children, strict=True)
+            if share > 0
+        )
 
     table_found = shapley_of_tree(levels.astype(np.int64), values, weights, len(players))
     orders = list(itertools.permutations(range(len(players))))
