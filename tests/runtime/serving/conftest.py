@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ PROJECT = Path(__file__).parents[3]
 THRESHOLDS = {"/decide": {"kind": "cost", "score": "fraud", "thresholds": {"review": 0.3, "decline": 0.9}}}
 
 
-def plain_bundle(versions: Path, **changes: str) -> Bundle:
+def write_plain_bundle(versions: Path, **changes: str) -> Bundle:
     """Write the bundle that the plain service fits, or one that differs from it."""
     parts = {"system": "plain", "spec": "sha256:spec", "features": "sha256:features", "version": "v1"} | changes
     return write_bundle(versions, files={"thresholds.json": json.dumps(THRESHOLDS).encode()}, **parts)  # type: ignore[arg-type]
@@ -45,7 +46,7 @@ class Worker:
 Start = Callable[..., Worker]
 
 
-def launch(listening: socket.socket, bundle: Path, *arguments: str, service: Path = PLAIN, **env: str) -> Worker:
+def run_worker(listening: socket.socket, bundle: Path, *arguments: str, service: Path = PLAIN, **env: str) -> Worker:
     """Start a worker on `listening` and wait until it is ready."""
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
@@ -67,6 +68,25 @@ def launch(listening: socket.socket, bundle: Path, *arguments: str, service: Pat
 
 
 @pytest.fixture
+def plain_bundle() -> Callable[..., Bundle]:
+    """Return the function that writes a bundle of the plain service."""
+    return write_plain_bundle
+
+
+@pytest.fixture
+def launch() -> Iterator[Start]:
+    """Return the function that starts a worker on a socket; what still runs at the end is ended."""
+    with contextlib.ExitStack() as stack:
+
+        def begin(*arguments: Any, **env: str) -> Worker:
+            worker = run_worker(*arguments, **env)
+            stack.callback(_end, worker)
+            return worker
+
+        yield begin
+
+
+@pytest.fixture
 def listening() -> Iterator[socket.socket]:
     """A listening socket on loopback."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as made:
@@ -76,11 +96,11 @@ def listening() -> Iterator[socket.socket]:
 @pytest.fixture
 def start(tmp_path: Path, listening: socket.socket) -> Iterator[Start]:
     """Return a function that starts a worker of the plain service on the test's socket."""
-    bundle = plain_bundle(tmp_path / "versions")
+    bundle = write_plain_bundle(tmp_path / "versions")
     with contextlib.ExitStack() as stack:
 
         def begin(*arguments: str, **env: str) -> Worker:
-            worker = launch(listening, bundle.folder, *arguments, **env)
+            worker = run_worker(listening, bundle.folder, *arguments, **env)
             stack.callback(_end, worker)
             return worker
 
@@ -90,9 +110,9 @@ def start(tmp_path: Path, listening: socket.socket) -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """One worker of the plain service for all tests of a module."""
-    bundle = plain_bundle(tmp_path_factory.mktemp("versions"))
+    bundle = write_plain_bundle(tmp_path_factory.mktemp("versions"))
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as made:
-        running = launch(made, bundle.folder)
+        running = run_worker(made, bundle.folder)
         try:
             yield running
         finally:

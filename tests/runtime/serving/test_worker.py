@@ -1,0 +1,138 @@
+"""Worker processes: start, refusal to start, tokens, drain, several on one socket."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.process
+
+Made = Callable[..., Any]
+PROJECT = Path(__file__).parents[3]
+PLAIN = Path(__file__).parent / "plain" / "service.py"
+PAYMENT = {"card_id": "c1", "amount": 12.5, "ts": "2026-01-31T12:00:00Z"}
+TOKEN = "a-token-of-some-length"  # noqa: S105 - of a test
+
+
+def test_ready_line_and_clean_exit(start: Made) -> None:
+    """A worker says once that it is ready, and exits 0 when told to stop."""
+    worker = start()
+    assert worker.ready["ready"] is True
+    assert worker.ready["version"] == "v1"
+    status, logged = worker.stop()
+    assert status == 0
+    assert [json.loads(line)["event"] for line in logged.splitlines()] == ["ready", "drained"]
+
+
+def test_token_guards_all_but_the_probes(start: Made) -> None:
+    """With a token, only the probes and the empty docs page are open."""
+    worker = start(MLSD_TOKEN=TOKEN)
+    with httpx.Client(base_url=worker.url) as client:
+        assert client.post("/decide", json=PAYMENT).status_code == 401
+        assert client.post("/decide", json=PAYMENT, headers={"authorization": "Bearer no"}).status_code == 401
+        right = {"authorization": f"Bearer {TOKEN}"}
+        assert client.post("/decide", json=PAYMENT, headers=right).status_code == 200
+        codes = {path: client.get(path).status_code for path in ("/metrics", "/openapi.json", "/schema.json", "/")}
+        assert set(codes.values()) == {401}
+        assert {client.get(path).status_code for path in ("/healthz", "/readyz", "/docs")} == {200}
+        assert client.get("/metrics", headers=right).status_code == 200
+
+
+def test_wider_than_loopback_without_a_token_is_refused(tmp_path: Path, plain_bundle: Made) -> None:
+    """A worker on 0.0.0.0 without a token exits 3 with E6401."""
+    with socket.create_server(("0.0.0.0", 0)) as wide:  # noqa: S104 - that it is refused is the test
+        _refused(wide, plain_bundle(tmp_path).folder, "E6401")
+
+
+def test_mixed_set_is_refused(tmp_path: Path, listening: socket.socket, plain_bundle: Made) -> None:
+    """A bundle that was made from another spec exits 3 with E6405."""
+    _refused(listening, plain_bundle(tmp_path, spec="sha256:other").folder, "E6405")
+
+
+def test_no_bundle_and_no_service_are_refused(tmp_path: Path, listening: socket.socket, plain_bundle: Made) -> None:
+    """A missing bundle and a missing service are told apart."""
+    _refused(listening, tmp_path / "none", "E6402")
+    _refused(listening, plain_bundle(tmp_path).folder, "E6410", service=tmp_path / "service.py")
+
+
+def _refused(listening: socket.socket, bundle: Path, code: str, service: Path = PLAIN) -> None:
+    command = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
+    command += ["--service", str(service), "--bundle", str(bundle)]
+    done = subprocess.run(command, pass_fds=[listening.fileno()], capture_output=True, text=True, cwd=PROJECT, check=False)
+    assert done.returncode == 3
+    assert f"error[{code}]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_drain_fails_no_request(
+    tmp_path: Path, listening: socket.socket, plain_bundle: Made, launch: Made
+) -> None:
+    """While one of two workers drains under load, every request is answered, and kept connections are told to close."""
+    bundle = plain_bundle(tmp_path / "versions").folder
+    metrics = tmp_path / "metrics"
+    first = launch(listening, bundle, "--worker", "1", "--metrics-dir", str(metrics))
+    second = launch(listening, bundle, "--worker", "2", "--metrics-dir", str(metrics))
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=first.url, timeout=10) as client:
+            while not stop.is_set():
+                statuses.append(client.post("/decide", json=PAYMENT).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    try:
+        for thread in threads:
+            thread.start()
+        stop.wait(0.3)
+        assert first.stop()[0] == 0
+        stop.wait(0.3)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    with httpx.Client(base_url=second.url) as client:
+        text = client.get("/metrics").text
+    second.stop()
+    answered = statuses.count(200)
+    assert answered == len(statuses) > 10
+    assert f'mlsd_requests_total{{endpoint="/decide",status="200"}} {answered}' in text
+
+
+def test_restarted_worker_goes_on_counting(tmp_path: Path, plain_bundle: Made, launch: Made) -> None:
+    """A worker that takes over a name goes on from its counts."""
+    plain_bundle(tmp_path / "versions")
+    for expected in (1, 2):
+        with socket.create_server(("127.0.0.1", 0)) as made:
+            worker = launch(made, tmp_path / "versions" / "v1", "--metrics-dir", str(tmp_path / "metrics"))
+            with httpx.Client(base_url=worker.url) as client:
+                client.post("/decide", json=PAYMENT)
+                assert f'status="200"}} {expected}' in client.get("/metrics").text
+            worker.stop()
+
+
+def test_overload_is_shed_with_retry_after(start: Made) -> None:
+    """Many clients of a slow handler get either an answer or a quick 503 that says when to come back."""
+    worker = start()
+    body = json.dumps(PAYMENT | {"card_id": "sleep-0.005"}).encode()
+    head = b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    found: list[bytes] = []
+    for _ in range(3):
+        sockets = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(40)]
+        for client in sockets:
+            client.sendall(head + body)
+        for client in sockets:
+            client.settimeout(10)
+            found.append(client.recv(65536))
+            client.close()
+    shed = [answer for answer in found if answer.startswith(b"HTTP/1.1 503")]
+    assert shed
+    assert len(shed) + sum(answer.startswith(b"HTTP/1.1 200") for answer in found) == len(found)
+    assert all(b"retry-after: 1" in answer for answer in shed)
