@@ -1,17 +1,31 @@
 """The window kernel: aggregates of ordered events over ranges of them, compiled by numba; arrays in, arrays out.
 
-Events are sorted by (key, time, tie) and questions by (key, as_of); key k owns events `events_at[k]:events_at[k + 1]` and questions
-`asks_at[k]:asks_at[k + 1]`. `ranges` turns every question into one range of events a window; every other function aggregates one column over
-those ranges in O(events + questions) a window. They work on keys `first` up to `last`, hold no state between calls and release the GIL, so that
-keys may be spread over threads with the same result. Results go to `out[window, rows[question]]`.
+Events are sorted by (key, time, tie) and questions by (key, as_of); key k owns events `events_at[k]:events_at[k + 1]`
+and questions `asks_at[k]:asks_at[k + 1]`. `ranges` turns every question into one range of events a window; every
+other function aggregates one column over those ranges in O(events + questions) a window. They work on keys `first` up
+to `last`, hold no state between calls and release the GIL, so that keys may be spread over threads with the same
+result. Results go to `out[window, rows[question]]`.
 """
 
+# ruff: noqa: PLR0913, PLR0917, C901, PLR0912 - compiled loops take arrays one by one, and a call within them costs
 import math
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-_compiled = njit(cache=True, nogil=True)
+Array: TypeAlias = NDArray[Any]
+Integers: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+Pair: TypeAlias = tuple[float, float]
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def _compiled(function: Function) -> Function:
+    return cast("Function", njit(cache=True, nogil=True)(function))
+
 
 _PARTIALS = 128  # non-overlapping doubles: at most (1024 + 1074) / 53 of them are needed
 _SUM_TOLERANCE = 1e-13
@@ -21,10 +35,23 @@ _SQUARES = (1e-200, 1e280)  # sums of squares outside may have overflowed or los
 
 
 @_compiled
-def ranges(times, ends, widths, events_at, asks_at, first, last, lows, highs):
-    """Write for each question the first event of each window (`lows[window, question - base]`) and the first event after them (`highs`).
+def ranges(
+    times: Integers,
+    ends: Integers,
+    widths: Integers,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+) -> None:
+    """Write for each question the first event of each window (`lows[window.
 
-    `ends` are the windows' ends, `widths` their lengths (negative: lifetime), in microseconds; base is `asks_at[first]`.
+    Question - base]`) and the first event after them (`highs`).
+
+    `ends` are the windows' ends, `widths` their lengths (negative: lifetime), in microseconds; base is
+    `asks_at[first]`.
     """
     base = asks_at[first]
     for key in range(first, last):
@@ -46,8 +73,11 @@ def ranges(times, ends, widths, events_at, asks_at, first, last, lows, highs):
 
 
 @_compiled
-def group_by_code(codes, number):
-    """Sort positions by code, keeping their order within a code: offsets (number + 1) and the order; codes outside 0..number-1 are left out."""
+def group_by_code(codes: Integers, number: int) -> tuple[Integers, Integers]:
+    """Sort positions by code, keeping their order within a code: offsets (number + 1) and the order.
+
+    Codes outside 0..number-1 are left out.
+    """
     at = np.zeros(number + 1, np.int64)
     for code in codes:
         if 0 <= code < number:
@@ -65,7 +95,17 @@ def group_by_code(codes, number):
 
 
 @_compiled
-def count_valid(valid, events_at, asks_at, first, last, lows, highs, rows, out):
+def count_valid(
+    valid: Flags,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+) -> None:
     """Count the events of each range whose value is not null."""
     base = asks_at[first]
     for window in range(lows.shape[0]):
@@ -83,14 +123,14 @@ def count_valid(valid, events_at, asks_at, first, last, lows, highs, rows, out):
 
 
 @_compiled
-def _two_sum(a, b):
+def _two_sum(a: float, b: float) -> Pair:
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 @_compiled
-def _two_square(a):
+def _two_square(a: float) -> Pair:
     # Dekker: the square of a double as two doubles.
     square = a * a
     c = 134217729.0 * a
@@ -100,7 +140,7 @@ def _two_square(a):
 
 
 @_compiled
-def _dd_add(high, low, x):
+def _dd_add(high: float, low: float, x: float) -> tuple[float, float, float]:
     # (high, low) + x, and what is lost by keeping two doubles.
     total, error = _two_sum(high, x)
     rest, lost = _two_sum(error, low)
@@ -109,7 +149,7 @@ def _dd_add(high, low, x):
 
 
 @_compiled
-def _dd_subtract(a_high, a_low, b_high, b_low):
+def _dd_subtract(a_high: float, a_low: float, b_high: float, b_low: float) -> Pair:
     total, error = _two_sum(a_high, -b_high)
     rest, rest_error = _two_sum(a_low, -b_low)
     total, error = _two_sum(total, error + rest)
@@ -117,7 +157,7 @@ def _dd_subtract(a_high, a_low, b_high, b_low):
 
 
 @_compiled
-def exact_sum(values, valid, low, high):
+def exact_sum(values: Array, valid: Flags, low: int, high: int) -> float:
     """Sum values correctly rounded or next to it, whatever their sizes (Shewchuk's partials, as `math.fsum`)."""
     partials = np.empty(_PARTIALS)
     number = 0
@@ -144,7 +184,19 @@ def exact_sum(values, valid, low, high):
 
 
 @_compiled
-def sums_float(values, valid, events_at, asks_at, first, last, lows, highs, rows, out, numbers):
+def sums_float(
+    values: Array,
+    valid: Flags,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+    numbers: Integers,
+) -> None:
     """Write sums and numbers of values, by prefix sums in double-double with a running account of what they lose.
 
     Where that account says a range's sum may be off, or an infinity is in it, the range is summed by itself.
@@ -185,8 +237,23 @@ def sums_float(values, valid, events_at, asks_at, first, last, lows, highs, rows
 
 
 @_compiled
-def sums_integer(values, valid, events_at, asks_at, first, last, lows, highs, rows, out, numbers):
-    """Write exact sums and numbers of int64 values; prefix sums may wrap, their differences are right while the range's sum fits."""
+def sums_integer(
+    values: Array,
+    valid: Flags,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+    numbers: Integers,
+) -> None:
+    """Write exact sums and numbers of int64 values.
+
+    Prefix sums may wrap, their differences are right while the range's sum fits.
+    """
     base = asks_at[first]
     for window in range(lows.shape[0]):
         for key in range(first, last):
@@ -208,7 +275,7 @@ def sums_integer(values, valid, events_at, asks_at, first, last, lows, highs, ro
 
 
 @_compiled
-def _two_pass_deviation(values, valid, low, high, number):
+def _two_pass_deviation(values: Array, valid: Flags, low: int, high: int, number: int) -> float:
     # Scaled by a power of two, so that no square overflows or vanishes.
     mean = exact_sum(values, valid, low, high) / number
     largest = 0.0
@@ -228,7 +295,7 @@ def _two_pass_deviation(values, valid, low, high, number):
 
 
 @_compiled
-def _dd_deviation(s1, r1, s2, r2, number):
+def _dd_deviation(s1: float, r1: float, s2: float, r2: float, number: int) -> float:
     # Squares less square of the sum over n, all in double-double.
     square, error = _two_square(s1)
     error += 2.0 * s1 * r1
@@ -241,7 +308,7 @@ def _dd_deviation(s1, r1, s2, r2, number):
 
 
 @_compiled
-def _two_product(a, b):
+def _two_product(a: float, b: float) -> Pair:
     product = a * b
     c = 134217729.0 * a
     a_high = c - (c - a)
@@ -253,17 +320,38 @@ def _two_product(a, b):
 
 
 @_compiled
-def deviations(values, valid, events_at, asks_at, first, last, lows, highs, rows, out):
+def deviations(
+    values: Array,
+    valid: Flags,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+) -> None:
     """Write sample standard deviations (NaN for fewer than two values, or an infinite one).
 
-    By prefix sums of the values less the key's first, and of their squares, in double-double; a range too flat for those is computed in two passes.
+    By prefix sums of the values less the key's first, and of their squares, in double-double; a range too flat for
+    those is computed in two passes.
     """
     base = asks_at[first]
     longest = 0
     for key in range(first, last):
         longest = max(longest, events_at[key + 1] - events_at[key])
-    sum_high, sum_low, square_high, square_low = np.empty(longest + 1), np.empty(longest + 1), np.empty(longest + 1), np.empty(longest + 1)
-    number, infinite, changed = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
+    sum_high, sum_low, square_high, square_low = (
+        np.empty(longest + 1),
+        np.empty(longest + 1),
+        np.empty(longest + 1),
+        np.empty(longest + 1),
+    )
+    number, infinite, changed = (
+        np.empty(longest + 1, np.int64),
+        np.empty(longest + 1, np.int64),
+        np.empty(longest + 1, np.int64),
+    )
     for key in range(first, last):
         if asks_at[key] == asks_at[key + 1]:
             continue
@@ -296,7 +384,7 @@ def deviations(values, valid, events_at, asks_at, first, last, lows, highs, rows
                 a, b = lows[window, ask - base] - begin, highs[ask - base] - begin
                 n = number[b] - number[a]
                 result = math.nan
-                if n >= 2 and infinite[b] == infinite[a]:
+                if n > 1 and infinite[b] == infinite[a]:
                     if changed[b] <= number[a]:
                         result = 0.0
                     else:
@@ -312,8 +400,23 @@ def deviations(values, valid, events_at, asks_at, first, last, lows, highs, rows
 
 
 @_compiled
-def extremes(values, valid, largest, events_at, asks_at, first, last, lows, highs, rows, out):
-    """Write the event that holds each range's smallest (or `largest`) value, -1 where there is none, by a monotonic queue."""
+def extremes(
+    values: Array,
+    valid: Flags,
+    largest: bool,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+) -> None:
+    """Write the event that holds each range's smallest (or `largest`) value.
+
+    -1 where there is none, by a monotonic queue.
+    """
     base = asks_at[first]
     longest = 0
     for key in range(first, last):
@@ -327,7 +430,9 @@ def extremes(values, valid, largest, events_at, asks_at, first, last, lows, high
                 while high < highs[ask - base]:
                     if valid[high]:
                         x = values[high]
-                        while tail > head and (values[queue[tail - 1]] <= x if largest else values[queue[tail - 1]] >= x):
+                        while tail > head and (
+                            values[queue[tail - 1]] <= x if largest else values[queue[tail - 1]] >= x
+                        ):
                             tail -= 1
                         queue[tail] = high
                         tail += 1
@@ -338,7 +443,18 @@ def extremes(values, valid, largest, events_at, asks_at, first, last, lows, high
 
 
 @_compiled
-def ends_of_ranges(valid, newest, events_at, asks_at, first, last, lows, highs, rows, out):
+def ends_of_ranges(
+    valid: Flags,
+    newest: bool,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+) -> None:
     """Write the first (or `newest`) event of each range whose value is not null, -1 where there is none."""
     base = asks_at[first]
     for key in range(first, last):
@@ -362,8 +478,12 @@ def ends_of_ranges(valid, newest, events_at, asks_at, first, last, lows, highs, 
 
 
 @_compiled
-def occurrences(codes, events_at, number):
-    """Return for each event the previous (-1: none) and the next (past the end: none) event of its key with the same value code."""
+def occurrences(codes: Integers, events_at: Integers, number: int) -> tuple[Integers, Integers]:
+    """Return for each event the previous (-1: none) and the next (past the end: none) event of its key with the same value code.
+
+    Eturn for each event the previous (-1: none) and the next (past the end: none) event of its key with the same
+    value code.
+    """
     seen = np.full(number, -1, np.int64)
     before = np.full(len(codes), -1, np.int64)
     after = np.full(len(codes), len(codes), np.int64)
@@ -381,8 +501,23 @@ def occurrences(codes, events_at, number):
 
 
 @_compiled
-def distinct(codes, before, after, events_at, asks_at, first, last, lows, highs, rows, out):
-    """Write the number of different values in each range, exactly: a value enters with its first event in it and leaves with its last."""
+def distinct(
+    codes: Integers,
+    before: Integers,
+    after: Integers,
+    events_at: Integers,
+    asks_at: Integers,
+    first: int,
+    last: int,
+    lows: Integers,
+    highs: Integers,
+    rows: Integers,
+    out: Array,
+) -> None:
+    """Write the number of different values in each range, exactly.
+
+    A value enters with its first event in it and leaves with its last.
+    """
     base = asks_at[first]
     for window in range(lows.shape[0]):
         for key in range(first, last):
