@@ -13,11 +13,10 @@ _CODE, _AT, _UNTIL, _ROW = "__code", "__at", "__until", "__row"
 
 
 def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGroup, *, time: str) -> pl.DataFrame:
-    """Return the group's columns for every row of `queries` (entity columns and the moment `time`).
+    """Return the group's columns for every row of `queries`, in the queries' order.
 
-    In the queries' order.
-
-    A query whose key is null or unknown, or whose time is null, has nulls.
+    The queries have the entity's columns and the moment `time`. A query whose key is null or unknown, or whose time is
+    null, has nulls.
     """
     used = [*group.entity, *group.columns, *group.key, *(name for name in (group.valid_from, group.valid_to) if name)]
     require_columns(table, used, "the table's rows")
@@ -39,9 +38,9 @@ def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGro
 
 
 def current_rows(table: pl.DataFrame, group: ColumnGroup, as_of: datetime) -> pl.DataFrame:
-    """Return the rows that are valid at one moment (aware), one a key, entity columns first.
+    """Return the rows that are valid at one moment (aware), one a key.
 
-    What the online store is given.
+    Entity columns come first: this is what the online store is given.
     """
     moment = floor_time(as_of, group.refresh)
     require_columns(table, group.entity, "the table's rows")

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.compute import Array, Request, Result, Values, evaluate
+from mlsd_framework.runtime.features.compiled import Array
+from mlsd_framework.runtime.features.compute import Request, Result, Values, evaluate
 from mlsd_framework.runtime.features.ordering import Ordered, codes_of, microseconds, order, require_columns
 from mlsd_framework.runtime.features.windows import Aggregate, Dtype, WindowGroup, as_microseconds, output_columns
 
@@ -24,9 +25,9 @@ def window_features(
     time: str | None = None,
     threads: int | None = None,
 ) -> pl.DataFrame:
-    """Compute the group's columns for every row of `queries` (entity columns and the moment `time`.
+    """Compute the group's columns for every row of `queries`.
 
-    By default named as the events' time).
+    The queries have the entity's columns and the moment `time`, by default named as the events' time.
 
     Returns only the feature columns, one row a query in the queries' order: `queries.hstack(...)` puts them side by
     side. A key that is null or has no event, and a query without a time, have the values of an empty window. Each
@@ -126,7 +127,7 @@ def polars_dtype(dtype: Dtype) -> pl.DataType:
 
 
 def _computed(aggregate: Aggregate) -> str:
-    # What the kernel computes for a function: a mean is a sum and a number, a time since the last event needs that event.
+    # What the kernel computes for a function: a mean is a sum and a number, a time since an event needs that event.
     return {"mean": "sum", "time_since_last": "last"}.get(aggregate.function, aggregate.function)
 
 

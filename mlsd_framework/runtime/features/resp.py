@@ -53,9 +53,9 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read redis://[user:password@]host:port/db.
+        """Read the URL of a store; what cannot be used is refused (E6220).
 
-        Rediss:// (TLS; `?ssl_ca_certs=file`) or unix:///path?db=0; anything else is refused (E6220).
+        redis://[user:password@]host:port/db, rediss:// (TLS; `?ssl_ca_certs=file`) or unix:///path?db=0.
         """
         try:
             parts = urlsplit(url)
@@ -106,7 +106,7 @@ def encode(*arguments: bytes) -> bytes:
 class Connection:
     """One connection; it is used by one thread at a time and thrown away after any failure.
 
-    As a late reply would answer the next question.
+    A late reply would otherwise answer the next question.
     """
 
     def __init__(self, address: Address, timeout: float) -> None:
@@ -165,7 +165,7 @@ class Connection:
                 return ssl.create_default_context(cafile=address.authority).wrap_socket(
                     opened, server_hostname=address.host
                 )
-            return opened
+            return opened  # noqa: TRY300 - both ways of connecting end here
         except OSError as error:
             if opened is not None:
                 opened.close()
