@@ -365,3 +365,17 @@ def test_reading_imports_nothing_heavy():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_a_store_over_tcp(tmp_path_factory, start_valkey):
+    """A store at a host and a port is read as one at a socket is."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with start_valkey(tmp_path_factory.mktemp("v"), "--bind", "127.0.0.1", "--port", str(port)):
+        store = OnlineStore.connect(
+            f"redis://127.0.0.1:{port}/1", system="s", features="f", layouts=[CARD], timeout=2.0
+        )
+        with publishing(store, AS_OF) as generation:
+            generation.write("card", cards(1))
+        assert store.read([("card", ("a",))]) == [(1, None)]
+        store.close()
