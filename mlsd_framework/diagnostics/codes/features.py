@@ -6,7 +6,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6201",
         "feature-group-meaningless",
-        "A feature group declares something that has no meaning: an unknown function, a length of time that is not positive, two columns of one name.",
+        "A feature group has no meaning: an unknown function, a negative window, two columns of one name.",
         "Change the declaration as the message says.",
         "{name: spend, function: total, value: amount}",
         "{name: spend, function: sum, value: amount}",
@@ -20,7 +20,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6203",
         "feature-key-or-time-type",
-        "A time is not in microseconds of UTC or is missing, or a key has one type in the events and another in the questions.",
+        "A time is missing or not in microseconds of UTC, or a key has one type in events and another in questions.",
         'Convert times to Datetime("us", "UTC") and keys to one type before computing features.',
     ),
     Code(
@@ -46,7 +46,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6211",
         "feature-row-foreign",
-        "A row in the online store was written with another layout than the reader's: other columns, other types or another order.",
+        "A row in the online store has another layout than the reader's: other columns, types or order.",
         "Materialise the features again with the version that reads them.",
         right="mlsd deploy specs/fraud.yaml",
     ),
@@ -68,7 +68,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6221",
         "online-store-unreachable",
-        "The online store does not answer: nothing listens there, the connection breaks, or what answers does not speak its protocol.",
+        "Nothing listens at the online store's address, the connection breaks, or what answers is no such store.",
         "Start the store, or correct its address.",
         right="mlsd status",
     ),
@@ -81,7 +81,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6223",
         "online-store-paused",
-        "The online store failed several times in a row and is left alone for a moment, so that requests do not wait for it.",
+        "The online store failed several times in a row and is left alone for a moment, so that no request waits.",
         "Look at the failure before this one; reading resumes by itself.",
     ),
     Code(

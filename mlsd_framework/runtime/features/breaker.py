@@ -1,4 +1,4 @@
-"""A circuit breaker: after several failures in a row nothing is tried for a moment, so that a dead store costs a request nothing."""
+"""A circuit breaker: a store that fails several times in a row is left alone, so that it costs requests nothing."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Breaker:
-    """Closed while calls succeed; open for `pause` seconds after `limit` failures in a row; then one call at a time may try."""
+    """Closed while calls succeed, open for `pause` seconds after `limit` failures in a row; then one call may try."""
 
     def __init__(self, limit: int = 3, pause: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the number of failures in a row that open it, and for how many seconds it stays open."""
@@ -18,7 +18,10 @@ class Breaker:
         self._lock = threading.Lock()
 
     def allows(self) -> bool:
-        """Say whether a call may be tried now; the first one after a pause takes the next pause with it until it succeeds."""
+        """Say whether a call may be tried now.
+
+        The first one after a pause takes the next pause with it until it succeeds.
+        """
         if self._failures < self._limit:
             return True
         with self._lock:

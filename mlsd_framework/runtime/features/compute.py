@@ -4,24 +4,25 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features import kernel
+from mlsd_framework.runtime.features import kernel, sums
+from mlsd_framework.runtime.features.compiled import Array, Ranges
 from mlsd_framework.runtime.features.ordering import Ordered
 
 _CHUNK = 1 << 16  # events and questions that one call of the kernel works on: their ranges stay in the cache
 _INT64 = 2**63 - 1
 
-Array = NDArray[Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """A value column in the events' order: float64, int64, or codes of what is neither; `valid` is false where the value is null."""
+    """A value column in the events' order: float64, int64, or codes of what is neither.
+
+    `valid` is false where the value is null.
+    """
 
     values: Array
     valid: NDArray[np.bool_]
@@ -29,7 +30,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to compute over one column: `count`, `sum` (mean is made of it), `std`, `min`, `max`, `first`, `last` or `count_distinct`."""
+    """What to compute over one column.
+
+    `count`, `sum` (mean is made of it), `std`, `min`, `max`, `first`, `last` or `count_distinct`.
+    """
 
     function: str
     column: Values | None
@@ -37,19 +41,25 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came out, [window, question]: numbers, or the events (-1: none) that hold them; `numbers` of values beside a sum."""
+    """What came out, [window, question]: numbers, or the events (-1: none) that hold them.
+
+    `numbers` of values beside a sum.
+    """
 
     out: Array
     numbers: Array | None = None
 
 
-Call = Callable[[int, int, Array, Array], None]
+Call = Callable[[Ranges], None]
 
 
-def evaluate(ordered: Ordered, widths: Sequence[int], requests: Sequence[Request], threads: int | None = None) -> list[Result]:
-    """Compute every request for every window (`widths` in microseconds, negative: lifetime) and question, in the questions' own order.
+def evaluate(
+    ordered: Ordered, widths: Sequence[int], requests: Sequence[Request], threads: int | None = None
+) -> list[Result]:
+    """Compute every request for every window and question, in the questions' own order.
 
-    Each key is computed by one thread, so the number of threads does not change the result.
+    `widths` are the windows' lengths in microseconds, negative for a lifetime. Each key is computed by one thread, so
+    the number of threads does not change the result.
     """
     prepared = [_prepare(request, ordered, len(widths)) for request in requests]
     lengths = np.asarray(widths, np.int64)
@@ -60,12 +70,13 @@ def evaluate(ordered: Ordered, widths: Sequence[int], requests: Sequence[Request
         if not asked:
             return
         lows, highs = np.empty((len(widths), asked), np.int64), np.empty(asked, np.int64)
-        kernel.ranges(ordered.times, ordered.ends, lengths, ordered.events_at, ordered.asks_at, first, last, lows, highs)
+        ranges = Ranges(ordered.events_at, ordered.asks_at, first, last, lows, highs, ordered.asks)
+        kernel.find_ranges(ordered.times, ordered.ends, lengths, ranges)
         for call, _ in prepared:
-            call(first, last, lows, highs)
+            call(ranges)
 
     chunks = _chunks(ordered)
-    number = min(threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (threads or os.cpu_count() or 1), len(chunks))
+    number = min(threads or _processors(), len(chunks))
     if number <= 1:
         for chunk in chunks:
             work(chunk)
@@ -73,6 +84,11 @@ def evaluate(ordered: Ordered, widths: Sequence[int], requests: Sequence[Request
         with ThreadPoolExecutor(number) as pool:
             list(pool.map(work, chunks))
     return [result for _, result in prepared]
+
+
+def _processors() -> int:
+    # Those that this process may use, where the system says.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _chunks(ordered: Ordered) -> list[tuple[int, int]]:
@@ -84,39 +100,44 @@ def _chunks(ordered: Ordered) -> list[tuple[int, int]]:
 
 def _prepare(request: Request, ordered: Ordered, windows: int) -> tuple[Call, Result]:
     shape = (windows, len(ordered.asks))
-    at, asks, rows = ordered.events_at, ordered.asks_at, ordered.asks
-    column = request.column
     integers = np.empty(shape, np.int64)
+    column = request.column
     if column is None:
-        return _of_events(request.function, ordered, integers), Result(integers)
+        return _of_events(request.function, integers), Result(integers)
     values, valid = column.values, column.valid
     match request.function:
-        case "count":
-            return lambda f, l, lows, highs: kernel.count_valid(valid, at, asks, f, l, lows, highs, rows, integers), Result(integers)
         case "sum" if values.dtype == np.int64:
-            _refuse_overflow(values, at)
+            _refuse_overflow(values, ordered.events_at)
             totals = np.empty(shape, np.int64)
-            return lambda f, l, lows, highs: kernel.sums_integer(values, valid, at, asks, f, l, lows, highs, rows, totals, integers), Result(totals, integers)
+            return lambda ranges: sums.sums_integer(values, valid, ranges, totals, integers), Result(totals, integers)
         case "sum":
-            sums = np.empty(shape)
-            return lambda f, l, lows, highs: kernel.sums_float(values, valid, at, asks, f, l, lows, highs, rows, sums, integers), Result(sums, integers)
+            floats = np.empty(shape)
+            return lambda ranges: sums.sums_float(values, valid, ranges, floats, integers), Result(floats, integers)
         case "std":
-            floats, out = values.astype(np.float64, copy=False), np.empty(shape)
-            return lambda f, l, lows, highs: kernel.deviations(floats, valid, at, asks, f, l, lows, highs, rows, out), Result(out)
+            numbers, out = values.astype(np.float64, copy=False), np.empty(shape)
+            return lambda ranges: sums.deviations(numbers, valid, ranges, out), Result(out)
+    return _of_positions(request.function, column, ordered, integers), Result(integers)
+
+
+def _of_positions(function: str, column: Values, ordered: Ordered, out: Array) -> Call:
+    # What comes out as integers: numbers of values, or which event holds the one that is asked for.
+    values, valid = column.values, column.valid
+    match function:
+        case "count":
+            return lambda ranges: kernel.count_valid(valid, ranges, out)
         case "min" | "max":
-            largest = request.function == "max"
-            return lambda f, l, lows, highs: kernel.extremes(values, valid, largest, at, asks, f, l, lows, highs, rows, integers), Result(integers)
+            return lambda ranges: kernel.extremes(values, valid, function == "max", ranges, out)
         case "first" | "last":
-            newest = request.function == "last"
-            return lambda f, l, lows, highs: kernel.ends_of_ranges(valid, newest, at, asks, f, l, lows, highs, rows, integers), Result(integers)
-    before, after = kernel.occurrences(values, at, int(values.max(initial=-1)) + 1)
-    return lambda f, l, lows, highs: kernel.distinct(values, before, after, at, asks, f, l, lows, highs, rows, integers), Result(integers)
+            return lambda ranges: kernel.ends_of_ranges(valid, function == "last", ranges, out)
+    before, after = kernel.occurrences(values, ordered.events_at, int(values.max(initial=-1)) + 1)
+    return lambda ranges: kernel.distinct(values, before, after, ranges, out)
 
 
-def _of_events(function: str, ordered: Ordered, out: Array) -> Call:
+def _of_events(function: str, out: Array) -> Call:
     # Without a value: how many events there are, or which is the newest.
-    def call(first: int, last: int, lows: Array, highs: Array) -> None:
-        rows = ordered.asks[ordered.asks_at[first] : ordered.asks_at[last]]
+    def call(ranges: Ranges) -> None:
+        rows = ranges.rows[ranges.asks_at[ranges.first] : ranges.asks_at[ranges.last]]
+        lows, highs = ranges.lows, ranges.highs
         out[:, rows] = highs - lows if function == "count" else np.where(highs > lows, highs - 1, -1)
 
     return call
@@ -127,4 +148,8 @@ def _refuse_overflow(values: Array, events_at: Array) -> None:
         return
     largest = max(abs(int(values.max())), abs(int(values.min())))
     if largest * int(np.diff(events_at).max(initial=0)) > _INT64:
-        raise RunError.of("E6205", f"a sum of integers as large as {largest} may not fit into 64 bits", help="cast the value to float64")
+        raise RunError.of(
+            "E6205",
+            f"a sum of integers as large as {largest} may not fit into 64 bits",
+            help="cast the value to float64",
+        )

@@ -13,7 +13,9 @@ KeyPart = str | int | bool | bytes | None
 
 
 def encode_key(parts: Sequence[KeyPart]) -> bytes | None:
-    """Encode a key's values, each as type, length and content (`s3:abc`, `i2:42`); None where a part is null, as no row can have that key.
+    """Encode a key's values, each as type, length and content (`s3:abc`, `i2:42`).
+
+    None where a part is null, as no row can have that key.
 
     The text "5" and the number 5 are different keys. Floats and other types are refused (E6226).
     """
@@ -23,7 +25,9 @@ def encode_key(parts: Sequence[KeyPart]) -> bytes | None:
             try:
                 content = part.encode()
             except UnicodeEncodeError as error:
-                raise RunError.of("E6226", "a part of a key is not valid Unicode", expected="text without lone surrogates") from error
+                raise RunError.of(
+                    "E6226", "a part of a key is not valid Unicode", expected="text without lone surrogates"
+                ) from error
             encoded += b"s%d:%b" % (len(content), content)
         elif type(part) is int:
             content = b"%d" % part
@@ -40,7 +44,9 @@ def _encode_rare(part: KeyPart) -> bytes:
         return b"b1:1" if part else b"b1:0"
     if isinstance(part, bytes):
         return b"y%d:%b" % (len(part), part)
-    raise RunError.of("E6226", f"a part of a key is a {type(part).__name__}", expected="a string, an integer, a boolean or bytes")
+    raise RunError.of(
+        "E6226", f"a part of a key is a {type(part).__name__}", expected="a string, an integer, a boolean or bytes"
+    )
 
 
 def encode_keys(keys: "pl.DataFrame") -> list[bytes | None]:

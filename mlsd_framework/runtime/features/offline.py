@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.compute import Array, Request, Result, Values, evaluate
+from mlsd_framework.runtime.features.compiled import Array
+from mlsd_framework.runtime.features.compute import Request, Result, Values, evaluate
 from mlsd_framework.runtime.features.ordering import Ordered, codes_of, microseconds, order, require_columns
 from mlsd_framework.runtime.features.windows import Aggregate, Dtype, WindowGroup, as_microseconds, output_columns
 
@@ -16,11 +17,21 @@ _UNTIL = -1  # a lifetime window has no width
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def window_features(events: pl.DataFrame, queries: pl.DataFrame, group: WindowGroup, *, time: str | None = None, threads: int | None = None) -> pl.DataFrame:
-    """Compute the group's columns for every row of `queries` (entity columns and the moment `time`, by default named as the events' time).
+def window_features(
+    events: pl.DataFrame,
+    queries: pl.DataFrame,
+    group: WindowGroup,
+    *,
+    time: str | None = None,
+    threads: int | None = None,
+) -> pl.DataFrame:
+    """Compute the group's columns for every row of `queries`.
 
-    Returns only the feature columns, one row a query in the queries' order: `queries.hstack(...)` puts them side by side. A key that is null or has
-    no event, and a query without a time, have the values of an empty window. Each query sees only events before its own moment.
+    The queries have the entity's columns and the moment `time`, by default named as the events' time.
+
+    Returns only the feature columns, one row a query in the queries' order: `queries.hstack(...)` puts them side by
+    side. A key that is null or has no event, and a query without a time, have the values of an empty window. Each
+    query sees only events before its own moment.
     """
     asked = time or group.event_time
     values = [aggregate.value for aggregate in group.aggregates if aggregate.value is not None]
@@ -30,17 +41,35 @@ def window_features(events: pl.DataFrame, queries: pl.DataFrame, group: WindowGr
     as_of = floored(microseconds(queries.get_column(asked), "the queries"), group.refresh)
     ordered = order(events, group.entity, group.event_time, group.key, queries, as_of - as_microseconds(group.delay))
     prepared = _prepared(events, group, ordered)
-    requests = list({(_computed(a), a.value): Request(_computed(a), prepared.get(_slot(a))) for a in group.aggregates}.items())
+    requests = list(
+        {(_computed(a), a.value): Request(_computed(a), prepared.get(_slot(a))) for a in group.aggregates}.items()
+    )
     widths = [_UNTIL if window is None else as_microseconds(window) for window in group.windows]
-    results = dict(zip((key for key, _ in requests), evaluate(ordered, widths, [request for _, request in requests], threads), strict=True))
+    results = dict(
+        zip(
+            (key for key, _ in requests),
+            evaluate(ordered, widths, [request for _, request in requests], threads),
+            strict=True,
+        )
+    )
     made: list[pl.Series] = []
     for aggregate in group.aggregates:
         made += _series(aggregate, results[_computed(aggregate), aggregate.value], events, ordered, as_of)
-    return pl.DataFrame([series.alias(column.name).cast(polars_dtype(column.dtype)) for series, column in zip(made, columns, strict=True)])
+    return pl.DataFrame(
+        [
+            series.alias(column.name).cast(polars_dtype(column.dtype))
+            for series, column in zip(made, columns, strict=True)
+        ]
+    )
 
 
-def materialise(events: pl.DataFrame, group: WindowGroup, as_of: datetime, *, threads: int | None = None) -> pl.DataFrame:
-    """Compute the group as of one moment (aware): one row for every key with an event visible by then, entity columns first, in order of appearance."""
+def materialise(
+    events: pl.DataFrame, group: WindowGroup, as_of: datetime, *, threads: int | None = None
+) -> pl.DataFrame:
+    """Compute the group as of one moment (aware).
+
+    One row for every key with an event visible by then, entity columns first, in order of appearance.
+    """
     moment = floor_time(as_of, group.refresh)
     require_columns(events, [*group.entity, group.event_time], "the events")
     seen = events.filter(pl.col(group.event_time) < moment - group.delay)
@@ -52,7 +81,9 @@ def materialise(events: pl.DataFrame, group: WindowGroup, as_of: datetime, *, th
 def floor_time(moment: datetime, refresh: timedelta | None) -> datetime:
     """Return the moment as of which a value seen at `moment` was computed."""
     if moment.tzinfo is None:
-        raise RunError.of("E6203", f"the moment {moment} has no time zone", expected="an aware time, such as one in UTC")
+        raise RunError.of(
+            "E6203", f"the moment {moment} has no time zone", expected="an aware time, such as one in UTC"
+        )
     return moment if refresh is None else moment - (moment - _EPOCH) % refresh
 
 
@@ -74,10 +105,20 @@ def dtype_of(series: pl.Series) -> Dtype:
         return "timestamp"
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         return "string"
-    raise RunError.of("E6204", f"the column `{series.name}` has the type {dtype}, which features cannot hold", expected='a number, a boolean, a string or Datetime("us", "UTC")')
+    raise RunError.of(
+        "E6204",
+        f"the column `{series.name}` has the type {dtype}, which features cannot hold",
+        expected='a number, a boolean, a string or Datetime("us", "UTC")',
+    )
 
 
-_POLARS: Mapping[Dtype, pl.DataType] = {"float64": pl.Float64(), "int64": pl.Int64(), "bool": pl.Boolean(), "timestamp": pl.Datetime("us", "UTC"), "string": pl.String()}
+_POLARS: Mapping[Dtype, pl.DataType] = {
+    "float64": pl.Float64(),
+    "int64": pl.Int64(),
+    "bool": pl.Boolean(),
+    "timestamp": pl.Datetime("us", "UTC"),
+    "string": pl.String(),
+}
 
 
 def polars_dtype(dtype: Dtype) -> pl.DataType:
@@ -86,7 +127,7 @@ def polars_dtype(dtype: Dtype) -> pl.DataType:
 
 
 def _computed(aggregate: Aggregate) -> str:
-    # What the kernel computes for a function; a mean is a sum and a number, a time since the last one starts from the last one.
+    # What the kernel computes for a function: a mean is a sum and a number, a time since an event needs that event.
     return {"mean": "sum", "time_since_last": "last"}.get(aggregate.function, aggregate.function)
 
 
@@ -125,14 +166,18 @@ def _as_codes(column: pl.Series, ordered: Ordered) -> Values:
     return Values(codes[ordered.events], np.empty(0, np.bool_))
 
 
-def _series(aggregate: Aggregate, result: Result, events: pl.DataFrame, ordered: Ordered, as_of: pl.Series) -> list[pl.Series]:
+def _series(
+    aggregate: Aggregate, result: Result, events: pl.DataFrame, ordered: Ordered, as_of: pl.Series
+) -> list[pl.Series]:
     windows = range(len(result.out))
     match aggregate.function:
         case "count" | "count_distinct":
             return [pl.Series(result.out[w]) for w in windows]
         case "time_since_last":
             asked = as_of.fill_null(0).to_numpy()
-            return [_with_nulls((asked - _taken(ordered.times, result.out[w])) / 1e6, result.out[w] < 0) for w in windows]
+            return [
+                _with_nulls((asked - _taken(ordered.times, result.out[w])) / 1e6, result.out[w] < 0) for w in windows
+            ]
         case "min" | "max" | "first" | "last":
             column = events.get_column(str(aggregate.value))
             return [_gathered(column, ordered.events, result.out[w]) for w in windows]

@@ -27,14 +27,23 @@ if TYPE_CHECKING:
 _FORMATS: dict[Dtype, str] = {"float64": "d", "int64": "q", "bool": "?", "timestamp": "q", "string": "I"}
 _NUMPY: dict[Dtype, str] = {"float64": "<f8", "int64": "<i8", "bool": "?", "timestamp": "<i8", "string": "<u4"}
 _EMPTY: dict[Dtype, Value] = {"float64": 0.0, "int64": 0, "bool": False, "timestamp": 0, "string": ""}
-_TYPES: dict[Dtype, tuple[type, ...]] = {"float64": (float, int), "int64": (int,), "bool": (bool,), "timestamp": (int,), "string": (str,)}
+_TYPES: dict[Dtype, tuple[type, ...]] = {
+    "float64": (float, int),
+    "int64": (int,),
+    "bool": (bool,),
+    "timestamp": (int,),
+    "string": (str,),
+}
 _HEADER = 12
 _WORD = 64
 
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """The columns of a group and how a row of them is packed; `defaults` is what a key without a row has, `entity` the columns of its key."""
+    """The columns of a group and how a row of them is packed.
+
+    `defaults` is what a key without a row has, `entity` the columns of its key.
+    """
 
     group: str
     columns: tuple[FeatureColumn, ...]
@@ -70,7 +79,9 @@ class RowLayout:
     def pack(self, values: Sequence[Value]) -> bytes:
         """Pack one row, a value a column in order; `None` is null. A value of another type is refused (E6210)."""
         if len(values) != len(self.columns):
-            raise RunError.of("E6210", f"a row of `{self.group}` has {len(values)} values", expected=f"{len(self.columns)}")
+            raise RunError.of(
+                "E6210", f"a row of `{self.group}` has {len(values)} values", expected=f"{len(self.columns)}"
+            )
         nulls = 0
         fixed: list[Value] = []
         text: list[bytes] = []
@@ -119,8 +130,15 @@ class RowLayout:
 
         missing = [column.name for column in self.columns if column.name not in frame.columns]
         if missing:
-            raise RunError.of("E6210", f"the rows of `{self.group}` lack the column `{missing[0]}`", expected=f"one of: {', '.join(frame.columns)}")
-        shape = [("nulls", "<u8", (self._words,)), *((f"c{i}", _NUMPY[column.dtype]) for i, column in enumerate(self.columns))]
+            raise RunError.of(
+                "E6210",
+                f"the rows of `{self.group}` lack the column `{missing[0]}`",
+                expected=f"one of: {', '.join(frame.columns)}",
+            )
+        shape = [
+            ("nulls", "<u8", (self._words,)),
+            *((f"c{i}", _NUMPY[column.dtype]) for i, column in enumerate(self.columns)),
+        ]
         table: NDArray[np.void] = np.zeros(len(frame), np.dtype(shape))
         texts: list[list[bytes]] = []
         for i, column in enumerate(self.columns):
@@ -144,9 +162,16 @@ class RowLayout:
     def _numbers(self, column: FeatureColumn, series: "pl.Series") -> "NDArray[np.generic]":
         # A cast between kinds would change values in silence; widening within one does not.
         dtype = series.dtype
-        kinds = {"float64": dtype.is_numeric(), "int64": dtype.is_integer(), "bool": str(dtype) == "Boolean", "timestamp": str(dtype).startswith("Datetime(time_unit='us', time_zone='UTC'")}
+        kinds = {
+            "float64": dtype.is_numeric(),
+            "int64": dtype.is_integer(),
+            "bool": str(dtype) == "Boolean",
+            "timestamp": str(dtype).startswith("Datetime(time_unit='us', time_zone='UTC'"),
+        }
         if not kinds[column.dtype] and str(dtype) != "Null":
-            raise RunError.of("E6210", f"the column `{column.name}` of `{self.group}` has the type {dtype}", expected=column.dtype)
+            raise RunError.of(
+                "E6210", f"the column `{column.name}` of `{self.group}` has the type {dtype}", expected=column.dtype
+            )
         if column.dtype == "timestamp":
             series = series.to_physical()
         return series.fill_null(_EMPTY[column.dtype]).to_numpy() if str(dtype) != "Null" else _zeros(len(series))
@@ -169,12 +194,28 @@ class RowLayout:
 
     def _check(self, column: FeatureColumn, value: Value) -> None:
         if not isinstance(value, _TYPES[column.dtype]) or (isinstance(value, bool) and column.dtype != "bool"):
-            raise RunError.of("E6210", f"the column `{column.name}` of `{self.group}` gets a {type(value).__name__}", expected=column.dtype)
+            raise RunError.of(
+                "E6210",
+                f"the column `{column.name}` of `{self.group}` gets a {type(value).__name__}",
+                expected=column.dtype,
+            )
 
     def _unreadable(self, row: bytes) -> RunError:
-        if row[:8] != self.fingerprint and len(row) >= _HEADER and row[8:_HEADER] == crc32(row[_HEADER:], crc32(row[:8])).to_bytes(4, "little"):
-            return RunError.of("E6211", f"a row of `{self.group}` has another layout than this version reads", help="materialise the features again")
-        return RunError.of("E6212", f"a row of `{self.group}` has bytes that are not those written", help="materialise the features again")
+        if (
+            row[:8] != self.fingerprint
+            and len(row) >= _HEADER
+            and row[8:_HEADER] == crc32(row[_HEADER:], crc32(row[:8])).to_bytes(4, "little")
+        ):
+            return RunError.of(
+                "E6211",
+                f"a row of `{self.group}` has another layout than this version reads",
+                help="materialise the features again",
+            )
+        return RunError.of(
+            "E6212",
+            f"a row of `{self.group}` has bytes that are not those written",
+            help="materialise the features again",
+        )
 
 
 def _zeros(number: int) -> "NDArray[np.generic]":

@@ -1,4 +1,7 @@
-"""A small client of the Redis protocol (RESP 2): one connection, one deadline an exchange; sockets and nothing else, for the request path."""
+"""A small client of the Redis protocol (RESP 2): one connection, one deadline an exchange.
+
+Sockets and nothing else, for the request path.
+"""
 
 import contextlib
 import socket
@@ -10,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import RunError
 
-Reply: TypeAlias = "bytes | int | None | StoreError | list[Reply]"
+Reply: TypeAlias = "bytes | int | StoreError | list[Reply] | None"
 
 _CHUNK = 1 << 16
 _LARGEST = 1 << 29  # the protocol's own limit on one value
@@ -22,6 +26,11 @@ _DOLLAR = ord("$")
 
 class StoreError(RunError):
     """The online store cannot be reached, does not answer in time, refuses, or holds what cannot be read."""
+
+
+def store_error(code: str, what: str, *, expected: str | None = None, cure: str | None = None) -> StoreError:
+    """Build the error of one fault of the store."""
+    return StoreError(Diagnostic(code=code, what=what, expected=expected, help=cure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +53,21 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read redis://[user:password@]host:port/db, rediss:// (TLS; `?ssl_ca_certs=file`) or unix:///path?db=0; anything else is refused (E6220)."""
+        """Read the URL of a store; what cannot be used is refused (E6220).
+
+        redis://[user:password@]host:port/db, rediss:// (TLS; `?ssl_ca_certs=file`) or unix:///path?db=0.
+        """
         try:
             parts = urlsplit(url)
-            asked = {name: values[-1] for name, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()}
+            asked = {
+                name: values[-1] for name, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
+            }
             database = int(asked.pop("db", "") or (parts.path.strip("/") if parts.scheme != "unix" else "") or 0)
             authority = asked.pop("ssl_ca_certs", None)
-            login = {name: unquote(text) if text else None for name, text in (("user", parts.username), ("password", parts.password))}
+            login = {
+                name: unquote(text) if text else None
+                for name, text in (("user", parts.username), ("password", parts.password))
+            }
             login["password"] = asked.pop("password", login["password"])
             if asked or parts.scheme not in ("redis", "rediss", "unix") or database < 0:
                 raise _unclear()
@@ -58,14 +75,27 @@ class Address:
                 if not parts.path or parts.hostname:
                     raise _unclear()
                 return cls(path=unquote(parts.path), database=database, user=login["user"], password=login["password"])
-            return cls(parts.hostname or "127.0.0.1", parts.port or _PORT, None, database, login["user"], login["password"], parts.scheme == "rediss", authority)
+            return cls(
+                parts.hostname or "127.0.0.1",
+                parts.port or _PORT,
+                None,
+                database,
+                login["user"],
+                login["password"],
+                parts.scheme == "rediss",
+                authority,
+            )
         except ValueError:
             raise _unclear() from None
 
 
 def _unclear() -> StoreError:
     # The address may hold a password, so it is not repeated.
-    return StoreError.of("E6220", "the address of the online store is not one that can be used", expected="redis://host:6379/0, rediss://host:6379/0 or unix:///path/of/socket")
+    return store_error(
+        "E6220",
+        "the address of the online store is not one that can be used",
+        expected="redis://host:6379/0, rediss://host:6379/0 or unix:///path/of/socket",
+    )
 
 
 def encode(*arguments: bytes) -> bytes:
@@ -74,7 +104,10 @@ def encode(*arguments: bytes) -> bytes:
 
 
 class Connection:
-    """One connection; it is used by one thread at a time and thrown away after any failure, as a late reply would answer the next question."""
+    """One connection; it is used by one thread at a time and thrown away after any failure.
+
+    A late reply would otherwise answer the next question.
+    """
 
     def __init__(self, address: Address, timeout: float) -> None:
         """Connect, log in and choose the database within `timeout` seconds (E6221, E6222, E6225)."""
@@ -91,7 +124,10 @@ class Connection:
             raise
 
     def exchange(self, payload: bytes, replies: int, timeout: float) -> list[Reply]:
-        """Send encoded commands and return their replies; error replies are returned, a failure of the connection or the deadline is raised."""
+        """Send encoded commands and return their replies.
+
+        Error replies are returned, a failure of the connection or the deadline is raised.
+        """
         self._deadline = time.monotonic() + timeout
         try:
             if timeout != self._timeout:
@@ -126,8 +162,10 @@ class Connection:
             opened = socket.create_connection((address.host, address.port), timeout)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if address.tls:
-                return ssl.create_default_context(cafile=address.authority).wrap_socket(opened, server_hostname=address.host)
-            return opened
+                return ssl.create_default_context(cafile=address.authority).wrap_socket(
+                    opened, server_hostname=address.host
+                )
+            return opened  # noqa: TRY300 - both ways of connecting end here
         except OSError as error:
             if opened is not None:
                 opened.close()
@@ -189,7 +227,9 @@ class Connection:
         if kind == b"+":
             return rest
         if kind == b"-":
-            return StoreError.of("E6225", f"the online store at `{self._address.place}` answers: {rest.decode(errors='replace')}")
+            return store_error(
+                "E6225", f"the online store at `{self._address.place}` answers: {rest.decode(errors='replace')}"
+            )
         raise ValueError("the reply is not of the Redis protocol")
 
     def _array(self, number: int) -> list[Reply]:
@@ -229,10 +269,12 @@ class Connection:
         return value
 
     def _late(self, timeout: float) -> StoreError:
-        return StoreError.of("E6222", f"the online store at `{self._address.place}` does not answer within {timeout * 1e3:.3g} ms")
+        return store_error(
+            "E6222", f"the online store at `{self._address.place}` does not answer within {timeout * 1e3:.3g} ms"
+        )
 
     def _broken(self, error: Exception) -> StoreError:
-        return StoreError.of("E6221", f"the online store at `{self._address.place}` cannot be reached: {error}")
+        return store_error("E6221", f"the online store at `{self._address.place}` cannot be reached: {error}")
 
 
 class Pool:
@@ -244,7 +286,10 @@ class Pool:
         self._idle: list[Connection] = []
 
     def exchange(self, payload: bytes, replies: int, timeout: float) -> list[Reply]:
-        """Exchange on an idle connection or a new one; a connection that broke while idle is replaced once. For commands that may be repeated."""
+        """Exchange on an idle connection or a new one.
+
+        A connection that broke while idle is replaced once. For commands that may be repeated.
+        """
         deadline = time.monotonic() + timeout
         try:
             connection = self._idle.pop()  # pop and append are atomic

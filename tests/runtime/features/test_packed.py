@@ -1,11 +1,14 @@
 """Packed rows: what goes in comes out, and bytes that are not those written are refused."""
 
+# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
+
 import math
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.windows import FeatureColumn
@@ -18,8 +21,16 @@ VALUES = {
     "timestamp": INT64,
     "string": st.text(max_size=20),
 }
-POLARS = {"float64": pl.Float64, "int64": pl.Int64, "bool": pl.Boolean, "timestamp": pl.Datetime("us", "UTC"), "string": pl.String}
-dtypes = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=12) | st.just(["float64"] * 63 + ["string", "int64"] * 3)
+POLARS = {
+    "float64": pl.Float64,
+    "int64": pl.Int64,
+    "bool": pl.Boolean,
+    "timestamp": pl.Datetime("us", "UTC"),
+    "string": pl.String,
+}
+dtypes = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=12) | st.just(
+    ["float64"] * 63 + ["string", "int64"] * 3
+)
 
 
 @st.composite
@@ -32,7 +43,10 @@ def tables(draw):
 
 def same(a, b):
     """Equal, NaN to NaN."""
-    return all(type(x) is type(y) and (x == y or (isinstance(x, float) and math.isnan(x) and math.isnan(y))) for x, y in zip(a, b, strict=True))
+    return all(
+        type(x) is type(y) and (x == y or (isinstance(x, float) and math.isnan(x) and math.isnan(y)))
+        for x, y in zip(a, b, strict=True)
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -42,8 +56,15 @@ def test_rows_come_back(table):
     layout, rows = table
     packed = [layout.pack(row) for row in rows]
     assert all(same(layout.unpack(data), row) for data, row in zip(packed, rows, strict=True))
-    columns = {c.name: pl.Series([row[i] for row in rows], dtype=pl.Int64 if c.dtype == "timestamp" else POLARS[c.dtype]).cast(POLARS[c.dtype]) for i, c in enumerate(layout.columns)}
-    assert [same(layout.unpack(data), row) for data, row in zip(layout.pack_frame(pl.DataFrame(columns)), rows, strict=True)] == [True] * len(rows)
+    columns = {
+        c.name: pl.Series([row[i] for row in rows], dtype=pl.Int64 if c.dtype == "timestamp" else POLARS[c.dtype]).cast(
+            POLARS[c.dtype]
+        )
+        for i, c in enumerate(layout.columns)
+    }
+    assert [
+        same(layout.unpack(data), row) for data, row in zip(layout.pack_frame(pl.DataFrame(columns)), rows, strict=True)
+    ] == [True] * len(rows)
 
 
 @settings(max_examples=80, deadline=None)
@@ -54,7 +75,11 @@ def test_changed_bytes_are_never_misread(data):
     row = layout.pack((1.5, "été", None))
     kind = data.draw(st.sampled_from(["flip", "cut", "add"]))
     at = data.draw(st.integers(0, len(row) - 1))
-    changed = {"flip": row[:at] + bytes([row[at] ^ 1 << data.draw(st.integers(0, 7))]) + row[at + 1 :], "cut": row[:at], "add": row + b"\0"}[kind]
+    changed = {
+        "flip": row[:at] + bytes([row[at] ^ 1 << data.draw(st.integers(0, 7))]) + row[at + 1 :],
+        "cut": row[:at],
+        "add": row + b"\0",
+    }[kind]
     with pytest.raises(RunError) as caught:
         layout.unpack(changed)
     assert caught.value.diagnostics[0].code == "E6212"

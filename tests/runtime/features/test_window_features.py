@@ -1,5 +1,7 @@
 """Window features against a brute-force oracle: edges, ties, nulls, unseen keys, delay, refresh, composite keys."""
 
+# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
+
 import math
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -8,13 +10,23 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.offline import materialise, window_features
 from mlsd_framework.runtime.features.windows import FUNCTIONS, Aggregate, WindowGroup, column_names
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-EVENTS = {"a": pl.String, "b": pl.Int64, "ts": pl.Datetime("us", "UTC"), "id": pl.Int64, "x": pl.Float64, "n": pl.Int64, "s": pl.String, "f": pl.Boolean}
+EVENTS = {
+    "a": pl.String,
+    "b": pl.Int64,
+    "ts": pl.Datetime("us", "UTC"),
+    "id": pl.Int64,
+    "x": pl.Float64,
+    "n": pl.Int64,
+    "s": pl.String,
+    "f": pl.Boolean,
+}
 QUERIES = {"a": pl.String, "b": pl.Int64, "ts": pl.Datetime("us", "UTC")}
 AGGREGATES = (
     Aggregate("events", "count"),
@@ -27,12 +39,21 @@ AGGREGATES = (
 )
 
 floats = st.one_of(
-    st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e15, 1e-3, -1e15, 0.1, 0.2, 1e300, -1e300, math.nan, math.inf, -math.inf, 9.99]),
+    st.sampled_from(
+        [0.0, -0.0, 1.0, -1.0, 1e15, 1e-3, -1e15, 0.1, 0.2, 1e300, -1e300, math.nan, math.inf, -math.inf, 9.99]
+    ),
     st.floats(-1e6, 1e6) | st.floats(-1e-250, 1e-250),
 )
 moments = st.integers(0, 40).map(lambda n: START + n * SECOND)
 keys = st.tuples(st.sampled_from(["p", "p", "p", "q", None]), st.sampled_from([1, 1, 1, 2, None]))
-event = st.tuples(keys, moments, floats | st.none(), st.integers(-(2**40), 2**40) | st.none(), st.sampled_from(["u", "v", "w", None]), st.booleans() | st.none())
+event = st.tuples(
+    keys,
+    moments,
+    floats | st.none(),
+    st.integers(-(2**40), 2**40) | st.none(),
+    st.sampled_from(["u", "v", "w", None]),
+    st.booleans() | st.none(),
+)
 lengths = st.sampled_from([1, 2, 5, 13, 100]).map(lambda n: n * SECOND)
 
 
@@ -76,7 +97,9 @@ def aggregated(function, rows, column, as_of):
     if function == "mean":
         total = summed(kept)
         return None if total is None else total / len(kept)
-    return {"sum": summed, "std": deviation, "min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}[function](kept)
+    return {"sum": summed, "std": deviation, "min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}[
+        function
+    ](kept)
 
 
 def oracle(events, query, group):
@@ -90,7 +113,13 @@ def oracle(events, query, group):
             rows = []
             if as_of is not None and None not in [query[k] for k in group.entity]:
                 end = as_of - group.delay
-                rows = [e for e in events if all(e[k] == query[k] for k in group.entity) and e["ts"] < end and (window is None or e["ts"] >= end - window)]
+                rows = [
+                    e
+                    for e in events
+                    if all(e[k] == query[k] for k in group.entity)
+                    and e["ts"] < end
+                    and (window is None or e["ts"] >= end - window)
+                ]
                 rows.sort(key=lambda e: (e["ts"], *(e[k] for k in group.key)))
             out.append(aggregated(aggregate.function, rows, aggregate.value, as_of))
     return out
@@ -108,7 +137,9 @@ def same(ours, expected):
 
 def frame_of(rows):
     """Events as a frame, with an increasing source key."""
-    return pl.DataFrame([(*k, ts, i, x, n, s, f) for i, (k, ts, x, n, s, f) in enumerate(rows)], schema=EVENTS, orient="row")
+    return pl.DataFrame(
+        [(*k, ts, i, x, n, s, f) for i, (k, ts, x, n, s, f) in enumerate(rows)], schema=EVENTS, orient="row"
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -141,7 +172,10 @@ def test_features_equal_the_oracle(rows, asked, windows, refresh, delay, entity,
 def stream(values, windows=(None,), functions=("sum", "mean", "std", "min", "max"), dtype=pl.Float64):
     """One key, one event a second, each asking just after itself."""
     times = [START + i * SECOND for i in range(len(values))]
-    events = pl.DataFrame({"k": [1] * len(values), "ts": times, "x": values}, schema={"k": pl.Int64, "ts": pl.Datetime("us", "UTC"), "x": dtype})
+    events = pl.DataFrame(
+        {"k": [1] * len(values), "ts": times, "x": values},
+        schema={"k": pl.Int64, "ts": pl.Datetime("us", "UTC"), "x": dtype},
+    )
     group = WindowGroup("g", ("k",), "log", "ts", windows, tuple(Aggregate(f, f, "x") for f in functions))
     return window_features(events, events.with_columns(pl.col("ts") + SECOND), group)
 
@@ -168,17 +202,36 @@ def test_deviation_of_values_far_from_zero():
 
 def test_edges_of_a_window():
     """An event exactly at the window's start counts, one exactly at its end does not."""
-    events = pl.DataFrame({"k": ["c"] * 3, "ts": [START, START + SECOND, START + 2 * SECOND]}, schema_overrides={"ts": pl.Datetime("us", "UTC")})
+    events = pl.DataFrame(
+        {"k": ["c"] * 3, "ts": [START, START + SECOND, START + 2 * SECOND]},
+        schema_overrides={"ts": pl.Datetime("us", "UTC")},
+    )
     group = WindowGroup("g", ("k",), "log", "ts", (2 * SECOND,), (Aggregate("n", "count"),))
-    asked = pl.DataFrame({"k": "c", "ts": [START, START + 2 * SECOND, START + 2 * SECOND + timedelta(microseconds=1)]}, schema_overrides={"ts": pl.Datetime("us", "UTC")})
+    asked = pl.DataFrame(
+        {"k": "c", "ts": [START, START + 2 * SECOND, START + 2 * SECOND + timedelta(microseconds=1)]},
+        schema_overrides={"ts": pl.Datetime("us", "UTC")},
+    )
     assert window_features(events, asked, group)["n_2s"].to_list() == [0, 2, 2]
 
 
 def test_threads_and_order_do_not_change_a_bit():
     """One thread, many threads and a shuffled log give identical bytes."""
     n = 200_000
-    events = pl.select(k=pl.int_range(n) * 7919 % 601, ts=(pl.int_range(n) * 104_729 % 1_000_003 * 1_000_000).cast(pl.Datetime("us", "UTC")), id=pl.int_range(n), x=(pl.int_range(n) * 0.37).sin())
-    group = WindowGroup("g", ("k",), "log", "ts", (timedelta(hours=30), None), tuple(Aggregate(f, f, "x") for f in ("sum", "std", "last", "count_distinct")), key=("id",))
+    events = pl.select(
+        k=pl.int_range(n) * 7919 % 601,
+        ts=(pl.int_range(n) * 104_729 % 1_000_003 * 1_000_000).cast(pl.Datetime("us", "UTC")),
+        id=pl.int_range(n),
+        x=(pl.int_range(n) * 0.37).sin(),
+    )
+    group = WindowGroup(
+        "g",
+        ("k",),
+        "log",
+        "ts",
+        (timedelta(hours=30), None),
+        tuple(Aggregate(f, f, "x") for f in ("sum", "std", "last", "count_distinct")),
+        key=("id",),
+    )
     queries = events.head(5000)
     one = window_features(events, queries, group, threads=1)
     assert one.equals(window_features(events, queries, group, threads=3))
@@ -187,7 +240,10 @@ def test_threads_and_order_do_not_change_a_bit():
 
 def test_materialised_rows_equal_asking_each_key():
     """Materialising as of a moment gives each key seen by then the row that a query at that moment gets."""
-    rows = [((a, b), START + i * SECOND, float(i), i, "u", True) for i, (a, b) in enumerate([("p", 1), ("p", 2), ("q", 1), (None, 1), ("p", 1), ("late", 1)])]
+    rows = [
+        ((a, b), START + i * SECOND, float(i), i, "u", True)
+        for i, (a, b) in enumerate([("p", 1), ("p", 2), ("q", 1), (None, 1), ("p", 1), ("late", 1)])
+    ]
     events = frame_of(rows)
     group = WindowGroup("g", ("a", "b"), "log", "ts", (3 * SECOND, None), AGGREGATES, delay=SECOND, key=("id",))
     as_of = START + 6 * SECOND

@@ -1,19 +1,44 @@
 """Declarations of window groups: names, types, defaults, and what is refused."""
 
+# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
+
 from datetime import timedelta
 
 import pytest
+
 from mlsd_framework.diagnostics.codes import CODES
 from mlsd_framework.diagnostics.codes.features import CODES as FEATURE_CODES
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup, column_names, output_columns, window_label
+from mlsd_framework.runtime.features.windows import (
+    Aggregate,
+    FeatureColumn,
+    WindowGroup,
+    column_names,
+    output_columns,
+    window_label,
+)
 
-GROUP = {"name": "g", "entity": ("card",), "source": "log", "event_time": "ts", "windows": (timedelta(days=1),), "aggregates": (Aggregate("n", "count"),)}
+GROUP = {
+    "name": "g",
+    "entity": ("card",),
+    "source": "log",
+    "event_time": "ts",
+    "windows": (timedelta(days=1),),
+    "aggregates": (Aggregate("n", "count"),),
+}
 
 
 @pytest.mark.parametrize(
     ("length", "label"),
-    [({"days": 7}, "7d"), ({"hours": 24}, "1d"), ({"hours": 36}, "36h"), ({"minutes": 30}, "30m"), ({"seconds": 90}, "90s"), ({"milliseconds": 250}, "250ms"), ({"microseconds": 1}, "1us")],
+    [
+        ({"days": 7}, "7d"),
+        ({"hours": 24}, "1d"),
+        ({"hours": 36}, "36h"),
+        ({"minutes": 30}, "30m"),
+        ({"seconds": 90}, "90s"),
+        ({"milliseconds": 250}, "250ms"),
+        ({"microseconds": 1}, "1us"),
+    ],
 )
 def test_labels(length, label):
     """A window is named by the largest unit that divides it."""
@@ -22,9 +47,20 @@ def test_labels(length, label):
 
 def test_columns_and_their_types():
     """Columns come aggregate by aggregate, with the types and defaults of their functions."""
-    group = WindowGroup(**GROUP | {"windows": (timedelta(hours=24), None), "labels": ("24h", "lifetime"), "aggregates": (Aggregate("n", "count"), Aggregate("who", "last", "name"), Aggregate("f", "sum", "flag"))})
+    group = WindowGroup(
+        **GROUP
+        | {
+            "windows": (timedelta(hours=24), None),
+            "labels": ("24h", "lifetime"),
+            "aggregates": (Aggregate("n", "count"), Aggregate("who", "last", "name"), Aggregate("f", "sum", "flag")),
+        }
+    )
     assert column_names(group) == ("n_24h", "n_lifetime", "who_24h", "who_lifetime", "f_24h", "f_lifetime")
-    assert output_columns(group, {"name": "string", "flag": "bool"})[::2] == (FeatureColumn("n_24h", "int64", 0), FeatureColumn("who_24h", "string"), FeatureColumn("f_24h", "int64"))
+    assert output_columns(group, {"name": "string", "flag": "bool"})[::2] == (
+        FeatureColumn("n_24h", "int64", 0),
+        FeatureColumn("who_24h", "string"),
+        FeatureColumn("f_24h", "int64"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +83,9 @@ def test_meaningless_groups(change):
     assert caught.value.diagnostics[0].code == "E6201"
 
 
-@pytest.mark.parametrize("arguments", [("n", "median", "x"), ("n", "sum"), ("n", "sum", "x", timedelta(1)), ("n", "last", "x", None, 3)])
+@pytest.mark.parametrize(
+    "arguments", [("n", "median", "x"), ("n", "sum"), ("n", "sum", "x", timedelta(1)), ("n", "last", "x", None, 3)]
+)
 def test_meaningless_aggregates(arguments):
     """An unknown function, a missing value and parameters that it does not have are refused."""
     with pytest.raises(RunError) as caught:
