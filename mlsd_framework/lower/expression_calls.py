@@ -83,11 +83,26 @@ def _built(at: "Lowering", function: Function, arguments: list[Expression], writ
 
     if function.name == "mod":
         return binary(at, "%", arguments[0], arguments[1])
+    if function.name == "coalesce":
+        arguments = _up_to_certain(arguments)
+        if len(arguments) == 1:
+            return arguments[0]
     if function.name in ("round", "floor", "ceil") and arguments[0].type.name == "int64":
         return arguments[0]
     found = function.type_of(tuple(argument.type for argument in arguments))
     span = joined(written, *(argument.span for argument in arguments))
     return Call(type=found, span=span, function=function.name, arguments=tuple(arguments))
+
+
+def _up_to_certain(arguments: list[Expression]) -> list[Expression]:
+    """Leave out what `coalesce` never reaches: constant nulls, and all after a value that cannot be null."""
+    kept: list[Expression] = []
+    for argument in arguments:
+        if not (isinstance(argument, Literal) and argument.value is None):
+            kept.append(argument)
+        if not argument.type.nullable:
+            break
+    return kept or arguments[:1]
 
 
 def _unknown(at: "Lowering", name: str, span: "Span | None") -> None:

@@ -25,6 +25,7 @@ from mlsd_framework.ir.expressions import (
     Literal,
     Logic,
     Unary,
+    columns,
 )
 from mlsd_framework.ir.functions import FUNCTIONS
 from mlsd_framework.ir.types import BOOL, DATE, DURATION, FLOAT64, INT64, NULL, STRING, TIMESTAMP, DataType
@@ -177,6 +178,8 @@ def _not(at: Lowering, node: exp.Expr) -> Expression | None:
 
 def negated(operand: Expression) -> Expression:
     """Return `not operand`, folded into the predicate where it has a negative form."""
+    if isinstance(operand, Literal) and operand.value is not None:
+        return replace(operand, value=not operand.value)
     if isinstance(operand, In | Between | Like | IsNull):
         return replace(operand, negated=not operand.negated)
     return Unary(type=operand.type, span=operand.span, operator="not", operand=operand)
@@ -373,7 +376,11 @@ def _is(at: Lowering, node: exp.Expr) -> Expression | None:
         return None
     if not isinstance(node.expression, exp.Null):
         return at.fault("E2050", "`is` is followed by `null` or `not null`", at.span_of(node))
-    return IsNull(type=BOOL, span=operand.span, operand=coerce(operand, INT64), negated=bool(node.args.get("negate")))
+    negate = bool(node.args.get("negate"))
+    known = operand.type.name == "null" or not (operand.type.nullable or any(True for _ in columns(operand)))
+    if known:
+        return Literal(type=BOOL, span=operand.span, value=(operand.type.name == "null") != negate)
+    return IsNull(type=BOOL, span=operand.span, operand=operand, negated=negate)
 
 
 def _cast(at: Lowering, node: exp.Expr) -> Expression | None:

@@ -157,7 +157,7 @@ def _never_zero(divisor: Expression) -> bool:
 
 
 def cast_type(operand: DataType, target: DataType) -> DataType | TypeFault:
-    """Return the type of a cast, nullable where some value has no counterpart."""
+    """Return the type of a cast, nullable where some value has no counterpart; a cast drops the unit."""
     source = str(operand.widened().name)
     if source == "null":
         return target.or_null()
@@ -167,7 +167,7 @@ def cast_type(operand: DataType, target: DataType) -> DataType | TypeFault:
             help_ = "`epoch(ts)` is a moment in seconds"
         return TypeFault("E2059", f"`{operand.not_null()}` has no counterpart in `{target}`", help_)
     nullable = operand.nullable or (source, str(target.name)) in _MAY_FAIL
-    return replace(target, nullable=nullable, unit=operand.unit if target.numeric else None)
+    return replace(target, nullable=nullable)
 
 
 def coerce(value: Expression, target: DataType) -> Expression:
