@@ -183,11 +183,11 @@ def _logic(pl: _Polars, node: Logic) -> _Code:
 
 
 def _case(pl: _Polars, node: Case) -> _Code:
-    parts = [
-        f"when({pl.column(branch.condition).text}).then({_branch(pl, branch.value)})" for branch in node.branches
-    ]
+    parts = [f"when({pl.column(branch.condition).text}).then({_branch(pl, branch.value)})" for branch in node.branches]
     otherwise = node.otherwise
-    ending = "" if isinstance(otherwise, Literal) and otherwise.value is None else f".otherwise({_branch(pl, otherwise)})"
+    ending = (
+        "" if isinstance(otherwise, Literal) and otherwise.value is None else f".otherwise({_branch(pl, otherwise)})"
+    )
     return _Code(f"pl.{'.'.join(parts)}{ending}")
 
 

@@ -78,7 +78,9 @@ def lower_call(at: "Lowering", node: "exp.Expr") -> Expression | None:
     return _built(at, function, fitted, written)
 
 
-def _built(at: "Lowering", function: Function, arguments: list[Expression], written: "Span | None") -> Expression | None:
+def _built(
+    at: "Lowering", function: Function, arguments: list[Expression], written: "Span | None"
+) -> Expression | None:
     from mlsd_framework.lower.expression_tree import binary, joined  # noqa: PLC0415 - the two tables call each other
 
     if function.name == "mod":
@@ -115,7 +117,9 @@ def _unknown(at: "Lowering", name: str, span: "Span | None") -> None:
         )
         return
     near = _OTHER_NAMES.get(name) or nearest(name, FUNCTIONS)
-    at.fault("E2052", f"`{name}` is not a function of the language", span, help=f"did you mean `{near}`?" if near else None)
+    at.fault(
+        "E2052", f"`{name}` is not a function of the language", span, help=f"did you mean `{near}`?" if near else None
+    )
 
 
 def _counted(at: "Lowering", function: Function, count: int, span: "Span | None") -> bool:
@@ -149,7 +153,9 @@ def _fit_one(at: "Lowering", function: Function, parameter: Parameter, argument:
     families, target, shown = _KINDS[parameter.kind]
     if argument.type.name == "null" and not parameter.literal:
         return coerce(argument, target)
-    if family(argument.type) not in families or (parameter.kind == "integer" and argument.type.widened().name != "int64"):
+    if family(argument.type) not in families or (
+        parameter.kind == "integer" and argument.type.widened().name != "int64"
+    ):
         what = f"`{parameter.name}` of `{function.name}` is `{argument.type.not_null()}`"
         return at.fault("E2055", what, argument.span, expected=f"{shown}, as in `{function.signature}`")
     if parameter.literal and not _constant(at, function, parameter, argument):
@@ -160,7 +166,9 @@ def _fit_one(at: "Lowering", function: Function, parameter: Parameter, argument:
 def _constant(at: "Lowering", function: Function, parameter: Parameter, argument: Expression) -> bool:
     what = f"`{parameter.name}` of `{function.name}`"
     if not isinstance(argument, Literal) or argument.value is None:
-        at.fault("E2055", f"{what} is not a constant", argument.span, expected=f"a constant, as in `{function.signature}`")
+        at.fault(
+            "E2055", f"{what} is not a constant", argument.span, expected=f"a constant, as in `{function.signature}`"
+        )
         return False
     value = argument.value
     if parameter.choices and value not in parameter.choices:
@@ -177,5 +185,3 @@ def _constant(at: "Lowering", function: Function, parameter: Parameter, argument
         at.fault("E2055", f"{what} is `{value}`", argument.span, expected=f"{noun}{bounds}")
         return False
     return True
-
-

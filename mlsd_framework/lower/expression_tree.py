@@ -67,7 +67,9 @@ class Lowering:
         """Lower the root, which has to have a type."""
         found = self.lower(tree)
         if found is not None and found.type.name == "null":
-            return self.fault("E2053", "the expression is always null", self.everything(), help="write `cast(null as float64)`")
+            return self.fault(
+                "E2053", "the expression is always null", self.everything(), help="write `cast(null as float64)`"
+            )
         return None if self.faults else found
 
     def lower(self, node: exp.Expr) -> Expression | None:
@@ -83,7 +85,9 @@ class Lowering:
         good = [one for one in found if one is not None]
         return good if len(good) == len(found) else None
 
-    def fault(self, code: str, what: str, span: Span | None, *, expected: str | None = None, help: str | None = None) -> None:  # noqa: A002 - the field's name
+    def fault(
+        self, code: str, what: str, span: Span | None, *, expected: str | None = None, help: str | None = None
+    ) -> None:  # noqa: A002 - the field's name
         """Add a fault."""
         self.faults.append(Diagnostic(code=code, what=what, span=span, expected=expected, help=help))
 
@@ -190,7 +194,11 @@ def at_condition(at: Lowering, operand: Expression, what: str) -> Expression | N
     if operand.type.name not in ("bool", "null"):
         advice = "compare it with something, as in `x <> 0`" if operand.type.numeric else None
         return at.fault(
-            "E2053", f"`{what}` takes a condition, not `{operand.type.not_null()}`", operand.span, expected="bool", help=advice
+            "E2053",
+            f"`{what}` takes a condition, not `{operand.type.not_null()}`",
+            operand.span,
+            expected="bool",
+            help=advice,
         )
     return coerce(operand, BOOL)
 
@@ -289,7 +297,9 @@ def _case(at: Lowering, node: exp.Expr) -> Expression | None:
     if found is None or None in tests:
         return None
     branches = tuple(
-        Branch(condition=test, value=coerce(value, found)) for test, value in zip(tests, values, strict=True) if test is not None
+        Branch(condition=test, value=coerce(value, found))
+        for test, value in zip(tests, values, strict=True)
+        if test is not None
     )
     return Case(type=found, span=span, branches=branches, otherwise=coerce(otherwise, found))
 

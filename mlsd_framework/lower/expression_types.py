@@ -101,7 +101,9 @@ def arithmetic(operator: str, left: Expression, right: Expression) -> DataType |
     if "null" in (left.type.name, right.type.name):
         other = right.type if left.type.name == "null" else left.type
         base = FLOAT64 if operator == "/" or other.name == "null" else other.widened()
-        return base.or_null() if other.numeric or other.name in ("null", "duration") else _no_rule(operator, left, right)
+        return (
+            base.or_null() if other.numeric or other.name in ("null", "duration") else _no_rule(operator, left, right)
+        )
     if left.type.numeric and right.type.numeric:
         return _numbers(operator, left, right, nullable=nullable)
     found = _TIME_RULES.get((_wide(left), operator, _wide(right)))
@@ -178,7 +180,9 @@ def coerce(value: Expression, target: DataType) -> Expression:
     if moved not in (("int64", "float64"), ("date", "timestamp")):
         return value
     if not isinstance(value, Literal):
-        return Cast(type=replace(target, nullable=value.type.nullable, unit=value.type.unit), span=value.span, operand=value)
+        return Cast(
+            type=replace(target, nullable=value.type.nullable, unit=value.type.unit), span=value.span, operand=value
+        )
     number = value.value
     if isinstance(number, int):
         number = number * DAY if target.name == "timestamp" else float(number)

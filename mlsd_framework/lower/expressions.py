@@ -70,8 +70,6 @@ def _syntax_diagnostic(fault: "SyntaxFault", text: str, place: Place) -> Diagnos
 def unknown_column(path: str, scope: Scope) -> tuple[str | None, str | None]:
     """Return what was expected in place of an unknown name, and what to do about it."""
     names = sorted(scope.names())
-    near = nearest(path, names)
-    if near is None and "." not in path:
-        near = nearest(path, (name for name in names if name.endswith(f".{path}")))
+    near = next((name for name in names if name.endswith(f".{path}")), None) or nearest(path, names)
     expected = f"one of: {', '.join(names)}" if 0 < len(names) <= _MOST_NAMES else None
     return expected, f"did you mean `{near}`?" if near else None

@@ -153,8 +153,10 @@ def _refused_token(tokens: list[Token]) -> SyntaxFault | None:
             return SyntaxFault(
                 "E2050", "`==` is not an operator", before.start, token.end + 1, "equality is a single `=`"
             )
-        if pair == (TokenType.STRING, TokenType.STRING):
-            return SyntaxFault("E2050", "two texts stand side by side", token.start, token.end + 1, "join text with `||`")
+        if before is not None and pair == (TokenType.STRING, TokenType.STRING):
+            return SyntaxFault(
+                "E2050", "two texts stand side by side", before.start, token.end + 1, "join text with `||`"
+            )
         foreign = token.token_type is TokenType.VAR and token.text[0] in "$@#"
         shout = token.token_type is TokenType.NOT and token.text == "!"
         if token.token_type not in _ALLOWED or foreign or shout:
@@ -173,7 +175,9 @@ def _too_deep(tokens: list[Token]) -> SyntaxFault | None:
         run = run + 1 if kind in _PREFIXES else 0
         depth += (kind in _OPENERS) - (kind in _CLOSERS)
         if depth + run > DEEPEST:
-            return SyntaxFault("E2057", f"the expression is nested more than {DEEPEST} deep", token.start, token.end + 1)
+            return SyntaxFault(
+                "E2057", f"the expression is nested more than {DEEPEST} deep", token.start, token.end + 1
+            )
     return None
 
 

@@ -290,7 +290,14 @@ part, `%` of floats, epoch and seconds (exact there), and decimal literals (`2.5
 
 OURS: dict[str, list[str]] = {
     "number": ["(N / N)", "(N % N)", "sqrt(N)", "ln(N)", "exp(N)", "power(N, 2)", "round(N, 1)", "cast(S as int64)"]
-    + ["cast(S as float64)", "cast(N as int64)", "cast(seconds_between(M, M) as float64)", "cast(epoch(M) as float64)", "sin(N)", "mod(N, N)"],
+    + [
+        "cast(S as float64)",
+        "cast(N as int64)",
+        "cast(seconds_between(M, M) as float64)",
+        "cast(epoch(M) as float64)",
+        "sin(N)",
+        "mod(N, N)",
+    ],
     "text": ["substr(S, 0, 2)", "split_part(S, ',', 2)", "upper(S)"],
     "moment": ["date_trunc('week', M)"],
     "condition": ["cast(S as bool)"],

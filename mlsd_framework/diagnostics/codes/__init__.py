@@ -1,6 +1,17 @@
 """Every code a diagnostic can have, one file a range; `mlsd explain CODE` prints its page."""
 
-from mlsd_framework.diagnostics.codes import data, features, operations, plan, plugin, references, serving, shape, target, training
+from mlsd_framework.diagnostics.codes import (
+    data,
+    features,
+    operations,
+    plan,
+    plugin,
+    references,
+    serving,
+    shape,
+    target,
+    training,
+)
 from mlsd_framework.diagnostics.codes.code import Code
 
 CODES: dict[str, Code] = {

@@ -8,9 +8,7 @@ _Examples = tuple[tuple[str, bool | float | str | None], ...]
 
 
 def _text(name: str, doc: str, examples: _Examples, *more: Parameter, result: DataType = STRING) -> Function:
-    return Function(
-        name=name, group="text", parameters=(_S, *more), result=always(result), doc=doc, examples=examples
-    )
+    return Function(name=name, group="text", parameters=(_S, *more), result=always(result), doc=doc, examples=examples)
 
 
 FUNCTIONS = (
