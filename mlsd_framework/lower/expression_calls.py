@@ -15,10 +15,35 @@ if TYPE_CHECKING:
     from mlsd_framework.diagnostics.span import Span
     from mlsd_framework.lower.expression_tree import Lowering
 
-_AGGREGATES = (
-    "sum count avg mean min max stddev std variance var median quantile count_distinct first last last_n any_value "
-    "string_agg array_agg list mode row_number rank lag lead ewma time_since_last"
-).split()
+_AGGREGATES = [
+    "sum",
+    "count",
+    "avg",
+    "mean",
+    "min",
+    "max",
+    "stddev",
+    "std",
+    "variance",
+    "var",
+    "median",
+    "quantile",
+    "count_distinct",
+    "first",
+    "last",
+    "last_n",
+    "any_value",
+    "string_agg",
+    "array_agg",
+    "list",
+    "mode",
+    "row_number",
+    "rank",
+    "lag",
+    "lead",
+    "ewma",
+    "time_since_last",
+]
 _OTHER_NAMES = {
     "substring": "substr",
     "len": "length",

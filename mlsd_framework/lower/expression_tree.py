@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 from sqlglot import exp
-from sqlglot.tokens import Token
+from sqlglot.tokens import Token  # type: ignore[attr-defined]  # its public home
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
@@ -86,10 +86,17 @@ class Lowering:
         return good if len(good) == len(found) else None
 
     def fault(
-        self, code: str, what: str, span: Span | None, *, expected: str | None = None, help: str | None = None
-    ) -> None:  # noqa: A002 - the field's name
-        """Add a fault."""
+        self,
+        code: str,
+        what: str,
+        span: Span | None,
+        *,
+        expected: str | None = None,
+        help: str | None = None,  # noqa: A002 - the field's name
+    ) -> Never | None:  # noqa: RUF020 - None as a value, for the caller to return
+        """Add a fault; always None, for the caller to return."""
         self.faults.append(Diagnostic(code=code, what=what, span=span, expected=expected, help=help))
+        return None
 
     def checked(self, found: T | TypeFault, span: Span | None) -> T | None:
         """Report a type fault at a place, pass on anything else."""
@@ -110,7 +117,7 @@ class Lowering:
                 ends.append(part.meta["end"] + 1)
         return self.place.locate(self.text, min(starts), max(ends)) if starts else self.everything()
 
-    def _refuse(self, node: exp.Expr) -> None:
+    def _refuse(self, node: exp.Expr) -> Never | None:  # noqa: RUF020 - None as a value, for the caller to return
         if isinstance(node, exp.Star):
             return self.fault("E2056", "`*` stands for all columns only in an aggregate", self.span_of(node))
         if isinstance(node, exp.Tuple):
@@ -208,7 +215,7 @@ def _arithmetic(at: Lowering, node: exp.Expr) -> Expression | None:
     return None if operands is None else binary(at, _ARITHMETIC[type(node)], operands[0], operands[1])
 
 
-def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of Binary's own
+def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of the node's own operators
     """Return a checked arithmetic node."""
     span = joined(left.span, right.span)
     found = at.checked(arithmetic(operator, left, right), span)
@@ -245,7 +252,7 @@ def _compare(at: Lowering, node: exp.Expr) -> Expression | None:
     return None if operands is None else compared(at, _COMPARISONS[type(node)], operands[0], operands[1])
 
 
-def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of Compare's own
+def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of the node's own operators
     """Return a checked comparison."""
     span = joined(left.span, right.span)
     values = _comparable(at, (left, right), f"`{operator}` compares", span)

@@ -85,7 +85,7 @@ def _family_help(families: set[str]) -> str | None:
     return "convert one side with `cast(x as type)`" if families <= {"text", "number", "bool"} else None
 
 
-def _one_unit(values: Sequence[Expression], what: str) -> str | None | TypeFault:
+def _one_unit(values: Sequence[Expression], what: str) -> str | TypeFault | None:
     """Return the unit that all share; a constant without a unit takes any."""
     bound = [v for v in values if v.type.unit is not None or any(True for _ in columns(v))]
     units = {v.type.unit for v in bound}

@@ -49,8 +49,8 @@ def lower_expression(text: str, scope: Scope, place: Place, faults: list[Diagnos
     `amount / nullif(card.mean, 0)` → Binary("/", Column(amount), Call(nullif, …)), with `float64?` as its type.
     """
     # The parser costs 40 ms to import; a spec without expressions does not pay.
-    from mlsd_framework.lower.expression_tree import Lowering  # noqa: PLC0415
-    from mlsd_framework.lower.sql_syntax import SyntaxFault, parse  # noqa: PLC0415
+    from mlsd_framework.lower.expression_tree import Lowering  # noqa: PLC0415 - a spec without expressions does not pay for the parser
+    from mlsd_framework.lower.sql_syntax import SyntaxFault, parse  # noqa: PLC0415 - a spec without expressions does not pay for the parser
 
     parsed = parse(text)
     if isinstance(parsed, SyntaxFault):

@@ -1,6 +1,7 @@
 """Expression text is checked: types, units, nulls, and every refusal at the place of what is wrong."""
 
 import pytest
+
 from mlsd_framework.diagnostics.codes import CODES
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span

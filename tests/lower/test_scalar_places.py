@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.lower.scalar_places import Place
 

@@ -1,6 +1,7 @@
 """Type text of the spec becomes a type, or nothing."""
 
 import pytest
+
 from mlsd_framework.lower.types import parse_type
 
 

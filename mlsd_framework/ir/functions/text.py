@@ -24,7 +24,7 @@ FUNCTIONS = (
         parameters=(_S, Parameter("start", "integer"), Parameter("count", "integer", optional=True)),
         result=always(STRING),
         nulls="possible",
-        doc="`count` characters from `start`, or all of them; what lies outside is left out; null where `count` is negative.",
+        doc="`count` characters from `start`, or all; what lies outside is left out; null where `count` is negative.",
         examples=(
             ("substr('abcde', 2, 3)", "bcd"),
             ("substr('abc', 2)", "bc"),

@@ -56,7 +56,7 @@ def _held(x: pl.Expr) -> pl.Expr:
 
 
 def _by_numpy(function: str, *operands: Operand) -> pl.Expr:
-    """Apply a function of floats that numpy computes exactly, as `math` does, and polars not; null for what is undefined."""
+    """Apply a function of floats that numpy computes exactly, as `math` does, and polars not."""
     import numpy as np  # noqa: PLC0415 - polars does the rest without it
 
     def compute(columns: Sequence[pl.Series]) -> pl.Series:
