@@ -110,6 +110,8 @@ class Lowering:
 
     def span_of(self, node: exp.Expr) -> Span | None:
         """Return the place of what a node of sqlglot's was made from, as far as it kept it."""
+        if (start := node.meta.get("start")) is not None and node.key in ("literal", "boolean", "null", "identifier"):
+            return self.place.locate(self.text, start, node.meta["end"] + 1)
         starts, ends = [], []
         for part in node.walk():
             if (start := part.meta.get("start")) is not None:
@@ -335,11 +337,17 @@ def _in(at: Lowering, node: exp.Expr) -> Expression | None:
 def _membership(at: Lowering, operand: Expression, items: Sequence[Expression], span: Span | None) -> Expression | None:
     """Return membership among the constants, or-ed with equality to each of the rest."""
     listed = operand.type.numeric or operand.type.name in ("string", "category", "bool")
-    constants = tuple(item for item in items if listed and isinstance(item, Literal) and item.value is not None)
+    sorted_out: tuple[list[Literal], list[Expression]] = ([], [])
+    for item in items:
+        if listed and isinstance(item, Literal) and item.value is not None:
+            sorted_out[0].append(item)
+        else:
+            sorted_out[1].append(item)
+    constants, rest = sorted_out
     parts: list[Expression | None] = []
     if constants:
-        parts.append(In(type=_bool(operand), span=span, operand=operand, items=constants))
-    parts += [compared(at, "=", operand, item) for item in items if item not in constants]
+        parts.append(In(type=_bool(operand), span=span, operand=operand, items=tuple(constants)))
+    parts += [compared(at, "=", operand, item) for item in rest]
     found = parts[0]
     for part in parts[1:]:
         if found is None or part is None:

@@ -1,6 +1,7 @@
 """From an offset in a YAML scalar's value back to the line and column where that character stands in the file."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mlsd_framework.diagnostics.span import Span
 
@@ -39,6 +40,7 @@ class Place:
         return start.line + newlines, column
 
 
+@lru_cache(maxsize=16)
 def _offsets(value: str, raw: str) -> list[int] | None:
     """Return for each character of the value its offset in the raw text, None where folding makes it unclear."""
     if raw[:1] in ("|", ">"):

@@ -220,7 +220,7 @@ def _too_deep(tokens: list[Token]) -> SyntaxFault | None:
 
 def _deep_tree(tree: exp.Expr, text: str) -> SyntaxFault | None:
     level = [tree]
-    for _ in range(2 * DEEPEST):
+    for _ in range(DEEPEST):
         level = [child for node in level for child in node.iter_expressions()]
         if not level:
             return None

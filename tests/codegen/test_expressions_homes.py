@@ -288,8 +288,8 @@ AGREED: dict[str, list[str]] = {
     ],
 }
 """Where DuckDB means what we mean. It does otherwise, and is left out, for: what is undefined or too large (an error or
-infinity there, null here), casts (rounding, an error), `round` of floats (its own rule), `substr` below 1, a separator's
-part, `%` of floats, epoch and seconds (exact there), and decimal literals (`2.5` is a DECIMAL there)."""
+infinity there, null here), casts (rounding, an error), `round` of floats (its own rule), `substr` below 1, a
+separator's part, `%` of floats, epoch and seconds (exact there), and decimal literals (`2.5` is a DECIMAL there)."""
 
 OURS: dict[str, list[str]] = {
     "number": [
