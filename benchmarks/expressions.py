@@ -7,7 +7,13 @@ from mlsd_framework.lower.expressions import NameScope, lower_expression
 from mlsd_framework.lower.scalar_places import Place
 from mlsd_framework.lower.types import parse_type
 
-TYPES = {"amount": "float64 EUR", "ts": "timestamp", "country": "category", "card.mean": "float64 EUR?", "card.n": "int64"}
+TYPES = {
+    "amount": "float64 EUR",
+    "ts": "timestamp",
+    "country": "category",
+    "card.mean": "float64 EUR?",
+    "card.n": "int64",
+}
 TEXTS = [
     "amount / nullif(card.mean, 0)",
     "hour(ts) < 6",

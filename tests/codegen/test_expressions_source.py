@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from mlsd_framework.codegen.expressions_polars import IMPORT_POLARS, IMPORT_SQL, to_polars
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.ir.expressions import Column, Expression

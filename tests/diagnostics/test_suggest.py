@@ -1,6 +1,7 @@
 """A mistyped word is met with the nearest known one."""
 
 import pytest
+
 from mlsd_framework.diagnostics.suggest import nearest
 
 WORDS = ("amount", "card_activity.spend_7d", "day_of_week", "Hour")
