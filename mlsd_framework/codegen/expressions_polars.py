@@ -1,7 +1,7 @@
 """Typed expressions into polars source for whole columns: polars' own operators where they mean what SQL means."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlsd_framework.codegen.expressions_python import literal_text
@@ -21,6 +21,7 @@ from mlsd_framework.ir.expressions import (
     Literal,
     Logic,
     Unary,
+    columns,
 )
 from mlsd_framework.ir.functions import FUNCTIONS
 from mlsd_framework.ir.types import DataType
@@ -34,6 +35,7 @@ COMPARISON, OR, AND, SUM, PRODUCT, SIGN, ATOM = range(7)
 _PLAIN = {"+": ("+", SUM), "-": ("-", SUM), "*": ("*", PRODUCT), "||": ("+", SUM)}
 _GUARDED = {"+": "add", "-": "sub", "*": "mul"}
 _COMPARISONS = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_MIRRORED: dict[str, Any] = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _DTYPES = {
     "string": "pl.String",
     "category": "pl.String",
@@ -175,6 +177,9 @@ def _infix(pl: _Polars, node: Binary | Compare | Logic, sign: str, tightness: in
 
 
 def _compare(pl: _Polars, node: Compare) -> _Code:
+    # polars shrinks `constant = column` to one row where the column's values come out as one constant.
+    if not isinstance(node.left, Literal) and not any(columns(node.left)) and any(columns(node.right)):
+        node = replace(node, operator=_MIRRORED[node.operator], left=node.right, right=node.left)
     return _infix(pl, node, _COMPARISONS[node.operator], COMPARISON)
 
 
@@ -183,11 +188,11 @@ def _logic(pl: _Polars, node: Logic) -> _Code:
 
 
 def _case(pl: _Polars, node: Case) -> _Code:
-    parts = [
-        f"when({pl.column(branch.condition).text}).then({_branch(pl, branch.value)})" for branch in node.branches
-    ]
+    parts = [f"when({pl.column(branch.condition).text}).then({_branch(pl, branch.value)})" for branch in node.branches]
     otherwise = node.otherwise
-    ending = "" if isinstance(otherwise, Literal) and otherwise.value is None else f".otherwise({_branch(pl, otherwise)})"
+    ending = (
+        "" if isinstance(otherwise, Literal) and otherwise.value is None else f".otherwise({_branch(pl, otherwise)})"
+    )
     return _Code(f"pl.{'.'.join(parts)}{ending}")
 
 

@@ -1,4 +1,4 @@
-"""Typed expressions into Python source for one request: plain operators where null cannot occur, `sql.…` where it can."""
+"""Typed expressions into Python source for one request: plain operators, and `sql.…` where null can occur."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def to_python(expression: Expression, names: Callable[[Column], str]) -> PythonC
 
 
 def literal_text(value: object) -> str:
-    """Return a constant as Python source, as a formatter would: text in double quotes, long integers in groups of three."""
+    """Return a constant as Python source, as a formatter would: double quotes, long integers in groups."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SMALLEST_GROUPED:
         return f"{value:_}"
     text = repr(value)

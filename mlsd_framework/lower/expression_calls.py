@@ -15,10 +15,35 @@ if TYPE_CHECKING:
     from mlsd_framework.diagnostics.span import Span
     from mlsd_framework.lower.expression_tree import Lowering
 
-_AGGREGATES = (
-    "sum count avg mean min max stddev std variance var median quantile count_distinct first last last_n any_value "
-    "string_agg array_agg list mode row_number rank lag lead ewma time_since_last"
-).split()
+_AGGREGATES = [
+    "sum",
+    "count",
+    "avg",
+    "mean",
+    "min",
+    "max",
+    "stddev",
+    "std",
+    "variance",
+    "var",
+    "median",
+    "quantile",
+    "count_distinct",
+    "first",
+    "last",
+    "last_n",
+    "any_value",
+    "string_agg",
+    "array_agg",
+    "list",
+    "mode",
+    "row_number",
+    "rank",
+    "lag",
+    "lead",
+    "ewma",
+    "time_since_last",
+]
 _OTHER_NAMES = {
     "substring": "substr",
     "len": "length",
@@ -78,16 +103,33 @@ def lower_call(at: "Lowering", node: "exp.Expr") -> Expression | None:
     return _built(at, function, fitted, written)
 
 
-def _built(at: "Lowering", function: Function, arguments: list[Expression], written: "Span | None") -> Expression | None:
+def _built(
+    at: "Lowering", function: Function, arguments: list[Expression], written: "Span | None"
+) -> Expression | None:
     from mlsd_framework.lower.expression_tree import binary, joined  # noqa: PLC0415 - the two tables call each other
 
     if function.name == "mod":
         return binary(at, "%", arguments[0], arguments[1])
+    if function.name == "coalesce":
+        arguments = _up_to_certain(arguments)
+        if len(arguments) == 1:
+            return arguments[0]
     if function.name in ("round", "floor", "ceil") and arguments[0].type.name == "int64":
         return arguments[0]
     found = function.type_of(tuple(argument.type for argument in arguments))
     span = joined(written, *(argument.span for argument in arguments))
     return Call(type=found, span=span, function=function.name, arguments=tuple(arguments))
+
+
+def _up_to_certain(arguments: list[Expression]) -> list[Expression]:
+    """Leave out what `coalesce` never reaches: constant nulls, and all after a value that cannot be null."""
+    kept: list[Expression] = []
+    for argument in arguments:
+        if not (isinstance(argument, Literal) and argument.value is None):
+            kept.append(argument)
+        if not argument.type.nullable:
+            break
+    return kept or arguments[:1]
 
 
 def _unknown(at: "Lowering", name: str, span: "Span | None") -> None:
@@ -100,7 +142,9 @@ def _unknown(at: "Lowering", name: str, span: "Span | None") -> None:
         )
         return
     near = _OTHER_NAMES.get(name) or nearest(name, FUNCTIONS)
-    at.fault("E2052", f"`{name}` is not a function of the language", span, help=f"did you mean `{near}`?" if near else None)
+    at.fault(
+        "E2052", f"`{name}` is not a function of the language", span, help=f"did you mean `{near}`?" if near else None
+    )
 
 
 def _counted(at: "Lowering", function: Function, count: int, span: "Span | None") -> bool:
@@ -134,7 +178,9 @@ def _fit_one(at: "Lowering", function: Function, parameter: Parameter, argument:
     families, target, shown = _KINDS[parameter.kind]
     if argument.type.name == "null" and not parameter.literal:
         return coerce(argument, target)
-    if family(argument.type) not in families or (parameter.kind == "integer" and argument.type.widened().name != "int64"):
+    if family(argument.type) not in families or (
+        parameter.kind == "integer" and argument.type.widened().name != "int64"
+    ):
         what = f"`{parameter.name}` of `{function.name}` is `{argument.type.not_null()}`"
         return at.fault("E2055", what, argument.span, expected=f"{shown}, as in `{function.signature}`")
     if parameter.literal and not _constant(at, function, parameter, argument):
@@ -145,7 +191,9 @@ def _fit_one(at: "Lowering", function: Function, parameter: Parameter, argument:
 def _constant(at: "Lowering", function: Function, parameter: Parameter, argument: Expression) -> bool:
     what = f"`{parameter.name}` of `{function.name}`"
     if not isinstance(argument, Literal) or argument.value is None:
-        at.fault("E2055", f"{what} is not a constant", argument.span, expected=f"a constant, as in `{function.signature}`")
+        at.fault(
+            "E2055", f"{what} is not a constant", argument.span, expected=f"a constant, as in `{function.signature}`"
+        )
         return False
     value = argument.value
     if parameter.choices and value not in parameter.choices:
@@ -162,5 +210,3 @@ def _constant(at: "Lowering", function: Function, parameter: Parameter, argument
         at.fault("E2055", f"{what} is `{value}`", argument.span, expected=f"{noun}{bounds}")
         return False
     return True
-
-

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 from sqlglot import exp
-from sqlglot.tokens import Token
+from sqlglot.tokens import Token  # type: ignore[attr-defined]  # its public home
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
@@ -25,6 +25,7 @@ from mlsd_framework.ir.expressions import (
     Literal,
     Logic,
     Unary,
+    columns,
 )
 from mlsd_framework.ir.functions import FUNCTIONS
 from mlsd_framework.ir.types import BOOL, DATE, DURATION, FLOAT64, INT64, NULL, STRING, TIMESTAMP, DataType
@@ -66,7 +67,9 @@ class Lowering:
         """Lower the root, which has to have a type."""
         found = self.lower(tree)
         if found is not None and found.type.name == "null":
-            return self.fault("E2053", "the expression is always null", self.everything(), help="write `cast(null as float64)`")
+            return self.fault(
+                "E2053", "the expression is always null", self.everything(), help="write `cast(null as float64)`"
+            )
         return None if self.faults else found
 
     def lower(self, node: exp.Expr) -> Expression | None:
@@ -82,9 +85,18 @@ class Lowering:
         good = [one for one in found if one is not None]
         return good if len(good) == len(found) else None
 
-    def fault(self, code: str, what: str, span: Span | None, *, expected: str | None = None, help: str | None = None) -> None:  # noqa: A002 - the field's name
-        """Add a fault."""
+    def fault(
+        self,
+        code: str,
+        what: str,
+        span: Span | None,
+        *,
+        expected: str | None = None,
+        help: str | None = None,  # noqa: A002 - the field's name
+    ) -> Never | None:  # noqa: RUF020 - None as a value, for the caller to return
+        """Add a fault; always None, for the caller to return."""
         self.faults.append(Diagnostic(code=code, what=what, span=span, expected=expected, help=help))
+        return None
 
     def checked(self, found: T | TypeFault, span: Span | None) -> T | None:
         """Report a type fault at a place, pass on anything else."""
@@ -98,6 +110,8 @@ class Lowering:
 
     def span_of(self, node: exp.Expr) -> Span | None:
         """Return the place of what a node of sqlglot's was made from, as far as it kept it."""
+        if (start := node.meta.get("start")) is not None and node.key in ("literal", "boolean", "null", "identifier"):
+            return self.place.locate(self.text, start, node.meta["end"] + 1)
         starts, ends = [], []
         for part in node.walk():
             if (start := part.meta.get("start")) is not None:
@@ -105,7 +119,7 @@ class Lowering:
                 ends.append(part.meta["end"] + 1)
         return self.place.locate(self.text, min(starts), max(ends)) if starts else self.everything()
 
-    def _refuse(self, node: exp.Expr) -> None:
+    def _refuse(self, node: exp.Expr) -> Never | None:  # noqa: RUF020 - None as a value, for the caller to return
         if isinstance(node, exp.Star):
             return self.fault("E2056", "`*` stands for all columns only in an aggregate", self.span_of(node))
         if isinstance(node, exp.Tuple):
@@ -177,6 +191,8 @@ def _not(at: Lowering, node: exp.Expr) -> Expression | None:
 
 def negated(operand: Expression) -> Expression:
     """Return `not operand`, folded into the predicate where it has a negative form."""
+    if isinstance(operand, Literal) and operand.value is not None:
+        return replace(operand, value=not operand.value)
     if isinstance(operand, In | Between | Like | IsNull):
         return replace(operand, negated=not operand.negated)
     return Unary(type=operand.type, span=operand.span, operator="not", operand=operand)
@@ -187,7 +203,11 @@ def at_condition(at: Lowering, operand: Expression, what: str) -> Expression | N
     if operand.type.name not in ("bool", "null"):
         advice = "compare it with something, as in `x <> 0`" if operand.type.numeric else None
         return at.fault(
-            "E2053", f"`{what}` takes a condition, not `{operand.type.not_null()}`", operand.span, expected="bool", help=advice
+            "E2053",
+            f"`{what}` takes a condition, not `{operand.type.not_null()}`",
+            operand.span,
+            expected="bool",
+            help=advice,
         )
     return coerce(operand, BOOL)
 
@@ -197,7 +217,7 @@ def _arithmetic(at: Lowering, node: exp.Expr) -> Expression | None:
     return None if operands is None else binary(at, _ARITHMETIC[type(node)], operands[0], operands[1])
 
 
-def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of Binary's own
+def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of the node's own operators
     """Return a checked arithmetic node."""
     span = joined(left.span, right.span)
     found = at.checked(arithmetic(operator, left, right), span)
@@ -234,7 +254,7 @@ def _compare(at: Lowering, node: exp.Expr) -> Expression | None:
     return None if operands is None else compared(at, _COMPARISONS[type(node)], operands[0], operands[1])
 
 
-def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of Compare's own
+def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of the node's own operators
     """Return a checked comparison."""
     span = joined(left.span, right.span)
     values = _comparable(at, (left, right), f"`{operator}` compares", span)
@@ -286,7 +306,9 @@ def _case(at: Lowering, node: exp.Expr) -> Expression | None:
     if found is None or None in tests:
         return None
     branches = tuple(
-        Branch(condition=test, value=coerce(value, found)) for test, value in zip(tests, values, strict=True) if test is not None
+        Branch(condition=test, value=coerce(value, found))
+        for test, value in zip(tests, values, strict=True)
+        if test is not None
     )
     return Case(type=found, span=span, branches=branches, otherwise=coerce(otherwise, found))
 
@@ -315,11 +337,17 @@ def _in(at: Lowering, node: exp.Expr) -> Expression | None:
 def _membership(at: Lowering, operand: Expression, items: Sequence[Expression], span: Span | None) -> Expression | None:
     """Return membership among the constants, or-ed with equality to each of the rest."""
     listed = operand.type.numeric or operand.type.name in ("string", "category", "bool")
-    constants = tuple(item for item in items if listed and isinstance(item, Literal) and item.value is not None)
+    sorted_out: tuple[list[Literal], list[Expression]] = ([], [])
+    for item in items:
+        if listed and isinstance(item, Literal) and item.value is not None:
+            sorted_out[0].append(item)
+        else:
+            sorted_out[1].append(item)
+    constants, rest = sorted_out
     parts: list[Expression | None] = []
     if constants:
-        parts.append(In(type=_bool(operand), span=span, operand=operand, items=constants))
-    parts += [compared(at, "=", operand, item) for item in items if item not in constants]
+        parts.append(In(type=_bool(operand), span=span, operand=operand, items=tuple(constants)))
+    parts += [compared(at, "=", operand, item) for item in rest]
     found = parts[0]
     for part in parts[1:]:
         if found is None or part is None:
@@ -373,7 +401,11 @@ def _is(at: Lowering, node: exp.Expr) -> Expression | None:
         return None
     if not isinstance(node.expression, exp.Null):
         return at.fault("E2050", "`is` is followed by `null` or `not null`", at.span_of(node))
-    return IsNull(type=BOOL, span=operand.span, operand=coerce(operand, INT64), negated=bool(node.args.get("negate")))
+    negate = bool(node.args.get("negate"))
+    known = operand.type.name == "null" or not (operand.type.nullable or any(True for _ in columns(operand)))
+    if known:
+        return Literal(type=BOOL, span=operand.span, value=(operand.type.name == "null") != negate)
+    return IsNull(type=BOOL, span=operand.span, operand=operand, negated=negate)
 
 
 def _cast(at: Lowering, node: exp.Expr) -> Expression | None:

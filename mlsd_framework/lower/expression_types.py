@@ -85,7 +85,7 @@ def _family_help(families: set[str]) -> str | None:
     return "convert one side with `cast(x as type)`" if families <= {"text", "number", "bool"} else None
 
 
-def _one_unit(values: Sequence[Expression], what: str) -> str | None | TypeFault:
+def _one_unit(values: Sequence[Expression], what: str) -> str | TypeFault | None:
     """Return the unit that all share; a constant without a unit takes any."""
     bound = [v for v in values if v.type.unit is not None or any(True for _ in columns(v))]
     units = {v.type.unit for v in bound}
@@ -101,7 +101,9 @@ def arithmetic(operator: str, left: Expression, right: Expression) -> DataType |
     if "null" in (left.type.name, right.type.name):
         other = right.type if left.type.name == "null" else left.type
         base = FLOAT64 if operator == "/" or other.name == "null" else other.widened()
-        return base.or_null() if other.numeric or other.name in ("null", "duration") else _no_rule(operator, left, right)
+        return (
+            base.or_null() if other.numeric or other.name in ("null", "duration") else _no_rule(operator, left, right)
+        )
     if left.type.numeric and right.type.numeric:
         return _numbers(operator, left, right, nullable=nullable)
     found = _TIME_RULES.get((_wide(left), operator, _wide(right)))
@@ -157,7 +159,7 @@ def _never_zero(divisor: Expression) -> bool:
 
 
 def cast_type(operand: DataType, target: DataType) -> DataType | TypeFault:
-    """Return the type of a cast, nullable where some value has no counterpart."""
+    """Return the type of a cast, nullable where some value has no counterpart; a cast drops the unit."""
     source = str(operand.widened().name)
     if source == "null":
         return target.or_null()
@@ -167,7 +169,7 @@ def cast_type(operand: DataType, target: DataType) -> DataType | TypeFault:
             help_ = "`epoch(ts)` is a moment in seconds"
         return TypeFault("E2059", f"`{operand.not_null()}` has no counterpart in `{target}`", help_)
     nullable = operand.nullable or (source, str(target.name)) in _MAY_FAIL
-    return replace(target, nullable=nullable, unit=operand.unit if target.numeric else None)
+    return replace(target, nullable=nullable)
 
 
 def coerce(value: Expression, target: DataType) -> Expression:
@@ -178,7 +180,9 @@ def coerce(value: Expression, target: DataType) -> Expression:
     if moved not in (("int64", "float64"), ("date", "timestamp")):
         return value
     if not isinstance(value, Literal):
-        return Cast(type=replace(target, nullable=value.type.nullable, unit=value.type.unit), span=value.span, operand=value)
+        return Cast(
+            type=replace(target, nullable=value.type.nullable, unit=value.type.unit), span=value.span, operand=value
+        )
     number = value.value
     if isinstance(number, int):
         number = number * DAY if target.name == "timestamp" else float(number)

@@ -49,8 +49,8 @@ def lower_expression(text: str, scope: Scope, place: Place, faults: list[Diagnos
     `amount / nullif(card.mean, 0)` → Binary("/", Column(amount), Call(nullif, …)), with `float64?` as its type.
     """
     # The parser costs 40 ms to import; a spec without expressions does not pay.
-    from mlsd_framework.lower.expression_tree import Lowering  # noqa: PLC0415
-    from mlsd_framework.lower.sql_syntax import SyntaxFault, parse  # noqa: PLC0415
+    from mlsd_framework.lower.expression_tree import Lowering  # noqa: PLC0415 - a spec without expressions does not pay for the parser
+    from mlsd_framework.lower.sql_syntax import SyntaxFault, parse  # noqa: PLC0415 - a spec without expressions does not pay for the parser
 
     parsed = parse(text)
     if isinstance(parsed, SyntaxFault):
@@ -70,8 +70,6 @@ def _syntax_diagnostic(fault: "SyntaxFault", text: str, place: Place) -> Diagnos
 def unknown_column(path: str, scope: Scope) -> tuple[str | None, str | None]:
     """Return what was expected in place of an unknown name, and what to do about it."""
     names = sorted(scope.names())
-    near = nearest(path, names)
-    if near is None and "." not in path:
-        near = nearest(path, (name for name in names if name.endswith(f".{path}")))
+    near = next((name for name in names if name.endswith(f".{path}")), None) or nearest(path, names)
     expected = f"one of: {', '.join(names)}" if 0 < len(names) <= _MOST_NAMES else None
     return expected, f"did you mean `{near}`?" if near else None

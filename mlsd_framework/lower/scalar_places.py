@@ -1,6 +1,7 @@
 """From an offset in a YAML scalar's value back to the line and column where that character stands in the file."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mlsd_framework.diagnostics.span import Span
 
@@ -48,23 +49,37 @@ class Place:
         return start.line + newlines, column
 
 
+@lru_cache(maxsize=16)
 def _offsets(value: str, raw: str) -> list[int] | None:
     """Return for each character of the value its offset in the raw text, None where folding makes it unclear."""
     if raw[:1] in ("|", ">"):
-        header = raw.find("\n")
-        return None if header < 0 else _align(value, raw, header + 1, "")
+        return _align_block(value, raw)
     quote = raw[:1] if raw[:1] in ("'", '"') else ""
-    return _align(value, raw, len(quote), quote)
+    return _align_flow(value, raw, quote)
 
 
-def _align(value: str, raw: str, at: int, quote: str) -> list[int] | None:
+def _align_block(value: str, raw: str) -> list[int] | None:
+    """Align a `|` or `>` block: every line begins after the indentation of the first one that has text."""
+    lines = raw.split("\n")[1:]
+    indent = next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), 0)
+    at = raw.find("\n") + 1 + indent
     found: list[int] = []
-    fresh_line = quote == "" and at > 0
     for character in value:
-        if fresh_line and character not in " \t":
-            while raw[at : at + 1] in (" ", "\t", "\n") and raw[at] != character:
-                at += 1
-        fresh_line = False
+        while raw[at : at + 1] == "\n" and character not in " \n":  # a blank line, which folding drops
+            at += 1 + indent
+        if raw[at : at + 1] != character and not (raw[at : at + 1] == "\n" and character == " "):
+            return None
+        found.append(at)
+        blank = raw[at + 1 : at + 2] == "\n"
+        at += 1 + (indent if raw[at] == "\n" and not blank else 0)
+    return found
+
+
+def _align_flow(value: str, raw: str, quote: str) -> list[int] | None:
+    """Align a plain or quoted scalar: a line break and the blanks around it read as one space."""
+    at = len(quote)
+    found: list[int] = []
+    for character in value:
         if quote == '"' and raw[at : at + 2] == "\\\n":
             at = _skip_blank(raw, at + 1)
         length = _length_at(raw, at, character, quote)
@@ -72,8 +87,7 @@ def _align(value: str, raw: str, at: int, quote: str) -> list[int] | None:
             return None
         found.append(at)
         if raw[at] == "\n" or (character in " \n" and raw[at] in " \t" and _ends_line(raw, at)):
-            at = _skip_blank(raw, at) if character == " " or quote else raw.index("\n", at) + 1
-            fresh_line = True
+            at = _skip_blank(raw, at)
         else:
             at += length
     return found

@@ -8,17 +8,37 @@ from typing import ClassVar
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.parser import Parser
-from sqlglot.tokens import Token, Tokenizer, TokenType
+from sqlglot.parser import Parser as SqlParser
+from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # their public home
+from sqlglot.tokens import Tokenizer as SqlTokenizer
 
 LONGEST = 10_000
 DEEPEST = 100
 _FRAMES = 40 * DEEPEST
 """Python frames that sqlglot may stack: about twenty a bracket."""
 
-_WORDS = (
-    "AND OR NOT CASE WHEN THEN ELSE END IN BETWEEN LIKE ILIKE IS NULL TRUE FALSE INTERVAL ESCAPE TIMESTAMP DATE"
-).split()
+_WORDS = [
+    "AND",
+    "OR",
+    "NOT",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "IN",
+    "BETWEEN",
+    "LIKE",
+    "ILIKE",
+    "IS",
+    "NULL",
+    "TRUE",
+    "FALSE",
+    "INTERVAL",
+    "ESCAPE",
+    "TIMESTAMP",
+    "DATE",
+]
 _SIGNS = {
     "::": TokenType.DCOLON,
     "||": TokenType.DPIPE,
@@ -32,7 +52,24 @@ _ALLOWED = {
     *_SIGNS.values(),
     *(
         TokenType[name]
-        for name in "L_PAREN R_PAREN COMMA DOT DASH PLUS STAR SLASH MOD EQ LT GT NUMBER STRING VAR ALIAS".split()
+        for name in [
+            "L_PAREN",
+            "R_PAREN",
+            "COMMA",
+            "DOT",
+            "DASH",
+            "PLUS",
+            "STAR",
+            "SLASH",
+            "MOD",
+            "EQ",
+            "LT",
+            "GT",
+            "NUMBER",
+            "STRING",
+            "VAR",
+            "ALIAS",
+        ]
     ),
 }
 _OPENERS = {TokenType.L_PAREN, TokenType.CASE}
@@ -63,31 +100,31 @@ _HELP = {
 }
 
 
-def _literal(node: Callable[[], exp.Expr]) -> Callable[[Parser, Token], exp.Expr]:
+def _literal(node: Callable[[], exp.Expr]) -> Callable[[SqlParser, Token], exp.Expr]:
     return lambda _, token: node().update_positions(token)
 
 
 class ExpressionSql(Dialect):
     """A dialect with scalar syntax only: every function is a call by name, every type a name."""
 
-    class Tokenizer(Tokenizer):
+    class Tokenizer(SqlTokenizer):
         """Keep the language's words; all others are plain names."""
 
         KEYWORDS: ClassVar = {**_SIGNS, **{word: TokenType[word] for word in _WORDS}, "AS": TokenType.ALIAS}
-        COMMENTS: ClassVar = []
+        COMMENTS: ClassVar[list[str | tuple[str, str]]] = []
 
-    class Parser(Parser):
+    class Parser(SqlParser):
         """Keep `cast`, `try_cast` and `case`; leave other names to the language's own table."""
 
-        FUNCTIONS: ClassVar = {}
+        FUNCTIONS: ClassVar[dict[str, Callable[..., exp.Expr]]] = {}
         FUNCTION_PARSERS: ClassVar = {
             "CAST": lambda self: self._parse_cast(strict=True),
             "TRY_CAST": lambda self: self._parse_cast(strict=False, safe=True),
         }
-        NO_PAREN_FUNCTIONS: ClassVar = {}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[TokenType, type[exp.Expr]]] = {}
         NO_PAREN_FUNCTION_PARSERS: ClassVar = {"CASE": lambda self: self._parse_case()}
         PRIMARY_PARSERS: ClassVar = {
-            **Parser.PRIMARY_PARSERS,
+            **SqlParser.PRIMARY_PARSERS,
             TokenType.NULL: _literal(exp.Null),
             TokenType.TRUE: _literal(lambda: exp.Boolean(this=True)),
             TokenType.FALSE: _literal(lambda: exp.Boolean(this=False)),
@@ -153,8 +190,10 @@ def _refused_token(tokens: list[Token]) -> SyntaxFault | None:
             return SyntaxFault(
                 "E2050", "`==` is not an operator", before.start, token.end + 1, "equality is a single `=`"
             )
-        if pair == (TokenType.STRING, TokenType.STRING):
-            return SyntaxFault("E2050", "two texts stand side by side", token.start, token.end + 1, "join text with `||`")
+        if before is not None and pair == (TokenType.STRING, TokenType.STRING):
+            return SyntaxFault(
+                "E2050", "two texts stand side by side", before.start, token.end + 1, "join text with `||`"
+            )
         foreign = token.token_type is TokenType.VAR and token.text[0] in "$@#"
         shout = token.token_type is TokenType.NOT and token.text == "!"
         if token.token_type not in _ALLOWED or foreign or shout:
@@ -173,13 +212,15 @@ def _too_deep(tokens: list[Token]) -> SyntaxFault | None:
         run = run + 1 if kind in _PREFIXES else 0
         depth += (kind in _OPENERS) - (kind in _CLOSERS)
         if depth + run > DEEPEST:
-            return SyntaxFault("E2057", f"the expression is nested more than {DEEPEST} deep", token.start, token.end + 1)
+            return SyntaxFault(
+                "E2057", f"the expression is nested more than {DEEPEST} deep", token.start, token.end + 1
+            )
     return None
 
 
 def _deep_tree(tree: exp.Expr, text: str) -> SyntaxFault | None:
     level = [tree]
-    for _ in range(2 * DEEPEST):
+    for _ in range(DEEPEST):
         level = [child for node in level for child in node.iter_expressions()]
         if not level:
             return None

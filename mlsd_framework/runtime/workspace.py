@@ -1,7 +1,16 @@
 """Where a system keeps its state on this machine; every runtime part and the plan use these paths."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+PROJECT = "MLSD_PROJECT"
+
+
+def project(script: str) -> Path:
+    """Return the project's folder for a generated script: `MLSD_PROJECT`, or where `generated/` stands."""
+    named = os.environ.get(PROJECT)
+    return Path(named) if named else Path(script).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)

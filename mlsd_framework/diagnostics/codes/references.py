@@ -54,7 +54,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E2056",
         "not-scalar",
-        "An expression uses a part of SQL that the language leaves out: a query, an aggregate, a window, a parameter, an array.",
+        "An expression uses a part of SQL that the language leaves out: a query, an aggregate, a window, a list.",
         "Aggregates belong in a feature group's `aggregate:`; an expression computes one value from one row.",
         "spend: sum(amount) over (partition by card_id)",
         "aggregate: {spend: sum(amount)}",
@@ -85,7 +85,7 @@ CODES: tuple[Code, ...] = (
         "E2060",
         "literal-value",
         "A constant is out of range, or is not a moment, a date or an interval as the language writes them.",
-        "Write `timestamp '2024-05-01 12:00:00'`, `date '2024-05-01'`, `interval '7' day`, or a number that fits 64 bits.",
+        "Write `timestamp '2024-05-01 12:00:00'`, `date '2024-05-01'`, `interval '7' day`, a number of 64 bits.",
         "old: ts < date '2024-13-01'",
         "old: ts < date '2024-12-01'",
     ),

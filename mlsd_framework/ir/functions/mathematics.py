@@ -22,7 +22,10 @@ FUNCTIONS = (
     Function(
         name="round",
         group="mathematics",
-        parameters=(Parameter("x", "number"), Parameter("digits", "integer", literal=True, optional=True, minimum=0, maximum=15)),
+        parameters=(
+            Parameter("x", "number"),
+            Parameter("digits", "integer", literal=True, optional=True, minimum=0, maximum=15),
+        ),
         result=as_first,
         doc="To `digits` decimals (0 to 15, default 0); halves go away from zero.",
         examples=(("round(2.5)", 3.0), ("round(-2.5)", -3.0), ("round(1.25, 1)", 1.3), ("round(7)", 7)),

@@ -8,9 +8,7 @@ _Examples = tuple[tuple[str, bool | float | str | None], ...]
 
 
 def _text(name: str, doc: str, examples: _Examples, *more: Parameter, result: DataType = STRING) -> Function:
-    return Function(
-        name=name, group="text", parameters=(_S, *more), result=always(result), doc=doc, examples=examples
-    )
+    return Function(name=name, group="text", parameters=(_S, *more), result=always(result), doc=doc, examples=examples)
 
 
 FUNCTIONS = (
@@ -26,7 +24,7 @@ FUNCTIONS = (
         parameters=(_S, Parameter("start", "integer"), Parameter("count", "integer", optional=True)),
         result=always(STRING),
         nulls="possible",
-        doc="`count` characters from `start`, or all of them; what lies outside is left out; null where `count` is negative.",
+        doc="`count` characters from `start`, or all; what lies outside is left out; null where `count` is negative.",
         examples=(
             ("substr('abcde', 2, 3)", "bcd"),
             ("substr('abc', 2)", "bc"),

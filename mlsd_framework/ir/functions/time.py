@@ -26,7 +26,9 @@ def _part(name: str, doc: str, examples: _Examples) -> Function:
 FUNCTIONS = (
     _part("second", "The second of the minute, 0 to 59.", ((f"second({_TS})", 10),)),
     _part("minute", "The minute of the hour, 0 to 59.", ((f"minute({_TS})", 45),)),
-    _part("hour", "The hour of the day, 0 to 23.", ((f"hour({_TS})", 13), ("hour(timestamp '1969-12-31 23:00:00')", 23))),
+    _part(
+        "hour", "The hour of the day, 0 to 23.", ((f"hour({_TS})", 13), ("hour(timestamp '1969-12-31 23:00:00')", 23))
+    ),
     _part(
         "day_of_week",
         "The day of the week, 1 for Monday to 7 for Sunday (ISO 8601).",

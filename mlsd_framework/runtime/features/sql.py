@@ -153,12 +153,12 @@ def nullif(a: Value, b: Value) -> Value:
 
 def greatest(*values: Value) -> Value:
     """Return the largest value, nulls passed over."""
-    return max((value for value in values if value is not None), default=None)  # type: ignore[type-var]  # one type
+    return max((value for value in values if value is not None), default=None)
 
 
 def least(*values: Value) -> Value:
     """Return the smallest value, nulls passed over."""
-    return min((value for value in values if value is not None), default=None)  # type: ignore[type-var]  # one type
+    return min((value for value in values if value is not None), default=None)
 
 
 # Mathematics

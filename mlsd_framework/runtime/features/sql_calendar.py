@@ -15,7 +15,7 @@ def civil(days: int) -> tuple[int, int, int]:
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted_month = (5 * day_of_year + 2) // 153
     month = (shifted_month + 2) % 12 + 1
-    return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted_month + 2) // 5 + 1  # noqa: PLR2004 - January and February
+    return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted_month + 2) // 5 + 1  # noqa: PLR2004 - January and February belong to the year before
 
 
 def days_before(year: int, month: int) -> int:

@@ -26,6 +26,18 @@ def _expr(x: Operand) -> pl.Expr:
     return pl.lit(x, dtype=pl.Int64) if isinstance(x, int) and not isinstance(x, bool) else pl.lit(x)
 
 
+def _le(a: Operand, b: Operand) -> pl.Expr:
+    """Return a <= b with a column on the left: polars shrinks `constant <= column` to one row where all are null."""
+    if isinstance(a, pl.Expr):
+        return a <= b
+    return _expr(b) >= a
+
+
+def _eq(a: Operand, b: Operand) -> pl.Expr:
+    """Return a = b with a column on the left, as `_le` does."""
+    return a == b if isinstance(a, pl.Expr) else _expr(b) == a
+
+
 def _float(x: Operand) -> pl.Expr:
     return _expr(x).cast(pl.Float64)
 
@@ -44,7 +56,7 @@ def _held(x: pl.Expr) -> pl.Expr:
 
 
 def _by_numpy(function: str, *operands: Operand) -> pl.Expr:
-    """Apply a function of floats that numpy computes exactly, as `math` does, and polars not; null for what is undefined."""
+    """Apply a function of floats that numpy computes exactly, as `math` does, and polars not."""
     import numpy as np  # noqa: PLC0415 - polars does the rest without it
 
     def compute(columns: Sequence[pl.Series]) -> pl.Series:
@@ -108,8 +120,7 @@ def fmod(a: Operand, b: Operand) -> pl.Expr:
 
 def between(a: Operand, low: Operand, high: Operand) -> pl.Expr:
     """Return low <= a and a <= high."""
-    value = _expr(a)
-    return (value >= _expr(low)) & (value <= _expr(high))
+    return _le(low, a) & _le(a, high)
 
 
 def coalesce(*values: Operand) -> pl.Expr:
@@ -119,8 +130,7 @@ def coalesce(*values: Operand) -> pl.Expr:
 
 def nullif(a: Operand, b: Operand) -> pl.Expr:
     """Return null where a = b, else a."""
-    value = _expr(a)
-    return pl.when(value == _expr(b)).then(None).otherwise(value)
+    return pl.when(_eq(a, b)).then(None).otherwise(_expr(a))
 
 
 def greatest(*values: Operand) -> pl.Expr:

@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.label import Label
-from mlsd_framework.ir.models import Output, SettingValue
+from mlsd_framework.ir.models import Model, Output, SettingValue
+from mlsd_framework.ir.serving import Stage
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import FLOAT64, DataType
+from mlsd_framework.kinds.models.catboost_classifier.service import write_score
 from mlsd_framework.kinds.models.catboost_classifier.spec import CatBoostClassifierSpec
+from mlsd_framework.kinds.models.catboost_classifier.training import script
 
 SETTINGS = (
     "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "border_count",
@@ -31,3 +36,15 @@ class CatBoostClassifier:
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the hyperparameters."""
         return tuple((name, getattr(spec, name)) for name in SETTINGS)
+
+    def training(self, model: Model, system: System) -> str:
+        """Return the text of `training/<model>.py`."""
+        return script(model, system)
+
+    def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:
+        """Write what loads the trees and asks them."""
+        write_score(model, stage, code)
+
+    def explain(self, model: Model, code: ServiceCode) -> str:  # noqa: ARG002 - the extension point's signature
+        """Return the SHAP values of the row that was scored."""
+        return f"self.{model.name}.explain({model.name}_row).values"

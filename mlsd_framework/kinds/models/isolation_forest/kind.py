@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.label import Label
-from mlsd_framework.ir.models import Output, SettingValue
+from mlsd_framework.ir.models import Model, Output, SettingValue
+from mlsd_framework.ir.serving import Stage
+from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import FLOAT64, DataType
+from mlsd_framework.kinds.models.isolation_forest.service import write_score
 from mlsd_framework.kinds.models.isolation_forest.spec import IsolationForestSpec
+from mlsd_framework.kinds.models.isolation_forest.training import script
 
 
 class IsolationForest:
@@ -26,3 +31,11 @@ class IsolationForest:
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the size of the forest."""
         return (("trees", spec.trees), ("samples", spec.samples))
+
+    def training(self, model: Model, system: System) -> str:
+        """Return the text of `training/<model>.py`."""
+        return script(model, system)
+
+    def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:
+        """Write what loads the forest and asks it."""
+        write_score(model, stage, code)

@@ -1,0 +1,179 @@
+"""The training script of a CatBoost classifier."""
+
+from dataclasses import dataclass
+
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, emit, literal
+from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.splits import split_columns, split_lines
+from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.models import Model, TimeSplit, Tuning
+from mlsd_framework.ir.system import System
+
+TRAINING = "mlsd_framework.runtime.training"
+_ONE_HOT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The context of `training/catboost_classifier.py.j2`."""
+
+    model: str
+    system: str
+    spec: str
+    imports: str
+    numbers: str
+    categories: str
+    model_place: str
+    split_place: str
+    parameters: str
+    tuning: str
+    columns: str
+    label: str
+    split: list[str]
+    may_be_empty: str
+    sampling: list[str]
+    weights: list[str]
+    fitting: list[str]
+    calibration: list[str]
+
+
+def script(model: Model, system: System) -> str:
+    """Return the text of `training/<model>.py`."""
+    imports = Imports()
+    imports.add("sys")
+    imports.add("pathlib", "Path")
+    imports.add("polars as pl")
+    imports.add("catboost", "CatBoostClassifier", "Pool")
+    imports.add(TRAINING, "artefacts", "calibration", "catboost_file", "splits", "trees")
+    imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
+    numbers = [ref.dotted for ref in model.features if not ref.type.text]
+    categories = [ref.dotted for ref in model.features if ref.type.text]
+    label = model.label or ""
+    columns = Raw(f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]")
+    split = split_lines(model, system, imports)
+    context = Script(
+        model=model.name,
+        system=system.name,
+        spec=_comment(system.path),
+        imports="",
+        numbers=f"NUMBERS = {emit(numbers, 0, 10)}" if numbers else "NUMBERS: list[str] = []",
+        categories=f"CATEGORIES = {emit(categories, 0, 13)}" if categories else "CATEGORIES: list[str] = []",
+        model_place=pointer(model.span),
+        split_place=pointer(model.span),
+        parameters=f"PARAMETERS = {_parameters(model, bool(categories))}",
+        tuning=_space(model.tuning, imports) if model.tuning else "",
+        columns=emit(columns),
+        label=literal(label),
+        split=split,
+        may_be_empty=', may_be_empty=frozenset({"validate"})' if _no_validation(model) else "",
+        sampling=_sampling(model, imports),
+        weights=_weights(model, imports),
+        fitting=_fitting(model, system, imports),
+        calibration=_calibration(model),
+    )
+    return render("training/catboost_classifier.py.j2", _with_imports(context, imports))
+
+
+def _with_imports(context: Script, imports: Imports) -> Script:
+    from dataclasses import replace  # noqa: PLC0415 - used here alone
+
+    return replace(context, imports="\n".join(imports.lines()))
+
+
+def _comment(path: str) -> str:
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in path)
+
+
+def _no_validation(model: Model) -> bool:
+    split = model.split
+    return isinstance(split, TimeSplit) and not isinstance(split.validate, float) and not split.validate
+
+
+def _parameters(model: Model, categories: bool) -> str:  # noqa: FBT001 - one fact about the features
+    kept: list[tuple[Item, Item]] = []
+    names = {"loss": "loss_function", "early_stopping": "early_stopping_rounds"}
+    for name, value in model.settings:
+        if value is not None and name != "eval_metric" and not isinstance(value, tuple):
+            kept.append((names.get(name, name), value))
+    metric = str(model.setting("eval_metric"))
+    kept.append(("eval_metric", "PRAUC:use_weights=false" if metric == "PRAUC" else metric))
+    if categories:
+        kept.append(("one_hot_max_size", _ONE_HOT))
+    # A seed and a fixed number of threads: the same data gives the same file.
+    kept += [("random_seed", model.seed), ("thread_count", 2), ("allow_writing_files", False), ("verbose", 0)]
+    rows = "".join(f"    {literal(key)}: {emit(value)},\n" for key, value in kept if isinstance(key, str))
+    return "{\n" + rows + "}"
+
+
+def _space(tuning: Tuning, imports: Imports) -> str:
+    imports.add(TRAINING, "tuning")
+    space = Mapping(
+        (
+            ("depth", Call("tuning.Int", (4, 8))),
+            ("learning_rate", Call("tuning.Float", (0.02, 0.2), (("log", True),))),
+            ("l2_leaf_reg", Call("tuning.Float", (1.0, 20.0), (("log", True),))),
+            ("random_strength", Call("tuning.Float", (0.1, 4.0), (("log", True),))),
+        )
+    )
+    minutes = (("minutes", tuning.timeout.total_seconds() / 60),) if tuning.timeout is not None else ()
+    budget = Call("tuning.Budget", (), (("trials", tuning.trials), *minutes))
+    return f"SPACE: tuning.Space = {emit(space, 0, 23)}\nBUDGET = {emit(budget)}"
+
+
+def _sampling(model: Model, imports: Imports) -> list[str]:
+    kind = model.imbalance.sampling
+    if kind not in ("under", "over"):
+        return []
+    imports.add(TRAINING, "imbalance")
+    return [f"parts = imbalance.{kind}_sample(parts, label, ratio={model.imbalance.ratio!r}, seed={model.seed})"]
+
+
+def _weights(model: Model, imports: Imports) -> list[str]:
+    lines: list[str] = []
+    if model.imbalance.sampling == "smote":
+        imports.add(TRAINING, "imbalance")
+        lines.append("matrix = frame.select(NUMBERS).to_numpy()")
+        call = Call(
+            "imbalance.smote", (Raw("parts"), Raw("matrix"), Raw("label")),
+            (("names", Raw("tuple(NUMBERS)")), ("ratio", model.imbalance.ratio), ("seed", model.seed)),
+        )  # fmt: skip
+        lines += f"examples = {emit(call, 1, 11)}".split("\n")
+        lines.append('pools["train"] = Pool(examples.features, examples.label, feature_names=NUMBERS)')
+    weights = model.imbalance.class_weights
+    if weights is not None:
+        imports.add(TRAINING, "imbalance")
+        kind = emit(Mapping(tuple((Raw(key), value) for key, value in weights))) if isinstance(weights, tuple) else literal(weights)
+        lines.append(f"weights = imbalance.class_weights(parts, label, {kind})")
+    return lines
+
+
+def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # noqa: ARG001 - the same facts for every part
+    weights = ", class_weights=weights" if model.imbalance.class_weights is not None else ""
+    watched = ', eval_set=pools["validate"]' if not _no_validation(model) else ""
+    if model.tuning is None:
+        return ["", f"model = CatBoostClassifier(**PARAMETERS{weights})", f'model.fit(pools["train"]{watched})']
+    metric = model.tuning.metric
+    imports.add(f"{TRAINING}.metrics.registry", "evaluate")
+    imports.add(f"{TRAINING}.metrics.scored", "Scored")
+    imports.add("collections.abc", "Mapping")
+    return [
+        "",
+        "def fit(parameters: Mapping[str, tuning.Setting]) -> CatBoostClassifier:",
+        f"    model = CatBoostClassifier(**{{**PARAMETERS, **parameters}}{weights})",
+        f'    return model.fit(pools["train"]{watched})',
+        "",
+        "def objective(parameters: Mapping[str, tuning.Setting]) -> float:",
+        '    found = fit(parameters).predict_proba(pools["validate"])[:, 1]',
+        "    rows = Scored(label=label[parts.validate], probability=found)",
+        f"    return evaluate([{literal(metric)}], rows)[0].value",
+        "",
+        "best = tuning.tune(",
+        f'    objective, SPACE, storage=folder / "tuning.db", study="{model.name}", budget=BUDGET, seed={model.tuning.seed}',
+        ")",
+        "model = fit(best.parameters)",
+    ]
+
+
+def _calibration(model: Model) -> list[str]:
+    method = literal(model.calibration or "none")
+    return [f"calibrated = calibration.fit({method}, score[parts.validate], label[parts.validate])"]
