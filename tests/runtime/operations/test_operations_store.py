@@ -56,8 +56,8 @@ def test_a_full_store_refuses_writes_and_evicts_nothing(system: System) -> None:
     connection = valkey.Valkey.from_url(found.store.url)
     try:
         connection.set("first", "1")
+        connection.mset({f"key:{number}": b"x" * 200_000 for number in range(12)})
         with pytest.raises(valkey.exceptions.OutOfMemoryError):
-            connection.mset({f"key:{number}": b"x" * 100_000 for number in range(10)})
             connection.mset({f"more:{number}": b"x" * 100_000 for number in range(10)})
         assert connection.get("first") == b"1"
         assert connection.info("stats")["evicted_keys"] == 0
