@@ -20,7 +20,7 @@ def log_file(place: Workspace, part: Part) -> Path:
 
 
 def last_lines(path: Path, count: int, end: int | None = None) -> list[str]:
-    """Return the last `count` lines of the log `path` (before byte `end`), of its turned files too where it is short."""
+    """Return the last `count` lines of the log `path` (before byte `end`), of turned files too where it is short."""
     found: list[str] = []
     for file in (path, *(turned(path, age) for age in range(1, KEPT_FILES + 1))):
         if len(found) < count and file.exists():
