@@ -2,4 +2,121 @@
 
 from mlsd_framework.diagnostics.codes.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "E6300",
+        "empty-part",
+        "The split leaves the training, validation or test part without rows.",
+        "Widen the part, shorten the gap, or compare the dates with the data.",
+        wrong="split: {by: time, train: 99.9%, validate: 0.1%, test: 0%}",
+        right="split: {by: time, train: 70%, validate: 15%, test: 15%}",
+    ),
+    Code(
+        "E6301",
+        "part-without-class",
+        "A part of the split has rows of one class only, so nothing can be learnt or measured on it.",
+        "Split at other dates, take larger parts, or use `by: stratified`.",
+    ),
+    Code(
+        "E6302",
+        "split-fractions",
+        "The fractions of a split lie outside 0 to 1 or do not sum to 1.",
+        "State three fractions that sum to 1.",
+        wrong="split: {by: time, train: 70%, validate: 20%, test: 20%}",
+        right="split: {by: time, train: 70%, validate: 15%, test: 15%}",
+    ),
+    Code(
+        "E6310",
+        "training-without-class",
+        "The training part has rows of one class only, so classes cannot be weighed or resampled.",
+        "Check the label, or take a larger training part.",
+    ),
+    Code(
+        "E6311",
+        "smote-nulls",
+        "SMOTE interpolates between rows and a feature of the training part has nulls.",
+        "Fill the nulls in the feature, or use class weights, which take nulls as they are.",
+        wrong="imbalance: {smote: {ratio: 0.1}}",
+        right="imbalance: {class_weights: balanced}",
+    ),
+    Code(
+        "E6312",
+        "smote-neighbours",
+        "The rare class has no more rows than SMOTE looks at around each.",
+        "Lower `neighbours`, or use class weights.",
+    ),
+    Code(
+        "E6320",
+        "gate-failed",
+        "A trained model does not reach a gate of the spec, so it is not deployed.",
+        "Look at the report for where the model is weak; lower the gate only if the figure is good enough to serve.",
+        right="gates: [average_precision >= 0.78]",
+    ),
+    Code(
+        "E6322",
+        "unknown-metric",
+        "A training script asks for a metric that is not in the registry.",
+        "Use one of the names in the message; a parameter is written `name@number`.",
+        wrong="card_precision_100",
+        right="card_precision@100",
+    ),
+    Code(
+        "E6323",
+        "metric-without-input",
+        "A metric needs a column that the rows do not have, such as a decision or an entity.",
+        "Give the model a decision or the metric an entity, or leave the metric out.",
+    ),
+    Code(
+        "E6325",
+        "dataset-missing",
+        "The training set or a model's predictions are not there or cannot be read.",
+        "Run the step before: `mlsd train` runs all of them in order.",
+    ),
+    Code(
+        "E6330",
+        "calibration-without-class",
+        "The validation part has one class only, so a calibration cannot be fitted.",
+        "Take a larger validation part, or `calibration: none`.",
+    ),
+    Code(
+        "E6331",
+        "calibration-file",
+        "A `calibration.json` is damaged or of another format.",
+        "Train the model again.",
+    ),
+    Code(
+        "E6335",
+        "onnx-parity",
+        "A model exported to ONNX gives other scores than the model it was made from.",
+        "Report it with the versions of scikit-learn and skl2onnx; the former model stays in place.",
+    ),
+    Code(
+        "E6336",
+        "model-file",
+        "A file of a trained model is missing or its SHA-256 differs from `model.json`.",
+        "Train the model again.",
+    ),
+    Code(
+        "E6337",
+        "tuning-without-budget",
+        "A tuning has neither a number of trials nor minutes, or finished no trial.",
+        "State `trials` or `minutes`, at least 1.",
+        right="tune: {trials: 30}",
+    ),
+    Code(
+        "E6340",
+        "cost-of-error",
+        "The stated cost of an error is below zero or null in some rows.",
+        "State it as an expression that is 0 or more in each row.",
+        wrong="false_negative: amount",
+        right="false_negative: coalesce(greatest(amount, 0), 0)",
+    ),
+    Code(
+        "E6341",
+        "decision-thresholds",
+        "The actions of a decision are fewer than two, or its stated thresholds do not fit them.",
+        "Name the actions from the mildest on, with a rising threshold for each but the first.",
+        wrong="actions: [approve, review, decline], thresholds: {decline: 0.9}",
+        right="actions: [approve, review, decline], thresholds: {review: 0.5, decline: 0.9}",
+    ),
+)

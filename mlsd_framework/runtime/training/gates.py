@@ -1,0 +1,79 @@
+"""Gates: what a model must reach before it may serve; all that fail are told at once."""
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.diagnostics.errors import RunError
+
+Op = Literal[">=", ">", "<=", "<"]
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A metric of a part compared with a number."""
+
+    metric: str
+    op: Op
+    bound: float
+    part: str = "test"
+
+    def __str__(self) -> str:
+        """Return the gate as the spec writes it."""
+        return f"{self.metric} {self.op} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A gate, the value it met, and whether it holds; a value that is not known (NaN) fails."""
+
+    gate: Gate
+    value: float
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the value is on the right side of the bound."""
+        return _COMPARE[self.gate.op](self.value, self.gate.bound)
+
+    @property
+    def miss(self) -> float:
+        """Return how far the value is from the bound."""
+        return abs(self.value - self.gate.bound)
+
+
+def outcomes(gates: Iterable[Gate], values: Mapping[str, Mapping[str, float]]) -> tuple[Outcome, ...]:
+    """Compare each gate with `values[part][metric]`; what was not computed counts as not known."""
+    return tuple(Outcome(gate, values.get(gate.part, {}).get(gate.metric, float("nan"))) for gate in gates)
+
+
+def enforce(found: Iterable[Outcome]) -> None:
+    """Raise E6320 with one diagnostic for each gate that does not hold."""
+    failed = [_diagnostic(outcome) for outcome in found if not outcome.holds]
+    if failed:
+        raise RunError(failed)
+
+
+def _diagnostic(outcome: Outcome) -> Diagnostic:
+    gate = outcome.gate
+    if math.isnan(outcome.value):
+        what = f"gate `{gate}` fails: `{gate.metric}` is not known on the {gate.part} part"
+    elif outcome.miss == 0:
+        what = f"gate `{gate}` fails: the {gate.part} part gives exactly {outcome.value:.6g}"
+    else:
+        side = "short" if gate.op in (">=", ">") else "over"
+        what = f"gate `{gate}` fails: the {gate.part} part gives {outcome.value:.4g}, {side} by {outcome.miss:.4g}"
+    return Diagnostic(
+        code="E6320",
+        what=what,
+        expected=f"{gate.metric} {gate.op} {gate.bound:g}",
+        help="see the report for where the model is weak; the version that serves stays as it is",
+    )

@@ -1,0 +1,48 @@
+"""Bootstrap intervals and slices."""
+
+import numpy as np
+import pytest
+
+from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
+from mlsd_framework.runtime.training.metrics.registry import evaluate
+from mlsd_framework.runtime.training.metrics.scored import Scored
+from mlsd_framework.runtime.training.metrics.slices import SliceBy, sliced
+
+RANDOM = np.random.default_rng(0)
+LABEL = (RANDOM.random(2000) < 0.1).astype(float)
+ROWS = Scored(LABEL, LABEL + RANDOM.normal(size=2000), probability=np.clip(RANDOM.random(2000), 0, 1))
+
+
+@pytest.mark.parametrize("stratified", [True, False])
+def test_the_interval_of_a_mean_is_the_textbooks(stratified: bool) -> None:
+    """The Brier score is a mean, so its interval is near 1.96 standard errors; the seed decides it."""
+    resamples = Resamples(300, stratified=stratified)
+    value = evaluate(["brier"], ROWS, resamples=resamples)[0]
+    assert ROWS.probability is not None
+    error = ((ROWS.probability - LABEL) ** 2).std() / 2000**0.5
+    assert value.interval is not None
+    assert value.interval.low == pytest.approx(value.value - 1.96 * error, abs=error)
+    assert value.interval.high == pytest.approx(value.value + 1.96 * error, abs=error)
+    assert evaluate(["brier"], ROWS, resamples=resamples)[0] == value
+
+
+def test_stratified_resamples_keep_the_number_of_positives() -> None:
+    """Every resample has as many positives and rows as the data."""
+    for weight in Resamples(5).weights(ROWS):
+        assert (weight @ LABEL, weight.sum()) == (LABEL.sum(), 2000)
+
+
+def test_slices_by_value_and_by_bin() -> None:
+    """Small slices are left out, nulls are a slice, the last bin is closed."""
+    kind = np.array(["a"] * 1500 + ["b"] * 450 + [None] * 50, dtype=object)
+    amount = np.concatenate([np.linspace(0, 100, 1999), [np.nan]])
+    by = [SliceBy("kind"), SliceBy("amount", edges=(0, 50, 100), min_rows=1)]
+    found = sliced(["roc_auc"], ROWS, {"kind": kind, "amount": amount}, by)
+    assert [(s.column, s.value, s.rows) for s in found] == [
+        ("kind", "a", 1500),
+        ("kind", "b", 450),
+        ("amount", "0 to 50", 999),
+        ("amount", "50 to 100", 1000),
+        ("amount", "null", 1),
+    ]
+    assert found[0].values[0].value == evaluate(["roc_auc"], ROWS.take(kind == "a"))[0].value

@@ -1,0 +1,33 @@
+"""Gates: all that fail are told, each with how much is missing."""
+
+import pytest
+
+from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.training import gates
+from mlsd_framework.runtime.training.gates import Gate
+
+
+def test_every_failing_gate_is_told_at_once() -> None:
+    """The gate, the value and the miss."""
+    asked = [
+        Gate("average_precision", ">=", 0.78),
+        Gate("roc_auc", ">", 0.9),
+        Gate("cost", "<=", 100),
+        Gate("f1", ">", 0),
+    ]
+    found = gates.outcomes(asked, {"test": {"average_precision": 0.761, "roc_auc": 0.95, "cost": 120.5}})
+    assert [outcome.holds for outcome in found] == [False, True, False, False]
+    with pytest.raises(RunError) as raised:
+        gates.enforce(found)
+    assert [d.what for d in raised.value.diagnostics] == [
+        "gate `average_precision >= 0.78` fails: the test part gives 0.761, short by 0.019",
+        "gate `cost <= 100` fails: the test part gives 120.5, over by 20.5",
+        "gate `f1 > 0` fails: `f1` is not known on the test part",
+    ]
+
+
+def test_gates_that_hold_pass_in_silence() -> None:
+    """At the bound, `>=` holds and `>` does not."""
+    gates.enforce(gates.outcomes([Gate("a", ">=", 1), Gate("a", "<=", 1)], {"test": {"a": 1.0}}))
+    with pytest.raises(RunError, match="exactly 1"):
+        gates.enforce(gates.outcomes([Gate("a", ">", 1)], {"test": {"a": 1.0}}))
