@@ -20,7 +20,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6503",
         "version-not-ready",
-        "A worker of the version ends, or takes too long, before it can answer. A version that served before still serves.",
+        "A worker of the version ends, or takes too long, before it can answer. A former version still serves.",
         "Read the lines of the worker that follow the message, and `mlsd logs`; then deploy again.",
     ),
     Code(

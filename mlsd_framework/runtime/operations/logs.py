@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from mlsd_framework.runtime.operations.journal import KEPT_FILES, turned
 from mlsd_framework.runtime.workspace import Workspace
@@ -19,44 +19,65 @@ def log_file(place: Workspace, part: Part) -> Path:
     return place.logs / f"{part}.log"
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last `count` lines of the log `path`, those of its turned files where it is short."""
+def last_lines(path: Path, count: int, end: int | None = None) -> list[str]:
+    """Return the last `count` lines of the log `path` (before byte `end`), of turned files too where it is short."""
     found: list[str] = []
     for file in (path, *(turned(path, age) for age in range(1, KEPT_FILES + 1))):
         if len(found) < count and file.exists():
-            found = _last_lines_of(file, count - len(found)) + found
+            found = _last_lines_of(file, count - len(found), end if file == path else None) + found
     return found
 
 
 def follow(path: Path, lines: int) -> Iterator[str]:
     """Yield the last `lines` of the log `path`, then each line as it is written, over the file's turns; never ends."""
-    yield from last_lines(path, lines)
-    file = path.open("rb") if path.exists() else None
-    if file:
-        file.seek(0, os.SEEK_END)
-    rest = b""
+    path.touch()
+    file: BinaryIO = path.open("rb")
     try:
+        # What is written while the last lines are read is read after them: not twice, not never.
+        file.seek(_end_of_last_line(file))
+        rest = b""
+        yield from last_lines(path, lines, file.tell())
+        turned_over = False
         while True:
-            chunk = file.read(_CHUNK_BYTES) if file else b""
+            chunk = file.read(_CHUNK_BYTES)
             *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line.decode(errors="replace")
+            yield from (line.decode(errors="replace") for line in whole)
             if chunk:
                 continue
-            if path.exists() and (file is None or not os.path.samestat(os.fstat(file.fileno()), path.stat())):
-                if file:
-                    file.close()
-                file = path.open("rb")
+            if turned_over:  # and since then read to its end
+                later = _next_file(path, file)
+                file.close()
+                file, turned_over = later, False
+            elif path.exists() and not _is_at(file, path):
+                turned_over = True
             else:
                 time.sleep(_POLL_S)
     finally:
-        if file:
-            file.close()
+        file.close()
 
 
-def _last_lines_of(path: Path, count: int) -> list[str]:
+def _next_file(path: Path, file: BinaryIO) -> BinaryIO:
+    """Open the file that was begun when `file` was turned over; the current one where `file` is gone already."""
+    for age in range(1, KEPT_FILES + 1):
+        if turned(path, age).exists() and _is_at(file, turned(path, age)):
+            return (turned(path, age - 1) if age > 1 else path).open("rb")
+    return path.open("rb")
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    return os.path.samestat(os.fstat(file.fileno()), path.stat())
+
+
+def _end_of_last_line(file: BinaryIO) -> int:
+    end = file.seek(0, os.SEEK_END)
+    start = max(0, end - _CHUNK_BYTES)
+    file.seek(start)
+    return start + file.read(end - start).rfind(b"\n") + 1
+
+
+def _last_lines_of(path: Path, count: int, end: int | None) -> list[str]:
     with path.open("rb") as file:
-        place = file.seek(0, os.SEEK_END)
+        place = file.seek(0, os.SEEK_END) if end is None else end
         found = b""
         while place and found.count(b"\n") <= count:
             step = min(_CHUNK_BYTES, place)

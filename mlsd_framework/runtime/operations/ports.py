@@ -9,6 +9,7 @@ from mlsd_framework.runtime.operations.processes import name_of
 
 _BACKLOG = 2048
 _LISTEN = "0A"
+_HIGHEST = 65535
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -16,6 +17,8 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises `RunError` E6501 where the port is taken, E6502 where the address cannot be listened on.
     """
+    if not 0 <= port <= _HIGHEST:  # the C library would take the lower 16 bits and listen elsewhere
+        raise _not_listenable(host, port, "there is no such port")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

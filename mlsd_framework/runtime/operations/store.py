@@ -61,7 +61,6 @@ def server_command(binary: Path, place: Workspace, store: EmbeddedStore) -> list
         "--save", "",
         "--maxmemory", f"{store.memory_mb}mb",
         "--maxmemory-policy", "noeviction",
-        "--maxmemory-clients", "25%",
     ]  # fmt: skip
 
 

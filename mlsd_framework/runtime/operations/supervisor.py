@@ -206,7 +206,9 @@ class Supervisor:
             url = await self._store.open(order.deployment.store)
             numbers = self._free_numbers(order.deployment.workers)
             self._coming = Generation(order, listener, numbers, url, self._around)
-            await self._coming.start()
+            # Beside workers that serve, half of the cores are left to them: their requests are not to wait for imports.
+            at_once = max(1, (os.cpu_count() or 1) // 2) if old else order.deployment.workers
+            await self._coming.start(at_once)
         except NotReadyError as fault:
             raise _not_ready(order.deployment, fault, remains=old is not None) from fault
         finally:

@@ -69,9 +69,15 @@ class Generation:
             for number, worker in self._workers.items()
         )
 
-    async def start(self) -> None:
-        """Start all workers; where one does not get ready, end all and raise `NotReadyError`."""
-        starts = [asyncio.create_task(worker.start()) for worker in self._workers.values()]
+    async def start(self, at_once: int) -> None:
+        """Start all workers, `at_once` at a time; where one does not get ready, end all and raise `NotReadyError`."""
+        turns = asyncio.Semaphore(at_once)
+
+        async def in_turn(worker: Kept) -> None:
+            async with turns:
+                await worker.start()
+
+        starts = [asyncio.create_task(in_turn(worker)) for worker in self._workers.values()]
         try:
             await asyncio.gather(*starts)
         except (NotReadyError, asyncio.CancelledError):

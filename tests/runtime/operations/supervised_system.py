@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,11 +89,22 @@ def ask(port: int) -> dict[str, Any]:
 class Load:
     """Clients that send requests a few milliseconds apart, on kept-alive connections, without retries."""
 
-    def __init__(self, port: int, clients: int = 4, pause_s: float = 0.008, *, keep_alive: bool = True) -> None:
+    def __init__(
+        self,
+        port: int,
+        clients: int = 4,
+        pause_s: float = 0.008,
+        *,
+        keep_alive: bool = True,
+        path: str = "/",
+        body: bytes = b"",
+    ) -> None:
         """Prepare the clients."""
         self.versions: list[str] = []
         self.failures: list[str] = []
+        self.shed = 0
         self._port, self._pause, self._keep = port, pause_s, keep_alive
+        self._path, self._body = path, body
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
 
@@ -110,11 +122,18 @@ class Load:
 
     def _send(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        headers = {"Content-Type": "application/json"}
         while not self._ended.is_set():
             try:
-                connection.request("GET", "/")
+                connection.request("POST" if self._body else "GET", self._path, self._body, headers)
                 answer = connection.getresponse()
-                self.versions.append(json.loads(answer.read())["version"])
+                content = answer.read()
+                if answer.status == HTTPStatus.OK:
+                    self.versions.append(json.loads(content)["version"])
+                elif b"E6431" in content:  # the worker sheds what the machine cannot carry, replaced or not
+                    self.shed += 1
+                else:
+                    self.failures.append(f"{answer.status} {content!r}")
             except (OSError, http.client.HTTPException, ValueError) as fault:
                 self.failures.append(repr(fault))
                 connection.close()

@@ -68,7 +68,7 @@ async def serve(listener: socket.socket, settings: dict[str, object], ready: int
     os.close(ready)
     await ended.wait()
     Http.draining = True
-    # A connection that was just accepted gets its protocol a turn later; asyncio drops it where the server is closed by then.
+    # A connection that was just accepted gets its protocol a turn later; asyncio drops it if the server is closed.
     loop.remove_reader(listener.fileno())
     await asyncio.sleep(0.05)
     server.close()

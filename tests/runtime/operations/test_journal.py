@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from mlsd_framework.runtime.operations.children import Children
 from mlsd_framework.runtime.operations.journal import Journal, RotatingLog, turned
 from mlsd_framework.runtime.operations.logs import follow, last_lines
+from mlsd_framework.runtime.operations.processes import identify
+from tests.runtime.operations.supervised_system import eventually
 
 
 def test_a_full_log_turns_over_and_the_oldest_goes(tmp_path: Path) -> None:
@@ -94,20 +96,16 @@ def test_the_output_of_a_child_is_logged_whole_over_turns(tmp_path: Path) -> Non
 def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     """A grandchild in the child's group is ended when the child ends, however it ends."""
 
-    async def scene() -> None:
+    async def scene() -> int:
         log = RotatingLog(tmp_path / "g.log")
         code = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
         child = Children().spawn([sys.executable, "-c", code], environment={}, folder=tmp_path, log=log)
         await child.exited
         log.close()
-        grandchild = Path(f"/proc/{child.tail[-1]}/stat")
-        for _ in range(100):
-            if not grandchild.exists() or grandchild.read_text().rpartition(")")[2].split()[0] == "Z":
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError("the grandchild lives")
+        return int(child.tail[-1])
 
-    asyncio.run(scene())
+    grandchild = asyncio.run(scene())
+    eventually(lambda: identify(grandchild) is None)
 
 
 def test_the_journal_writes_one_object_a_line(tmp_path: Path) -> None:

@@ -56,9 +56,13 @@ def test_a_full_store_refuses_writes_and_evicts_nothing(system: System) -> None:
     connection = valkey.Valkey.from_url(found.store.url)
     try:
         connection.set("first", "1")
-        with pytest.raises(valkey.exceptions.OutOfMemoryError):
-            connection.mset({f"key:{number}": b"x" * 100_000 for number in range(10)})
-            connection.mset({f"more:{number}": b"x" * 100_000 for number in range(10)})
+        refused = 0
+        for number in range(100):
+            try:
+                connection.set(f"key:{number}", b"x" * 100_000)
+            except valkey.exceptions.OutOfMemoryError:
+                refused += 1
+        assert 0 < refused < 100
         assert connection.get("first") == b"1"
         assert connection.info("stats")["evicted_keys"] == 0
     finally:
