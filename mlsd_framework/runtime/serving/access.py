@@ -47,7 +47,7 @@ class Access:
         if self.required or listening.family not in (socket.AF_INET, socket.AF_INET6):
             return
         host = str(listening.getsockname()[0])
-        if not ipaddress.ip_address(host.split("%")[0]).is_loopback:
+        if not ipaddress.ip_address(host.split("%", maxsplit=1)[0]).is_loopback:
             raise RunError.of(
                 "E6401",
                 f"the service would listen on `{host}` without a token",

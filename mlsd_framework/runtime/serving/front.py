@@ -62,7 +62,11 @@ class FrontDoor:
             await send({"type": "websocket.close", "code": 1003})
 
     def refuse_early(self, path: str) -> bytes | None:
-        """Return the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to join."""
+        """Return the body of a refusal where a request would wait too long in the queue that it is about to join.
+
+        Eturn the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to
+        join.
+        """
         if self._application.draining or path not in self._application.endpoints or not self.admission.full():
             return None
         refusal = RefusalError(503, "E6431", "the service is overloaded")
@@ -134,7 +138,7 @@ class FrontDoor:
         request = _decoded(endpoint, body, self._application.limits.depth)
         try:
             if endpoint.handler is None:
-                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)
+                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)  # noqa: TRY301
             decision = endpoint.handler(request, call)
             encoded = self._encoder.encode(decision)
         except DeadlineError:
@@ -162,11 +166,12 @@ class FrontDoor:
                 raise _unauthorised()
             if page is None:
                 if head.length > self._application.limits.body:
-                    raise RefusalError(413, "E6423", "the body is too large", close=True)
+                    raise RefusalError(413, "E6423", "the body is too large", close=True)  # noqa: TRY301
                 await self._inner(scope, receive, send)
                 return
             if scope["method"] not in ("GET", "HEAD"):
-                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=[(b"allow", b"GET, HEAD")])
+                headers = [(b"allow", b"GET, HEAD")]
+                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=headers)  # noqa: TRY301
         except RefusalError as refusal:
             request_id = self._request_id(head.request_id)
             await answer(send, refusal.status, refusal.body(request_id), [_JSON, *refusal.headers, *closing])
