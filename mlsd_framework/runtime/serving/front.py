@@ -108,7 +108,7 @@ class FrontDoor:
         application.telemetry.in_flight += 1
         try:
             self.admission.check(waited)
-            self._admit(endpoint, scope["method"], head)
+            self._admit(endpoint, scope, head)
             body = await read_body(receive, application.limits)
             turn = time.perf_counter()
             status, encoded = 200, self._decide(endpoint, body, Call(request_id, began, application.limits.timeout))
@@ -124,14 +124,20 @@ class FrontDoor:
         await answer(send, status, encoded, headers)
         recorder.answered(endpoint.path, status, time.perf_counter() - began)
 
-    def _admit(self, endpoint: Endpoint, method: str, head: Head) -> None:
+    def _admit(self, endpoint: Endpoint, scope: Scope, head: Head) -> None:
         """Refuse what can be refused by the head alone, the cheapest check first."""
-        if method != "POST":
-            what = f"`{endpoint.path}` takes POST, not {method}"
+        if scope["method"] != "POST":
+            what = f"`{endpoint.path}` takes POST, not {scope['method']}"
             raise RefusalError(405, "E6427", what, headers=[(b"allow", b"POST")])
-        if not self._application.access.allows(head.authorization):
-            raise _unauthorised()
+        self._check_access(scope, head)
         head.check_body(self._application.limits)
+
+    def _check_access(self, scope: Scope, head: Head) -> None:
+        access = self._application.access
+        if not access.reachable(scope.get("server")):
+            raise RefusalError(403, "E6401", "the service has no token and is open on loopback only", close=True)
+        if not access.allows(head.authorization):
+            raise _unauthorised()
 
     def _decide(self, endpoint: Endpoint, body: bytes, call: Call) -> bytes:
         """Decode, run the pipeline, encode; each way to fail has its status."""
@@ -162,8 +168,8 @@ class FrontDoor:
         closing: list[Header] = [(b"connection", b"close")] if self._application.draining else []
         page = self._pages.get(path)
         try:
-            if path not in _OPEN and not self._application.access.allows(head.authorization):
-                raise _unauthorised()
+            if path not in _OPEN:
+                self._check_access(scope, head)
             if page is None:
                 if head.length > self._application.limits.body:
                     raise RefusalError(413, "E6423", "the body is too large", close=True)  # noqa: TRY301
