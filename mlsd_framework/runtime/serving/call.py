@@ -1,4 +1,7 @@
-"""One request on its way through a pipeline: its id, its deadline, the stages it passed and those it had to do without."""
+"""One request on its way through a pipeline.
+
+Its id, its deadline, the stages it passed and those it had to do without.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -27,8 +30,8 @@ class StageError(Exception):
 class Stage:
     """A named step of a pipeline, its share of the latency in seconds, and what happens when it fails.
 
-    `fail` ends the request; `default`, `skip` and `fallback` go on with what the code assigned before the stage, and the answer
-    names the stage as degraded.
+    `fail` ends the request; `default`, `skip` and `fallback` go on with what the code assigned before the stage, and
+    the answer names the stage as degraded.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""From a calibrated probability and the rules that fired to one action: thresholds by score or by cost, and who overrules whom."""
+"""From a calibrated probability and the rules that fired to one action.
+
+Thresholds by score or by cost, and who overrules whom.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,7 +51,9 @@ def fired(rules: Sequence[Rule[Row]], row: Row) -> list[Rule[Row]]:
 
 
 def expected_cost_ratio(probability: float, false_negative: float, false_positive: float) -> float:
-    """Return the share of the cost of letting pass in the sum of both costs: p·fn / (p·fn + (1-p)·fp), 0 where both are nil.
+    """Return the share of the cost of letting pass in the sum of both costs.
+
+    P·fn / (p·fn + (1-p)·fp), 0 where both are nil.
 
     Both costs are in the same money and count as 0 when negative; above one half, stopping is the cheaper mistake.
     """
@@ -60,7 +65,10 @@ def expected_cost_ratio(probability: float, false_negative: float, false_positiv
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which risk on each action holds; `actions` go from the mildest, which needs no threshold, to the severest."""
+    """From which risk on each action holds.
+
+    `actions` go from the mildest, which needs no threshold, to the severest.
+    """
 
     kind: Literal["cost", "score"]
     actions: tuple[str, ...]
@@ -100,7 +108,8 @@ class Thresholds:
     def decide(self, risk: float | None, rules: Sequence[Rule[Row]], fallback: str | None = None) -> str:
         """Return the action of the model and the fired `rules` together.
 
-        Without a `risk` (the score failed) `fallback` speaks in the model's place, else the severest action but one, or the only other.
+        Without a `risk` (the score failed) `fallback` speaks in the model's place, else the mildest action but one:
+        that a person looks at it.
         """
         action = self.action(risk) if risk is not None else (fallback or self.cautious)
         priority = 0
