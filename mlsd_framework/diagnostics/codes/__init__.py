@@ -1,10 +1,10 @@
 """Every code a diagnostic can have, one file a range; `mlsd explain CODE` prints its page."""
 
-from mlsd_framework.diagnostics.codes import data, features, operations, plan, plugin, references, serving, shape, target, training
+from mlsd_framework.diagnostics.codes import data, features, operations, plan, plugin, references, scoring, serving, shape, target, training
 from mlsd_framework.diagnostics.codes.code import Code
 
 CODES: dict[str, Code] = {
     entry.code: entry
-    for part in (shape, references, target, plugin, plan, data, features, training, serving, operations)
+    for part in (shape, references, target, plugin, plan, data, features, training, scoring, serving, operations)
     for entry in part.CODES
 }

@@ -1,0 +1,1 @@
+"""Printing diagnostics: for people, for one line each, as JSON, as SARIF."""

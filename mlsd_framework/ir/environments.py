@@ -1,0 +1,36 @@
+"""Where a system runs."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from mlsd_framework.diagnostics.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret by reference; its value is in no artefact."""
+
+    source: Literal["env", "file"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One place to run; `online_store` is none for the embedded one."""
+
+    name: str
+    host: str
+    port: int
+    workers: int
+    online_store: Secret | None
+    store_memory: int
+    token: Secret | None
+    target: Literal["local", "kubernetes"]
+    drain: timedelta
+    span: Span | None = None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return self.host in ("127.0.0.1", "::1", "[::1]", "localhost")

@@ -1,0 +1,113 @@
+"""Features: windowed aggregates, table columns, and values computed at the request."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.expressions import Expression
+from mlsd_framework.ir.types import DataType
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One value of a group: its type, what it is called in words, and where it was declared."""
+
+    name: str
+    type: DataType
+    describe: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A function over a window of events; `value` is what is aggregated, none for `count()`."""
+
+    name: str
+    function: str
+    value: Expression | None
+    where: Expression | None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowGroup:
+    """Aggregates of an entity's events over windows `[t - delay - w, t - delay)`.
+
+    `windows` holds lengths, none for the whole past. With `refresh`, `t` is rounded down to it.
+    `features` are in the order aggregate by aggregate, window by window.
+    """
+
+    name: str
+    entity: str
+    key: tuple[str, ...]
+    source: str
+    windows: tuple[timedelta | None, ...]
+    aggregates: tuple[Aggregate, ...]
+    refresh: timedelta | None
+    delay: timedelta
+    features: tuple[Feature, ...]
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableGroup:
+    """Columns of a table, by the entity's key, as of the moment where the table has times."""
+
+    name: str
+    entity: str
+    key: tuple[str, ...]
+    source: str
+    columns: tuple[str, ...]
+    features: tuple[Feature, ...]
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A feature that an expression gives."""
+
+    name: str
+    expression: Expression
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestGroup:
+    """Columns of the request and expressions over it and over fetched features, in order of need."""
+
+    name: str
+    source: str
+    columns: tuple[str, ...]
+    computed: tuple[Computed, ...]
+    features: tuple[Feature, ...]
+    span: Span | None = None
+
+
+FeatureGroup = WindowGroup | TableGroup | RequestGroup
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRef:
+    """A feature as a model or an expression names it; `group` is none for a bare request column."""
+
+    group: str | None
+    name: str
+    type: DataType
+    describe: str
+    span: Span | None = None
+
+    @property
+    def dotted(self) -> str:
+        """Return `group.name`, or the name of a request column: its column in the training set."""
+        return f"{self.group}.{self.name}" if self.group else self.name
+
+
+def window_label(window: timedelta | None) -> str:
+    """Return a window's part of a feature's name: `7d`, `30m`, `lifetime`; a day is `1d`."""
+    if window is None:
+        return "lifetime"
+    seconds = window.total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return f"{round(seconds * 1000)}ms"

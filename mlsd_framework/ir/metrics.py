@@ -1,0 +1,38 @@
+"""Metrics: what is measured, over which slices."""
+
+from dataclasses import dataclass
+
+from mlsd_framework.diagnostics.span import Span
+
+Parameter = str | int | float | bool | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric; `needs` names what a model or a decision must give for it."""
+
+    name: str
+    kind: str
+    parameters: tuple[tuple[str, Parameter], ...]
+    needs: frozenset[str]
+    higher_is_better: bool
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A column of the training set; `bins` are edges, none for a slice a value."""
+
+    column: str
+    bins: tuple[float, ...] | None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """All metrics of a system."""
+
+    offline: tuple[Metric, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    bootstrap: int = 200
+    confidence: float = 0.95

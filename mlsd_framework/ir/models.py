@@ -1,0 +1,110 @@
+"""Models: inputs, label, split, and what a kind adds."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.types import DataType
+
+SettingValue = str | int | float | bool | None | tuple["SettingValue", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSplit:
+    """Parts in order of time: shares of the rows, or lengths of time counted from `start`."""
+
+    train: float | timedelta
+    validate: float | timedelta
+    test: float | timedelta
+    gap: timedelta
+    start: str | None = None
+    exclude_known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSplit:
+    """No value of `group` stands in two parts."""
+
+    group: str
+    train: float
+    validate: float
+    test: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StratifiedSplit:
+    """Rows drawn at random with the label's proportions kept."""
+
+    train: float
+    validate: float
+    test: float
+    seed: int
+
+
+Split = TimeSplit | GroupSplit | StratifiedSplit
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a model says of a row: `role` tells metrics and decisions what it can be used for."""
+
+    name: str
+    type: DataType
+    role: Literal["probability", "score", "value", "embedding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A comparison that has to hold for the model to be deployed."""
+
+    metric: str
+    op: Literal["<", "<=", ">", ">="]
+    value: float
+    text: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """How a rare class is weighed."""
+
+    class_weights: str | tuple[tuple[str, float], ...] | None = None
+    sampling: str | None = None
+    ratio: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """A search over hyperparameters."""
+
+    trials: int
+    metric: str
+    timeout: timedelta | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A named model; `settings` are the kind's own, in the order of its declaration."""
+
+    name: str
+    kind: str
+    features: tuple[FeatureRef, ...]
+    label: str | None
+    split: Split
+    seed: int
+    outputs: tuple[Output, ...]
+    settings: tuple[tuple[str, SettingValue], ...]
+    gates: tuple[Gate, ...] = ()
+    calibration: str | None = None
+    imbalance: Imbalance = Imbalance()
+    tuning: Tuning | None = None
+    describe: str | None = None
+    span: Span | None = None
+
+    def setting(self, name: str) -> SettingValue:
+        """Return one of the kind's own settings."""
+        return dict(self.settings)[name]

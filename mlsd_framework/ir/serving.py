@@ -1,0 +1,67 @@
+"""Serving: endpoints, and stages with what each reads and writes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.types import DataType
+
+OnError = Literal["fail", "default", "skip", "fallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value in the flow of a request: `group.name` or `name`, and where it is asked for."""
+
+    group: str | None
+    name: str
+    type: DataType
+    span: Span | None = None
+
+    @property
+    def dotted(self) -> str:
+        """Return the name as expressions write it."""
+        return f"{self.group}.{self.name}" if self.group else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: its contract (`reads`, `writes`) and the kind's own settings, a frozen dataclass."""
+
+    kind: str
+    name: str
+    reads: tuple[Value, ...]
+    writes: tuple[Value, ...]
+    settings: object
+    budget: timedelta | None = None
+    on_error: OnError = "fail"
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an endpoint takes from strangers: bytes, seconds, requests at once, requests a second."""
+
+    body: int
+    timeout: timedelta
+    concurrency: int
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path, the columns of its request, and its pipeline."""
+
+    path: str
+    source: str
+    request: tuple[Value, ...]
+    pipeline: tuple[Stage, ...]
+    limits: Limits
+    describe: str | None = None
+    span: Span | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the path as an identifier: `/decide` is `decide`."""
+        return self.path.strip("/").replace("/", "_").replace("-", "_")

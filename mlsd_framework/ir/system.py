@@ -1,0 +1,63 @@
+"""What a whole spec means."""
+
+from dataclasses import dataclass
+
+from mlsd_framework.ir.entities import Entity
+from mlsd_framework.ir.environments import Environment
+from mlsd_framework.ir.features import FeatureGroup, RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.label import Label
+from mlsd_framework.ir.metrics import Metrics
+from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.requirements import Requirements
+from mlsd_framework.ir.serving import Endpoint
+from mlsd_framework.ir.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system: sections in the order of the spec, entries in the order of the file."""
+
+    name: str
+    description: str
+    path: str
+    requirements: Requirements
+    sources: tuple[Source, ...]
+    entities: tuple[Entity, ...]
+    features: tuple[FeatureGroup, ...]
+    label: Label | None
+    models: tuple[Model, ...]
+    serving: tuple[Endpoint, ...]
+    metrics: Metrics
+    environment: Environment
+
+    def source(self, name: str) -> Source:
+        """Return a source that is known to exist."""
+        return next(source for source in self.sources if source.name == name)
+
+    def group(self, name: str) -> FeatureGroup:
+        """Return a feature group that is known to exist."""
+        return next(group for group in self.features if group.name == name)
+
+    def model(self, name: str) -> Model:
+        """Return a model that is known to exist."""
+        return next(model for model in self.models if model.name == name)
+
+    @property
+    def windows(self) -> tuple[WindowGroup, ...]:
+        """Return the groups that are computed over windows."""
+        return tuple(group for group in self.features if isinstance(group, WindowGroup))
+
+    @property
+    def tables(self) -> tuple[TableGroup, ...]:
+        """Return the groups that are columns of a table."""
+        return tuple(group for group in self.features if isinstance(group, TableGroup))
+
+    @property
+    def computed(self) -> tuple[RequestGroup, ...]:
+        """Return the groups that are computed at the request."""
+        return tuple(group for group in self.features if isinstance(group, RequestGroup))
+
+    @property
+    def examples(self) -> Source | None:
+        """Return the source whose rows are the training examples."""
+        return self.source(self.label.of) if self.label else None

@@ -1,0 +1,28 @@
+"""The built-in kinds as one plugin, named in the package's own entry points."""
+
+from mlsd_framework import __version__
+from mlsd_framework.kinds.aggregates.functions import AGGREGATES
+from mlsd_framework.kinds.metrics.builtin import METRICS
+from mlsd_framework.kinds.models.catboost_classifier.kind import CatBoostClassifier
+from mlsd_framework.kinds.models.isolation_forest.kind import IsolationForest
+from mlsd_framework.kinds.sources.events.kind import Events
+from mlsd_framework.kinds.sources.simulated.kind import Simulated
+from mlsd_framework.kinds.sources.table.kind import Table
+from mlsd_framework.kinds.stages.compute.kind import Compute
+from mlsd_framework.kinds.stages.decide.kind import Decide
+from mlsd_framework.kinds.stages.explain.kind import Explain
+from mlsd_framework.kinds.stages.fallback.kind import Fallback
+from mlsd_framework.kinds.stages.fetch.kind import Fetch
+from mlsd_framework.kinds.stages.rules.kind import Rules
+from mlsd_framework.kinds.stages.score.kind import Score
+from mlsd_framework.plugin import Plugin
+
+PLUGIN = Plugin(
+    name="builtin",
+    version=__version__,
+    sources=(Events(), Table(), Simulated()),
+    aggregates=AGGREGATES,
+    models=(CatBoostClassifier(), IsolationForest()),
+    stages=(Fetch(), Compute(), Score(), Rules(), Decide(), Explain(), Fallback()),
+    metrics=METRICS,
+)

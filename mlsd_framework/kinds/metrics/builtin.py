@@ -1,0 +1,76 @@
+"""The built-in metrics: the YAML of each, what it needs, and which way is better."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, create_model
+
+from mlsd_framework.ir.metrics import Parameter
+from mlsd_framework.spec.base import Name
+from mlsd_framework.spec.metrics import MetricSpec
+from mlsd_framework.spec.quantities import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinMetric:
+    """One metric; its parameters are the fields that its YAML adds."""
+
+    name: str
+    spec: type[MetricSpec]
+    needs: frozenset[str]
+    higher_is_better: bool
+
+    def parameters(self, spec: Any) -> tuple[tuple[str, Parameter], ...]:
+        """Return the values of the fields that the kind adds."""
+        own = [name for name in self.spec.model_fields if name not in MetricSpec.model_fields]
+        return tuple((name, getattr(spec, name)) for name in own)
+
+
+class RecallAtPrecisionSpec(MetricSpec):
+    """The most positives found while at least `precision` of those flagged are positive."""
+
+    short: ClassVar[str | None] = "precision"
+    metric: Literal["recall_at_precision"]
+    precision: Fraction = Field(0.9, description="The least precision.")
+
+
+class CardPrecisionSpec(MetricSpec):
+    """Of the `k` entities with the highest scores of a day, the share with a positive; averaged over days."""
+
+    metric: Literal["card_precision"]
+    entity: Name = Field(description="The entity that is ranked.")
+    k: Annotated[int, Field(ge=1, description="Entities that can be looked at in a day.")] = 100
+
+
+class CalibrationErrorSpec(MetricSpec):
+    """The mean distance between predicted and seen frequencies over bins of equal size."""
+
+    metric: Literal["calibration_error"]
+    bins: Annotated[int, Field(ge=2, le=1000, description="Bins.")] = 15
+
+
+def _plain(name: str, meaning: str) -> type[MetricSpec]:
+    made = create_model(f"{name.title().replace('_', '')}Spec", __base__=MetricSpec, __doc__=meaning, metric=(Literal[name], ...))  # type: ignore[valid-type]
+    return made
+
+
+def _metric(name: str, meaning: str, *needs: str, higher: bool = True) -> BuiltinMetric:
+    return BuiltinMetric(name, _plain(name, meaning), frozenset(needs), higher)
+
+
+METRICS = (
+    _metric("average_precision", "The area under the precision-recall curve, as a sum of steps.", "score", "label"),
+    _metric("roc_auc", "The share of pairs of a positive and a negative that are ordered rightly.", "score", "label"),
+    _metric("log_loss", "The mean negative log-likelihood of the labels.", "probability", "label", higher=False),
+    _metric("brier", "The mean squared distance between probability and label.", "probability", "label", higher=False),
+    _metric("precision", "Of those flagged, the share that is positive.", "decision", "label"),
+    _metric("recall", "Of the positives, the share that is flagged.", "decision", "label"),
+    _metric("f1", "The harmonic mean of precision and recall.", "decision", "label"),
+    _metric("confusion_matrix", "Counts by label and decision.", "decision", "label"),
+    _metric("cost", "What the errors cost, in money a row.", "decision", "label", "cost", higher=False),
+    BuiltinMetric("recall_at_precision", RecallAtPrecisionSpec, frozenset({"score", "label"}), higher_is_better=True),
+    BuiltinMetric("card_precision", CardPrecisionSpec, frozenset({"score", "label", "entity"}), higher_is_better=True),
+    BuiltinMetric("calibration_error", CalibrationErrorSpec, frozenset({"probability", "label"}), higher_is_better=False),
+    _metric("mae", "The mean absolute error.", "value", "label", higher=False),
+    _metric("rmse", "The root of the mean squared error.", "value", "label", higher=False),
+)

@@ -1,0 +1,1 @@
+"""`kind: catboost.classifier`: gradient-boosted trees that predict a probability."""

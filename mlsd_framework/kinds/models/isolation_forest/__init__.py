@@ -1,0 +1,1 @@
+"""`kind: isolation_forest`: how unlike the training examples a row is."""

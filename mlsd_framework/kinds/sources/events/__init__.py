@@ -1,0 +1,1 @@
+"""`kind: events`: rows that happened at a moment, in files."""

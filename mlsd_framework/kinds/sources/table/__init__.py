@@ -1,0 +1,1 @@
+"""`kind: table`: rows that hold until they are replaced, in files."""

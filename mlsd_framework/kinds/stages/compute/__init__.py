@@ -1,0 +1,1 @@
+"""`compute`: computes a request group."""

@@ -1,0 +1,1 @@
+"""`decide`: chooses an action."""

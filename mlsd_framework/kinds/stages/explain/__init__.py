@@ -1,0 +1,1 @@
+"""`explain`: says why."""

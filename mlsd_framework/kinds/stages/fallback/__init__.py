@@ -1,0 +1,1 @@
+"""`fallback`: answers when a stage cannot."""

@@ -1,0 +1,61 @@
+"""`fallback` for the compiler: the request alone in, an action out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlsd_framework.ir.expressions import Expression
+from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.types import STRING
+from mlsd_framework.kinds.stages.decide.kind import DecideSettings, report_action
+from mlsd_framework.kinds.stages.fallback.spec import FallbackSpec
+from mlsd_framework.lower.kinds import StageDraft
+from mlsd_framework.lower.scope import StageScope
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackCase:
+    """One case, typed."""
+
+    when: Expression
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackSettings:
+    """Cases in order, then the action where none holds."""
+
+    cases: tuple[FallbackCase, ...]
+    action: str
+
+
+class Fallback:
+    """Answer when a stage cannot."""
+
+    name = "fallback"
+    spec = FallbackSpec
+
+    def lower(self, spec: Any, scope: StageScope) -> StageDraft | None:
+        """Type the cases over the request alone, and hold the actions against the declared ones."""
+        requested = {(None, value.name): value.type for value in scope.request}
+        scope.names.types = dict(requested)
+        cases: list[FallbackCase] = []
+        for index, case in enumerate(spec.when):
+            when = scope.expression(case.when, "fallback", "when", index, "when")
+            if when is None:
+                continue
+            if when.type.name != "bool":
+                at = (*scope.at, "fallback", "when", index, "when")
+                scope.context.report("E2045", f"a case of `fallback` is of type `{when.type}`", at, expected="`bool`")
+                continue
+            cases.append(FallbackCase(when, case.action))
+        actions = [stage.settings.actions for stage in scope.before if isinstance(stage.settings, DecideSettings)]
+        if not actions:
+            scope.context.report("E2047", "`fallback` stands without a `decide` before it", scope.at, expected="`- decide: …` before it")
+            return None
+        named = [(case.action, ("fallback", "when", index, "action")) for index, case in enumerate(spec.when)]
+        for action, below in [(spec.action, ("fallback", "action")), *named]:
+            if action not in actions[-1]:
+                report_action(scope, action, "`fallback`", actions[-1], scope.context.span((*scope.at, *below)))
+        span = scope.context.span(scope.at)
+        reads = tuple(Value(one.group, one.name, one.type, span) for one in scope.reads(*(case.when for case in cases)))
+        return StageDraft(reads, (Value(None, "fallback_action", STRING),), FallbackSettings(tuple(cases), spec.action))

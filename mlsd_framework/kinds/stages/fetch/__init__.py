@@ -1,0 +1,1 @@
+"""`fetch`: reads feature groups from the online store."""

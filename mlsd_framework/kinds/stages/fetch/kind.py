@@ -1,0 +1,43 @@
+"""`fetch` for the compiler: keys in, stored features out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.types import STRING
+from mlsd_framework.kinds.stages.fetch.spec import FetchSpec
+from mlsd_framework.lower.kinds import StageDraft
+from mlsd_framework.lower.scope import StageScope
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSettings:
+    """The groups that are read in one round trip, in order."""
+
+    groups: tuple[WindowGroup | TableGroup, ...]
+
+
+class Fetch:
+    """Read feature groups from the online store."""
+
+    name = "fetch"
+    spec = FetchSpec
+
+    def lower(self, spec: Any, scope: StageScope) -> StageDraft | None:
+        """Find the groups and the request's columns that name their entities."""
+        groups: list[WindowGroup | TableGroup] = []
+        for index, name in enumerate(spec.groups):
+            group = scope.group(name, "fetch", "groups", index)
+            if isinstance(group, RequestGroup):
+                at = (*scope.at, "fetch", "groups", index)
+                scope.context.report("E2043", f"`fetch` reads `{name}`, which is computed at the request", at, help=f"write `- compute: {name}`")
+            elif group is not None:
+                groups.append(group)
+        if len(groups) < len(spec.groups):
+            return None
+        known = {value.name: value for value in scope.request}
+        keys = dict.fromkeys(column for group in groups for column in group.key)
+        reads = tuple(known.get(column, Value(None, column, STRING, scope.context.span(scope.at))) for column in keys)
+        writes = tuple(Value(group.name, feature.name, feature.type) for group in groups for feature in group.features)
+        return StageDraft(reads, writes, FetchSettings(tuple(groups)))

@@ -1,0 +1,1 @@
+"""`score`: asks a model."""

@@ -1,0 +1,62 @@
+"""What every lowering step shares: places, kinds, and the faults found so far."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.diagnostics.suggest import nearest
+from mlsd_framework.ir.expressions import Expression
+from mlsd_framework.ir.types import DataType
+from mlsd_framework.lower.expressions import Scope, lower_expression
+from mlsd_framework.lower.scalar_places import Place
+from mlsd_framework.lower.types import TYPE_NAMES, parse_type
+from mlsd_framework.spec.loading import Loc, Overlays
+
+
+@dataclass
+class Context:
+    """The layers of the spec, and a growing list of faults; a step reports and goes on."""
+
+    layers: Overlays
+    faults: list[Diagnostic] = field(default_factory=list)
+
+    def span(self, at: Loc, *, key: bool = False) -> Span:
+        """Return the place of the value at `at`, or of its key."""
+        return self.layers.place(at, key=key)
+
+    def report(
+        self, code: str, what: str, at: Loc, *, key: bool = False, expected: str | None = None, help: str | None = None, notes: tuple[str, ...] = ()  # noqa: A002 - the field's name
+    ) -> None:
+        """Add a fault at the value, or at its key."""
+        self.faults.append(Diagnostic(code=code, what=what, span=self.span(at, key=key), expected=expected, help=help, notes=notes))
+
+    def unknown(self, code: str, what: str, at: Loc, name: str, known: Iterable[str], *, key: bool = False) -> None:
+        """Add a fault about a name that is not declared, with the nearest that is."""
+        names = sorted(set(known))
+        near = nearest(name, names)
+        expected = f"one of: {', '.join(names[:30])}{', …' if len(names) > 30 else ''}" if names else None  # noqa: PLR2004
+        self.report(code, what, at, key=key, expected=expected, help=f"did you mean `{near}`?" if near else None)
+
+    def expression(self, text: str | float | bool, at: Loc, scope: Scope) -> Expression | None:
+        """Lower the expression written at `at`; its faults are reported inside its text."""
+        written = str(text).lower() if isinstance(text, bool) else str(text)
+        return lower_expression(written, scope, self.text_place(at), self.faults)
+
+    def text_place(self, at: Loc) -> Place:
+        """Return the map from offsets in the text at `at` to places in the file."""
+        node = self.layers.scalar(at)
+        raw = None if node is None else self.layers.document.text[node.start_mark.index : node.end_mark.index]
+        return Place(self.span(at), raw)
+
+    def type(self, text: str, unit: str | None, at: Loc) -> DataType | None:
+        """Read a type as the spec writes it, with the unit that stands beside it."""
+        found = parse_type(text)
+        if found is None:
+            self.unknown("E2034", f"`{text}` is not a type", at, text.rstrip("?"), TYPE_NAMES)
+            return None
+        if unit is None or not found.numeric:
+            if unit is not None:
+                self.report("E2032", f"a unit means nothing for the type `{text}`", at, expected="a number")
+            return found
+        return replace(found, unit=unit)

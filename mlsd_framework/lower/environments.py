@@ -1,0 +1,29 @@
+"""Lower `environments`: the one that the spec was resolved for."""
+
+from collections.abc import Mapping
+
+from mlsd_framework.ir.environments import Environment, Secret
+from mlsd_framework.lower.context import Context
+from mlsd_framework.spec.environments import EnvironmentSpec, SecretSpec
+
+
+def lower_environment(specs: Mapping[str, EnvironmentSpec], name: str, context: Context) -> Environment:
+    """Return the environment `name`; without a section it is `local` with its defaults."""
+    spec = specs.get(name, EnvironmentSpec())
+    store = spec.online_store
+    return Environment(
+        name=name,
+        host=spec.host,
+        port=spec.port,
+        workers=spec.workers,
+        online_store=None if isinstance(store, str) else _secret(store.url),
+        store_memory=spec.store_memory,
+        token=_secret(spec.auth.token) if spec.auth else None,
+        target=spec.target,
+        drain=spec.drain,
+        span=context.span(("environments", name), key=True),
+    )
+
+
+def _secret(spec: SecretSpec) -> Secret:
+    return Secret("env", spec.env) if spec.env is not None else Secret("file", spec.file or "")

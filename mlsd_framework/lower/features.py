@@ -1,0 +1,141 @@
+"""Lower `features`: window groups, table groups, and request groups in order of need."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from mlsd_framework.ir.entities import Entity
+from mlsd_framework.ir.features import Aggregate, Feature, FeatureGroup, TableGroup, WindowGroup, window_label
+from mlsd_framework.ir.label import Label
+from mlsd_framework.ir.sources import Source
+from mlsd_framework.lower.aggregates import TypedAggregate, lower_aggregate
+from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.kinds import AggregateLowering
+from mlsd_framework.lower.request import expand_columns
+from mlsd_framework.lower.request_features import RequestGroups
+from mlsd_framework.lower.scope import NameScope
+from mlsd_framework.spec.features import FeatureGroupSpec
+from mlsd_framework.spec.loading import Loc
+
+
+Windows = tuple[timedelta | None, ...]
+
+
+@dataclass
+class FeatureLowering:
+    """What groups are built from, and the groups built so far."""
+
+    sources: Mapping[str, Source]
+    declared_sources: frozenset[str]
+    entities: Mapping[str, Entity]
+    label: Label | None
+    aggregates: Mapping[str, AggregateLowering]
+    context: Context
+    groups: dict[str, FeatureGroup] = field(default_factory=dict)
+
+    def lower(self, specs: Mapping[str, FeatureGroupSpec]) -> dict[str, FeatureGroup]:
+        """Return the groups that have no faults, in the order of the file."""
+        for name, spec in specs.items():
+            group = None if spec.at == "request" else self._stored(name, spec)
+            if group is not None:
+                self.groups[name] = group
+        requests = RequestGroups(specs, self.sources, self.label, self.groups, self.context)
+        for name, spec in specs.items():
+            if spec.at == "request" and self._source(name, spec) is not None:
+                requests.lower(name)
+        return {name: self.groups[name] for name in specs if name in self.groups}
+
+    def _stored(self, name: str, spec: FeatureGroupSpec) -> FeatureGroup | None:
+        at: Loc = ("features", name)
+        source = self._source(name, spec)
+        entity = self._entity(name, spec, source)
+        if spec.compute:
+            self.context.report("E2042", f"`features.{name}` computes expressions but is not `at: request`", (*at, "compute"), key=True, expected="`at: request`")
+        if bool(spec.aggregate) == bool(spec.columns):
+            self.context.report("E2042", f"`features.{name}` says neither or both of `aggregate` and `columns`", at, key=True, expected="one of the two")
+            return None
+        if source is None or entity is None:
+            return None
+        return self._windows(name, spec, source, entity) if spec.aggregate else self._table(name, spec, source, entity)
+
+    def _source(self, name: str, spec: FeatureGroupSpec) -> Source | None:
+        at: Loc = ("features", name)
+        if spec.source is None:
+            self.context.report("E2042", f"`features.{name}` does not say where its values come from", at, key=True, expected="`from:` with the name of a source")
+            return None
+        if spec.source not in self.sources and spec.source not in self.declared_sources:
+            what = f"`features.{name}` refers to source `{spec.source}`, which is not declared"
+            self.context.unknown("E2004", what, (*at, "from"), spec.source, self.declared_sources)
+        return self.sources.get(spec.source)
+
+    def _entity(self, name: str, spec: FeatureGroupSpec, source: Source | None) -> Entity | None:
+        at: Loc = ("features", name, "entity")
+        if spec.entity is None:
+            self.context.report("E2042", f"`features.{name}` does not say what it is about", at[:2], key=True, expected="`entity:`, or `at: request`")
+            return None
+        if unknown := [one for one in spec.entity if one not in self.entities]:
+            what = f"`features.{name}` refers to entity `{unknown[0]}`, which is not declared"
+            self.context.unknown("E2005", what, at, unknown[0], self.entities)
+            return None
+        key = tuple(dict.fromkeys(column for one in spec.entity for column in self.entities[one].key))
+        for column in key:
+            if source is not None and source.column(column) is None:
+                what = f"the entity of `features.{name}` is named by `{column}`, which `sources.{source.name}` does not have"
+                self.context.unknown("E2003", what, at, column, [one.name for one in source.columns])
+                return None
+        return Entity("_".join(spec.entity), key)
+
+    def _windows(self, name: str, spec: FeatureGroupSpec, source: Source, entity: Entity) -> WindowGroup | None:
+        at: Loc = ("features", name)
+        before = len(self.context.faults)
+        if source.event_time is None:
+            self.context.report("E2031", f"`features.{name}` has windows over `{source.name}`, which has no `event_time`", (*at, "from"), expected="a source of events")
+        if not spec.windows:
+            self.context.report("E2042", f"`features.{name}` aggregates over no windows", (*at, "aggregate"), key=True, expected="`windows: [1d, 7d]`")
+        windows = tuple(None if window == "lifetime" else window for window in spec.windows)
+        for index, window in enumerate(windows):
+            if window is not None and window <= timedelta(0):
+                self.context.report("E2032", f"a window of `features.{name}` is empty", (*at, "windows", index), expected="more than 0")
+            if window in windows[:index]:
+                self.context.report("E2010", f"`features.{name}` names a window twice", (*at, "windows", index))
+        scope = self._event_scope(source)
+        lowered = [lower_aggregate(name, key, text, scope, self.aggregates, self.context) for key, text in spec.aggregate.items()]
+        found = [one for one in lowered if one is not None]
+        if len(self.context.faults) > before:
+            return None
+        features = tuple(self._window_features(name, spec, found, windows))
+        return WindowGroup(
+            name, entity.name, entity.key, source.name, windows, tuple(one.aggregate for one in found),
+            spec.refresh, spec.delay or timedelta(0), features, self.context.span(at, key=True),
+        )  # fmt: skip
+
+    def _window_features(self, name: str, spec: FeatureGroupSpec, found: list[TypedAggregate], windows: Windows) -> Iterator[Feature]:
+        for one in found:
+            for window in windows:
+                full = f"{one.aggregate.name}_{window_label(window)}"
+                words = spec.describe.get(full) or spec.describe.get(one.aggregate.name) or _in_words(one.aggregate, name, window)
+                yield Feature(full, one.type, words, one.aggregate.span)
+
+    def _event_scope(self, source: Source) -> NameScope:
+        scope = NameScope()
+        for column in source.columns:
+            scope.add(None, column.name, column.type)
+        if self.label is not None and self.label.of == source.name:
+            scope.add(None, self.label.name, self.label.type.or_null() if self.label.join else self.label.type)
+        return scope
+
+    def _table(self, name: str, spec: FeatureGroupSpec, source: Source, entity: Entity) -> TableGroup | None:
+        columns = expand_columns(name, spec, source, self.context)
+        if columns is None:
+            return None
+        features = tuple(
+            Feature(column, source.column(column).type.or_null(), spec.describe.get(column) or source.column(column).describe or column)  # type: ignore[union-attr]
+            for column in columns
+        )
+        return TableGroup(name, entity.name, entity.key, source.name, columns, features, self.context.span(("features", name), key=True))
+
+
+def _in_words(aggregate: Aggregate, group: str, window: timedelta | None) -> str:
+    """Say a windowed feature in words: `spend mean of card activity in 7d`."""
+    span = "ever" if window is None else f"in {window_label(window)}"
+    return f"{aggregate.name.replace('_', ' ')} of {group.replace('_', ' ')} {span}"

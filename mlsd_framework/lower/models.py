@@ -1,0 +1,170 @@
+"""Lower `models`: inputs, label, split, gates."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from mlsd_framework.ir.entities import Entity
+from mlsd_framework.ir.features import FeatureGroup, FeatureRef
+from mlsd_framework.ir.label import Label
+from mlsd_framework.ir.models import Gate, GroupSplit, Imbalance, Model, Split, StratifiedSplit, TimeSplit, Tuning
+from mlsd_framework.ir.sources import Source
+from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.kinds import ModelLowering
+from mlsd_framework.lower.request import request_columns
+from mlsd_framework.spec.loading import Loc
+from mlsd_framework.spec.models import GroupSplitSpec, ModelSpec, StratifiedSplitSpec, TimeSplitSpec
+
+_GATE: Final = re.compile(r"\s*([A-Za-z]\w*)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)\s*\Z")
+
+
+@dataclass
+class ModelInputs:
+    """What a model's features and label can name."""
+
+    groups: Mapping[str, FeatureGroup]
+    declared_groups: frozenset[str]
+    sources: Mapping[str, Source]
+    entities: Mapping[str, Entity]
+    label: Label | None
+    label_declared: bool
+    context: Context
+
+    def lower(self, specs: Mapping[str, ModelSpec], kinds: Mapping[str, ModelLowering]) -> dict[str, Model]:
+        """Return the models that have no faults, in the order of the file."""
+        found = {}
+        for name, spec in specs.items():
+            model = self._model(name, spec, kinds[spec.kind])
+            if model is not None:
+                found[name] = model
+        return found
+
+    def _model(self, name: str, spec: ModelSpec, kind: ModelLowering) -> Model | None:
+        before = len(self.context.faults)
+        features = [ref for index, text in enumerate(spec.features) for ref in self._features(name, text, index, kind)]
+        self._label(name, spec)
+        gates = tuple(gate for index, text in enumerate(spec.gates) if (gate := self._gate(name, text, index)))
+        split = self._split(name, spec)
+        if len(self.context.faults) > before or split is None or not features:
+            return None
+        return Model(
+            name=name,
+            kind=spec.kind,
+            features=tuple(dict.fromkeys(features)),
+            label=spec.label,
+            split=split,
+            seed=spec.seed,
+            outputs=kind.outputs(name, self.label),
+            settings=kind.settings(spec),
+            gates=gates,
+            calibration=_choice(spec, "calibration"),
+            imbalance=_imbalance(spec),
+            tuning=_tuning(spec),
+            describe=spec.describe,
+            span=self.context.span(("models", name), key=True),
+        )
+
+    def _features(self, model: str, text: str, index: int, kind: ModelLowering) -> list[FeatureRef]:
+        at: Loc = ("models", model, "features", index)
+        shown = f"`models.{model}.features[{index}]`"
+        group, dot, name = text.partition(".")
+        if not dot:
+            return self._request_column(text, shown, at, kind)
+        if group not in self.groups:
+            if group not in self.declared_groups:
+                self.context.unknown("E2001", f"{shown} refers to feature group `{group}`, which is not declared", at, group, self.declared_groups)
+            return []
+        features = self.groups[group].features
+        chosen = [one for one in features if name in ("*", one.name)]
+        if not chosen:
+            what = f"{shown} refers to feature `{text}`, which is not declared"
+            self.context.unknown("E2001", what, at, text, [f"{group}.{one.name}" for one in features])
+        refs = [FeatureRef(group, one.name, one.type, one.describe, self.context.span(at)) for one in chosen]
+        return [ref for ref in refs if self._fits(ref, model, shown, at, kind)]
+
+    def _request_column(self, name: str, shown: str, at: Loc, kind: ModelLowering) -> list[FeatureRef]:
+        source = self.sources.get(self.label.of) if self.label else next(iter(self.sources.values()), None)
+        if source is None:
+            return []
+        known = request_columns(source, self.label)
+        column = next((one for one in known if one.name == name), None)
+        if column is None:
+            if source.column(name) is not None or (self.label and name == self.label.name):
+                self.context.report("E2101", f"{shown} is `{name}`, which is the label or is only known later", at)
+            else:
+                names = [one.name for one in known] + [f"{group}.*" for group in self.groups]
+                self.context.unknown("E2001", f"{shown} refers to `{name}`, which is not declared", at, name, names)
+            return []
+        ref = FeatureRef(None, name, column.type, column.describe or name, self.context.span(at))
+        return [ref] if self._fits(ref, str(at[1]), shown, at, kind) else []
+
+    def _fits(self, ref: FeatureRef, model: str, shown: str, at: Loc, kind: ModelLowering) -> bool:
+        if kind.accepts(ref.type):
+            return True
+        self.context.report("E2035", f"{shown} is `{ref.dotted}` of type `{ref.type}`, which `models.{model}` cannot take", at, help="compute a number from it, or leave it out")
+        return False
+
+    def _label(self, name: str, spec: ModelSpec) -> None:
+        if spec.label is None:
+            return
+        at: Loc = ("models", name, "label")
+        known = [self.label.name] if self.label else []
+        if (self.label is None and not self.label_declared) or (self.label is not None and spec.label != self.label.name):
+            self.context.unknown("E2006", f"`models.{name}.label` is `{spec.label}`, which is not declared", at, spec.label, known)
+
+    def _gate(self, name: str, text: str, index: int) -> Gate | None:
+        at: Loc = ("models", name, "gates", index)
+        match = _GATE.match(text)
+        if match is None:
+            self.context.report("E2036", f"`models.{name}.gates[{index}]` is not a comparison of a metric", at, expected="such as `average_precision >= 0.8`")
+            return None
+        return Gate(match[1], cast(Any, match[2]), float(match[3]), text, self.context.span(at))
+
+    def _split(self, name: str, spec: ModelSpec) -> Split | None:
+        at: Loc = ("models", name, "split")
+        split = spec.split
+        shares = (split.train, split.validate_, split.test)
+        if all(isinstance(one, float) for one in shares) and abs(sum(cast(tuple[float, ...], shares)) - 1) > 1e-9:  # noqa: PLR2004
+            total = sum(cast(tuple[float, ...], shares))
+            self.context.report("E2037", f"the parts of `models.{name}.split` add up to {total:.0%}", at, key=True, expected="100%")
+            return None
+        if isinstance(split, GroupSplitSpec):
+            return GroupSplit(split.group, split.train, split.validate_, split.test, split.seed)
+        if isinstance(split, StratifiedSplitSpec):
+            return StratifiedSplit(split.train, split.validate_, split.test, split.seed)
+        return self._time_split(name, split)
+
+    def _time_split(self, name: str, split: TimeSplitSpec) -> Split | None:
+        at: Loc = ("models", name, "split")
+        lengths = [isinstance(one, timedelta) for one in (split.train, split.validate_, split.test)]
+        if any(lengths) and not (all(lengths) and split.start is not None):
+            self.context.report("E2037", f"`models.{name}.split` mixes shares and lengths of time, or lacks `start`", at, key=True, expected="three shares, or `start` and three lengths")
+            return None
+        known: tuple[str, ...] = ()
+        if split.exclude_known is not None:
+            if split.exclude_known not in self.entities:
+                self.context.unknown("E2005", f"`exclude_known` of `models.{name}` refers to entity `{split.exclude_known}`, which is not declared", (*at, "exclude_known"), split.exclude_known, self.entities)
+                return None
+            known = self.entities[split.exclude_known].key
+        start = split.start.isoformat() if split.start else None
+        return TimeSplit(split.train, split.validate_, split.test, split.gap or timedelta(0), start, known)
+
+
+def _choice(spec: ModelSpec, name: str) -> str | None:
+    value = getattr(spec, name, None)
+    return None if value in (None, "none") else str(value)
+
+
+def _imbalance(spec: ModelSpec) -> Imbalance:
+    found = getattr(spec, "imbalance", None)
+    if found is None:
+        return Imbalance()
+    weights = tuple(found.class_weights.items()) if isinstance(found.class_weights, dict) else found.class_weights
+    return Imbalance(weights, found.sampling, found.ratio)
+
+
+def _tuning(spec: ModelSpec) -> Tuning | None:
+    found = getattr(spec, "tune", None)
+    return Tuning(found.trials, found.metric, found.timeout, found.seed) if found is not None else None

@@ -1,0 +1,86 @@
+"""What names mean where an expression stands."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mlsd_framework.ir.entities import Entity
+from mlsd_framework.ir.expressions import Expression, columns
+from mlsd_framework.ir.features import FeatureGroup
+from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.types import NULL, DataType
+from mlsd_framework.lower.context import Context
+from mlsd_framework.spec.loading import Loc
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class NameScope:
+    """Names with their types: `(qualifier or none, name)` to a type; `faulty` are declared, with faults."""
+
+    types: dict[tuple[str | None, str], DataType] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
+
+    def add(self, qualifier: str | None, name: str, type_: DataType) -> None:
+        """Let `qualifier.name`, or the bare `name`, mean a value of this type."""
+        self.types[qualifier, name] = type_
+
+    def lookup(self, qualifier: str | None, name: str) -> DataType | None:
+        """Return the type of a name, or none where it means nothing here.
+
+        A name of something declared with faults is taken as null, so that one fault is reported once.
+        """
+        if (qualifier or name) in self.faulty:
+            return NULL
+        return self.types.get((qualifier, name))
+
+    def names(self) -> Iterable[str]:
+        """Return every name as expressions write it."""
+        return [name if qualifier is None else f"{qualifier}.{name}" for qualifier, name in self.types]
+
+
+@dataclass
+class StageScope:
+    """What a stage's lowering may look at: names, groups, models, the stages before it."""
+
+    context: Context
+    at: Loc
+    names: NameScope
+    request: tuple[Value, ...]
+    entities: Mapping[str, Entity]
+    groups: Mapping[str, FeatureGroup]
+    models: Mapping[str, Model]
+    declared: Mapping[str, frozenset[str]]
+    before: tuple[Stage, ...]
+
+    def expression(self, text: str | float | bool, *at: str | int) -> Expression | None:
+        """Lower an expression of the stage, written at `at` below it."""
+        return self.context.expression(text, (*self.at, *at), self.names)
+
+    def group(self, name: str, *at: str | int) -> FeatureGroup | None:
+        """Return a feature group by name; report it where it is not declared."""
+        return self._find("feature group", name, self.groups, "features", "E2001", at)
+
+    def model(self, name: str, *at: str | int) -> Model | None:
+        """Return a model by name; report it where it is not declared."""
+        return self._find("model", name, self.models, "models", "E2002", at)
+
+    def reads(self, *expressions: Expression | None) -> tuple[Value, ...]:
+        """Return the values that the expressions use, each once, at its first place."""
+        found: dict[str, Value] = {}
+        for expression in expressions:
+            for column in columns(expression) if expression is not None else ():
+                value = Value(column.qualifier, column.name, column.type, column.span)
+                found.setdefault(value.dotted, value)
+        return tuple(found.values())
+
+    def _find(self, what: str, name: str, known: Mapping[str, T], section: str, code: str, at: tuple[str | int, ...]) -> T | None:
+        if name in known:
+            return known[name]
+        if name not in self.declared[section]:  # a declared one with faults has been reported already
+            where = f"`{'.'.join(str(part) for part in self.at[:2])}` refers to {what} `{name}`, which is not declared"
+            self.context.unknown(code, where, (*self.at, *at), name, self.declared[section])
+        return None

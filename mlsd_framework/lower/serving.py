@@ -1,0 +1,82 @@
+"""Lower `serving`: each endpoint's pipeline, stage by stage, with what each reads and writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlsd_framework.ir.entities import Entity
+from mlsd_framework.ir.features import FeatureGroup
+from mlsd_framework.ir.label import Label
+from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.serving import Endpoint, Limits, Stage, Value
+from mlsd_framework.ir.sources import Source
+from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.kinds import StageLowering
+from mlsd_framework.lower.request import request_columns
+from mlsd_framework.lower.scope import NameScope, StageScope
+from mlsd_framework.spec.loading import Loc
+
+
+@dataclass
+class ServingLowering:
+    """What pipelines can name."""
+
+    sources: Mapping[str, Source]
+    entities: Mapping[str, Entity]
+    groups: Mapping[str, FeatureGroup]
+    models: Mapping[str, Model]
+    declared: Mapping[str, frozenset[str]]
+    label: Label | None
+    kinds: Mapping[str, StageLowering]
+    context: Context
+
+    def lower(self, specs: Mapping[str, Any]) -> tuple[Endpoint, ...]:
+        """Return the endpoints that have no faults, in the order of the file."""
+        found = [self._endpoint(path, spec) for path, spec in specs.items()]
+        return tuple(one for one in found if one is not None)
+
+    def _endpoint(self, path: str, spec: Any) -> Endpoint | None:
+        at: Loc = ("serving", path)
+        source = self.sources.get(spec.request)
+        if source is None:
+            if spec.request not in self.declared["sources"]:
+                what = f"`serving.{path}.request` refers to source `{spec.request}`, which is not declared"
+                self.context.unknown("E2004", what, (*at, "request"), spec.request, self.declared["sources"])
+            return None
+        request = tuple(Value(None, column.name, column.type, column.span) for column in request_columns(source, self.label))
+        before = len(self.context.faults)
+        stages: list[Stage] = []
+        for index, item in enumerate(spec.pipeline):
+            stage = self._stage(item, (*at, "pipeline", index), request, tuple(stages))
+            if stage is not None:
+                stages.append(stage)
+        if len(self.context.faults) > before:
+            return None
+        limits = Limits(spec.limits.body, spec.limits.timeout, spec.limits.concurrency, spec.limits.rate)
+        return Endpoint(path, source.name, request, tuple(stages), limits, spec.describe, self.context.span(at, key=True))
+
+    def _stage(self, item: Any, at: Loc, request: tuple[Value, ...], before: tuple[Stage, ...]) -> Stage | None:
+        scope = StageScope(
+            self.context, at, self._names(request), request, self.entities, self.groups, self.models, self.declared, before
+        )
+        draft = self.kinds[item.stage].lower(item, scope)
+        if draft is None:
+            return None
+        name = item.name or item.stage
+        taken = sum(1 for stage in before if stage.name == name or stage.name.startswith(f"{name}_"))
+        unique = name if taken == 0 else f"{name}_{taken + 1}"
+        return Stage(item.stage, unique, draft.reads, draft.writes, draft.settings, item.budget, item.on_error, self.context.span(at))
+
+    def _names(self, request: tuple[Value, ...]) -> NameScope:
+        """Every name that some stage could give; whether one has given it is checked on the flow."""
+        faulty = (self.declared["features"] - set(self.groups)) | (self.declared["models"] - set(self.models))
+        scope = NameScope(faulty=faulty)
+        for group in self.groups.values():
+            for feature in group.features:
+                scope.add(group.name, feature.name, feature.type)
+        for model in self.models.values():
+            for output in model.outputs:
+                scope.add(None, output.name, output.type)
+        for value in request:
+            scope.add(None, value.name, value.type)
+        return scope

@@ -1,0 +1,52 @@
+"""From a loaded spec to the ir of the whole system."""
+
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.ir.system import System
+from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.entities import lower_entities
+from mlsd_framework.lower.environments import lower_environment
+from mlsd_framework.lower.features import FeatureLowering
+from mlsd_framework.lower.kinds import Kinds
+from mlsd_framework.lower.label import lower_label
+from mlsd_framework.lower.metrics import lower_metrics
+from mlsd_framework.lower.models import ModelInputs
+from mlsd_framework.lower.requirements import lower_requirements
+from mlsd_framework.lower.serving import ServingLowering
+from mlsd_framework.lower.sources import lower_sources
+from mlsd_framework.spec.loading import Loaded
+
+
+def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]]:
+    """Return the system and every fault of names and types.
+
+    With faults the system lacks the faulty entries, so that passes can still find faults in the rest.
+    """
+    spec, context = loaded.spec, Context(loaded.layers)
+    declared = {
+        "sources": frozenset(spec.sources),
+        "features": frozenset(spec.features),
+        "models": frozenset(spec.models),
+        "entities": frozenset(spec.entities),
+    }
+    sources = lower_sources(spec.sources, kinds.sources, context)
+    entities = lower_entities(spec.entities, context)
+    label = lower_label(spec.label, sources, declared["sources"], context)
+    groups = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context).lower(spec.features)
+    inputs = ModelInputs(groups, declared["features"], sources, entities, label, spec.label is not None, context)
+    models = inputs.lower(spec.models, kinds.models)
+    serving = ServingLowering(sources, entities, groups, models, declared, label, kinds.stages, context).lower(spec.serving)
+    system = System(
+        name=spec.system,
+        description=spec.description,
+        path=loaded.layers.document.path,
+        requirements=lower_requirements(spec.requirements, context),
+        sources=tuple(sources.values()),
+        entities=tuple(entities.values()),
+        features=tuple(groups.values()),
+        label=label,
+        models=tuple(models.values()),
+        serving=serving,
+        metrics=lower_metrics(spec.metrics, kinds.metrics, context),
+        environment=lower_environment(spec.environments, loaded.environment, context),
+    )
+    return system, context.faults

@@ -1,0 +1,38 @@
+"""What the chosen environment and its targets can express."""
+
+from collections.abc import Iterator
+
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.ir.features import WindowGroup
+from mlsd_framework.ir.system import System
+
+
+def expressible(system: System) -> Iterator[Diagnostic]:
+    """Find what no target can do as it stands.
+
+    A window group without `refresh` that a pipeline fetches → E3001; a wide `host` without `auth` → E3002.
+    """
+    environment = system.environment
+    fetched = {value.group for endpoint in system.serving for stage in endpoint.pipeline for value in stage.writes if stage.kind == "fetch"}
+    for group in system.features:
+        if isinstance(group, WindowGroup) and group.refresh is None and group.name in fetched:
+            yield Diagnostic(
+                code="E3001",
+                what=f"`features.{group.name}` is exact to the event, and no stream updater feeds the online store",
+                span=group.span,
+                expected="`refresh:` with how often a batch computes it, such as `refresh: 1h`",
+            )
+    if not environment.loopback and environment.token is None:
+        yield Diagnostic(
+            code="E3002",
+            what=f"the environment `{environment.name}` listens on `{environment.host}` without a token",
+            span=environment.span,
+            expected="`auth: {token: {env: NAME}}`, or a loopback address",
+        )
+    if environment.target == "kubernetes" and environment.online_store is None and fetched:
+        yield Diagnostic(
+            code="E3003",
+            what=f"the environment `{environment.name}` is a cluster, and its online store is the embedded one",
+            span=environment.span,
+            expected="`online_store: {url: {env: REDIS_URL}}`",
+        )

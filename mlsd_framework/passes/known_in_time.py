@@ -1,0 +1,59 @@
+"""A feature may use only what is known when it is computed: labels and late columns need a delay."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.ir.expressions import columns
+from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
+from mlsd_framework.ir.system import System
+
+
+def known_in_time(system: System) -> Iterator[Diagnostic]:
+    """Find windows over the label, or over a column known only later, whose `delay` is too short.
+
+    `fraud_rate: mean(is_fraud)` with a label that matures after 7 days and no `delay` → E2101.
+    """
+    for group in system.features:
+        if isinstance(group, WindowGroup):
+            for aggregate in group.aggregates:
+                yield from _aggregate(group, aggregate, system)
+        elif isinstance(group, TableGroup):
+            yield from _table(group, system)
+
+
+def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iterator[Diagnostic]:
+    source, label = system.source(group.source), system.label
+    for expression in (aggregate.value, aggregate.where):
+        for used in columns(expression) if expression is not None else ():
+            column = source.column(used.name)
+            waits = column.known_after if column is not None else timedelta(0)
+            if label is not None and label.of == group.source and used.name in (label.name, label.column if label.source == group.source else label.name):
+                waits = max(waits, label.matures_after)
+            if group.delay < waits:
+                yield Diagnostic(
+                    code="E2101",
+                    what=f"`features.{group.name}.{aggregate.name}` uses `{used.name}`, which is known only {_days(waits)} later",
+                    span=used.span or aggregate.span,
+                    expected=f"`delay: {_days(waits)}` or more on the group",
+                    help="without it, training sees values that the service cannot have",
+                )
+
+
+def _table(group: TableGroup, system: System) -> Iterator[Diagnostic]:
+    source, label = system.source(group.source), system.label
+    for name in group.columns:
+        column = source.column(name)
+        late = column is not None and column.known_after > timedelta(0)
+        is_label = label is not None and label.source == group.source and label.column == name
+        if late or is_label:
+            what = f"`features.{group.name}` takes the column `{name}`, which is {'the label' if is_label else 'known only later'}"
+            yield Diagnostic(code="E2101", what=what, span=group.span, help="leave it out of `columns`")
+
+
+def _days(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

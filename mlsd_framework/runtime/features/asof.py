@@ -1,0 +1,58 @@
+"""Table features as of a moment: each question gets the row that was valid then, and no question is lost."""
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
+from mlsd_framework.runtime.features.offline import dtype_of, floor_time, floored, polars_dtype
+from mlsd_framework.runtime.features.ordering import by_time, codes_of, microseconds, require_columns
+
+_CODE, _AT, _UNTIL, _ROW = "__code", "__at", "__until", "__row"
+
+
+def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGroup, *, time: str) -> pl.DataFrame:
+    """Return the group's columns for every row of `queries` (entity columns and the moment `time`), in the queries' order.
+
+    A query whose key is null or unknown, or whose time is null, has nulls.
+    """
+    used = [*group.entity, *group.columns, *group.key, *(name for name in (group.valid_from, group.valid_to) if name)]
+    require_columns(table, used, "the table's rows")
+    require_columns(queries, [*group.entity, time], "the queries")
+    columns = table_columns(group, {name: dtype_of(table.get_column(name)) for name in group.columns})
+    versions, asked = _versions(table, queries, group, time)
+    joined = asked.join_asof(versions, on=_AT, by=_CODE, strategy="backward", check_sortedness=False)  # both are sorted by time
+    valid = joined.filter(pl.col(_UNTIL).is_null() | (pl.col(_AT) < pl.col(_UNTIL))).select("query", _ROW)
+    rows = pl.select(pl.int_range(len(queries)).alias("query")).join(valid, on="query", how="left", maintain_order="left").get_column(_ROW)
+    return pl.DataFrame([table.get_column(column.name).gather(rows).cast(polars_dtype(column.dtype)) for column in columns])
+
+
+def current_rows(table: pl.DataFrame, group: ColumnGroup, as_of: datetime) -> pl.DataFrame:
+    """Return the rows that are valid at one moment (aware), one a key, entity columns first: what the online store is given."""
+    moment = floor_time(as_of, group.refresh)
+    require_columns(table, group.entity, "the table's rows")
+    known = table if group.valid_from is None else table.filter(pl.col(group.valid_from) <= moment)
+    keys = known.select(group.entity).drop_nulls().unique(maintain_order=True)
+    asked = keys.with_columns(pl.lit(moment).cast(pl.Datetime("us", "UTC")).alias(_AT))
+    return keys.hstack(column_features(table, asked, group, time=_AT).select(pl.all().exclude(group.entity)))
+
+
+def _versions(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGroup, time: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    # Codes instead of keys: one column to join by, whatever the key, and nulls that match nothing.
+    codes, asked_codes, _ = codes_of(table.select(group.entity), queries.select(group.entity))
+    begins = np.zeros(len(table), np.int64)
+    if group.valid_from is not None:
+        begins = microseconds(table.get_column(group.valid_from), "the table").fill_null(-(2**63)).to_numpy()  # without one: always valid
+    ends = pl.Series(_UNTIL, [None], dtype=pl.Int64).new_from_index(0, len(table))
+    if group.valid_to is not None:
+        ends = microseconds(table.get_column(group.valid_to), "the table")
+    versions = pl.DataFrame({_CODE: codes, _AT: begins, _ROW: np.arange(len(table))}).with_columns(ends.alias(_UNTIL))
+    rows = by_time(table, begins, group.key)
+    ordered = versions if rows is None else versions[rows]
+    newest = ordered.filter(pl.col(_CODE) >= 0).unique([_CODE, _AT], keep="last", maintain_order=True)
+    moments = floored(microseconds(queries.get_column(time), "the queries"), group.refresh)
+    asked = pl.DataFrame({_CODE: asked_codes}).with_columns(moments.alias(_AT)).with_row_index("query").with_columns(pl.col("query").cast(pl.Int64))
+    if group.valid_from is None:
+        newest = newest.with_columns(pl.lit(-(2**63)).alias(_AT))
+    return newest, asked.filter((pl.col(_CODE) >= 0) & pl.col(_AT).is_not_null()).sort(_AT)

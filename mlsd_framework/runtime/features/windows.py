@@ -1,0 +1,154 @@
+"""What a window group computes: its entity, its windows and its aggregates, and the columns that come out.
+
+Light: the service imports it to learn a row's columns, so neither polars nor numba is imported here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, get_args
+
+from mlsd_framework.diagnostics.errors import RunError
+
+Dtype = Literal["float64", "int64", "bool", "timestamp", "string"]
+Function = Literal["count", "sum", "mean", "min", "max", "std", "first", "last", "count_distinct", "time_since_last"]
+Value = float | int | bool | str | None
+
+FUNCTIONS: tuple[Function, ...] = get_args(Function)
+WITHOUT_VALUE = frozenset({"count", "time_since_last"})
+NUMERIC = frozenset({"float64", "int64", "bool"})
+
+_MICROSECOND = timedelta(microseconds=1)
+_UNITS = (
+    (timedelta(days=1), "d"),
+    (timedelta(hours=1), "h"),
+    (timedelta(minutes=1), "m"),
+    (timedelta(seconds=1), "s"),
+    (timedelta(milliseconds=1), "ms"),
+    (_MICROSECOND, "us"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureColumn:
+    """A column of a feature group: its name, its type, and its value for a key that was never seen."""
+
+    name: str
+    dtype: Dtype
+    default: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One aggregate: a function over the column `value` of the events, which is computed beforehand.
+
+    - `count` without a value counts events, with a value those whose value is not null.
+    - `sum`, `mean`, `min`, `max`, `std`, `first`, `last`, `count_distinct` skip nulls; NaN is null; infinities are values.
+    - `std` is the sample standard deviation (n - 1), null for fewer than two values or an infinite one.
+    - `sum` of integers or booleans is an exact integer.
+    - `time_since_last` is in seconds, from the newest event of the window (with a value: whose value is not null) to as_of.
+
+    Of an empty window (no event, or no value that is not null) `count` and `count_distinct` are 0 and all else is null, `sum` too, as in SQL.
+    `half_life` and `n` belong to functions that smooth or keep several values; those here take neither.
+    """
+
+    name: str
+    function: Function
+    value: str | None = None
+    half_life: timedelta | None = None
+    n: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown function, a missing value and parameters that the function does not have."""
+        if self.function not in FUNCTIONS:
+            raise RunError.of("E6201", f"aggregate `{self.name}` has the unknown function `{self.function}`", expected=f"one of: {', '.join(FUNCTIONS)}")
+        if self.value is None and self.function not in WITHOUT_VALUE:
+            raise RunError.of("E6201", f"aggregate `{self.name}` ({self.function}) names no value", expected="`value`, a column of the events")
+        if self.half_life is not None or self.n is not None:
+            raise RunError.of("E6201", f"aggregate `{self.name}` ({self.function}) has a `half_life` or an `n`", expected="neither of them")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowGroup:
+    """Aggregates over windows of an entity's events.
+
+    A window is half-open, [end - w, end): an event at `end` is outside, one at `end - w` inside; `None` is the whole lifetime. For a question
+    at time t, as_of is t, or with `refresh` t floored to a multiple of it since 1970-01-01 UTC; `end` is as_of - `delay`, so that events are
+    visible only `delay` after their time. Events at one time are ordered by the source's `key` (where none is given, by their order in the log).
+    `labels` are the windows' names where they are not the default (`24h` for one day); one a window.
+    """
+
+    name: str
+    entity: tuple[str, ...]
+    source: str
+    event_time: str
+    windows: tuple[timedelta | None, ...]
+    aggregates: tuple[Aggregate, ...]
+    refresh: timedelta | None = None
+    delay: timedelta = timedelta(0)
+    key: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning: no key, no window, lengths that are not positive, two columns of one name."""
+        if not self.entity or not self.windows or not self.aggregates:
+            raise RunError.of("E6201", f"window group `{self.name}` lacks an entity, a window or an aggregate", expected="at least one of each")
+        lengths = [("window", w) for w in self.windows if w is not None] + ([("refresh", self.refresh)] if self.refresh is not None else [])
+        for what, length in lengths:
+            if length <= timedelta(0):
+                raise RunError.of("E6201", f"window group `{self.name}` has a {what} of {length}", expected="a positive length of time")
+        if self.delay < timedelta(0):
+            raise RunError.of("E6201", f"window group `{self.name}` has a delay of {self.delay}", expected="a length of time that is not negative")
+        if self.labels and len(self.labels) != len(self.windows):
+            raise RunError.of("E6201", f"window group `{self.name}` has {len(self.windows)} windows and {len(self.labels)} labels", expected="one label a window")
+        names = column_names(self)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise RunError.of("E6201", f"window group `{self.name}` computes `{twice[0]}` twice", expected="a different name for each column")
+
+
+def window_label(window: timedelta | None) -> str:
+    """Name a window by the largest unit that divides it: `7d`, `36h`, `30m`, `lifetime`."""
+    if window is None:
+        return "lifetime"
+    unit, letter = next((unit, letter) for unit, letter in _UNITS if window % unit == timedelta(0))
+    return f"{window // unit}{letter}"
+
+
+def column_names(group: WindowGroup) -> tuple[str, ...]:
+    """Return the names `<aggregate>_<window>`, aggregate by aggregate, windows in order within each."""
+    labels = group.labels or tuple(window_label(window) for window in group.windows)
+    return tuple(f"{aggregate.name}_{label}" for aggregate in group.aggregates for label in labels)
+
+
+def output_columns(group: WindowGroup, values: Mapping[str, Dtype]) -> tuple[FeatureColumn, ...]:
+    """Return the group's columns in order; `values` gives the type of every value column that an aggregate reads."""
+    typed = [(output_dtype(aggregate, values), default_of(aggregate)) for aggregate in group.aggregates for _ in group.windows]
+    return tuple(FeatureColumn(name, dtype, default) for name, (dtype, default) in zip(column_names(group), typed, strict=True))
+
+
+def output_dtype(aggregate: Aggregate, values: Mapping[str, Dtype]) -> Dtype:
+    """Return the type that `aggregate` gives; a function that its value's type does not have is refused (E6204)."""
+    if aggregate.value is not None and aggregate.value not in values:
+        raise RunError.of("E6202", f"aggregate `{aggregate.name}` reads `{aggregate.value}`, which the events do not have", expected=f"one of: {', '.join(sorted(values))}")
+    match aggregate.function:
+        case "count" | "count_distinct":
+            return "int64"
+        case "time_since_last":
+            return "float64"
+    dtype = values[str(aggregate.value)]
+    if aggregate.function in ("sum", "mean", "std"):
+        if dtype not in NUMERIC:
+            raise RunError.of("E6204", f"aggregate `{aggregate.name}` takes the {aggregate.function} of `{aggregate.value}`, a {dtype}", expected="a number or a boolean")
+        return "int64" if aggregate.function == "sum" and dtype != "float64" else "float64"
+    return dtype
+
+
+def default_of(aggregate: Aggregate) -> Value:
+    """Return the aggregate's value over an empty window."""
+    return 0 if aggregate.function in ("count", "count_distinct") else None
+
+
+def as_microseconds(length: timedelta) -> int:
+    """Return a length of time as whole microseconds."""
+    return length // _MICROSECOND

@@ -1,0 +1,142 @@
+"""A decision service as one object: its identity, its limits, its endpoints; what a generated `service.py` declares and BentoML serves."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from mlsd_framework.runtime.serving.access import Access
+from mlsd_framework.runtime.serving.bundle import Bundle, check_fits, load_bundle, locate_bundle
+from mlsd_framework.runtime.serving.call import Call, Stage
+from mlsd_framework.runtime.serving.decision import Decision
+from mlsd_framework.runtime.serving.http import AsgiApp
+from mlsd_framework.runtime.serving.limits import Limits
+from mlsd_framework.runtime.serving.logs import Log, LogPolicy
+from mlsd_framework.runtime.serving.telemetry import Telemetry
+
+Request_contra = TypeVar("Request_contra", bound=msgspec.Struct, contravariant=True)
+PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
+ServiceType = TypeVar("ServiceType")
+
+
+class Pipeline(Protocol[Request_contra]):
+    """What answers an endpoint: made once from the bundle, then called once a request, on the event loop."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load what the stages need."""
+
+    def __call__(self, request: Request_contra, call: Call) -> Decision:
+        """Answer one request."""
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """A path, the type of its request, a real example, and the pipeline that answers."""
+
+    path: str
+    request: type[msgspec.Struct]
+    example: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    pipeline: type[Pipeline[Any]]
+    summary: str
+    decoder: msgspec.json.Decoder[Any] = field(init=False)
+    handler: Pipeline[Any] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Compile the decoder."""
+        self.decoder = msgspec.json.Decoder(self.request)
+
+
+class Application:
+    """A decision service: endpoints are declared with `post`, the BentoML service is wrapped with `serve`, `start` loads the bundle.
+
+    `spec` and `features` are the fingerprints of what the code was generated from; only a bundle with the same ones is served.
+    """
+
+    def __init__(  # noqa: PLR0913 - a service is made of these parts
+        self,
+        system: str,
+        *,
+        spec: str,
+        features: str,
+        file: str,
+        limits: Limits | None = None,
+        log: LogPolicy | None = None,
+    ) -> None:
+        """Declare the service of `system`; `file` is the `__file__` of the module that does."""
+        self.system = system
+        self.spec = spec
+        self.features = features
+        self.file = Path(file)
+        self.limits = limits or Limits()
+        self.log_policy = log or LogPolicy()
+        self.endpoints: dict[str, Endpoint] = {}
+        self.access = Access(None)
+        self.log = Log()
+        self.telemetry = Telemetry(system)
+        self.version = ""
+        self.draining = False
+
+    def post(
+        self,
+        path: str,
+        *,
+        request: type[msgspec.Struct],
+        example: Mapping[str, Any],
+        stages: tuple[Stage, ...] = (),
+    ) -> Callable[[PipelineType], PipelineType]:
+        """Return a decorator that makes a pipeline class the answer to POST `path`; `example` is a real request."""
+
+        def declare(pipeline: PipelineType) -> PipelineType:
+            summary = (pipeline.__doc__ or path).strip().splitlines()[0]
+            self.endpoints[path] = Endpoint(path, request, example, stages, pipeline, summary)
+            return pipeline
+
+        return declare
+
+    @property
+    def started(self) -> bool:
+        """Whether every pipeline is loaded and has answered its example."""
+        return bool(self.version)
+
+    def start(self, *, telemetry: Telemetry | None = None, log: Log | None = None) -> None:
+        """Find and check the bundle, load every pipeline and let each answer its example once, so that the first request is not slow.
+
+        Raises `RunError` with E6402 to E6406, E6411, E6413.
+        """
+        self.access = Access.from_environment()
+        self.log = log or self.log
+        bundle = load_bundle(locate_bundle(self.system, self.file))
+        check_fits(bundle, system=self.system, spec=self.spec, features=self.features)
+        self.telemetry = telemetry or self.telemetry
+        self.telemetry.version = bundle.version
+        for endpoint in self.endpoints.values():
+            endpoint.handler = endpoint.pipeline(bundle)
+            self._warm(endpoint)
+            for stage in endpoint.stages:
+                stage.seconds = self.telemetry.stage(endpoint.path, stage.name)
+        self.version = bundle.version
+
+    def _warm(self, endpoint: Endpoint) -> None:
+        handler = endpoint.handler
+        if handler is None:
+            return
+        example = endpoint.decoder.decode(msgspec.json.encode(endpoint.example))
+        for _ in range(3):
+            # An hour: what is compiled or connected at the first call may take longer than a request.
+            msgspec.json.encode(handler(example, Call("warm-up", sys.float_info.max / 2, 3600.0)))
+
+    def serve(self, service: ServiceType) -> ServiceType:
+        """Put this application in front of a BentoML service, outside of BentoML's middleware, and return the same service."""
+        from mlsd_framework.runtime.serving.bento import put_in_front
+
+        return put_in_front(self, service)
+
+    def asgi(self, inner: AsgiApp) -> AsgiApp:
+        """Return the ASGI application that answers the endpoints and passes all else on to `inner`."""
+        from mlsd_framework.runtime.serving.front import FrontDoor
+
+        return FrontDoor(self, inner)

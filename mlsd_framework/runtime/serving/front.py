@@ -1,0 +1,203 @@
+"""The front door: one ASGI application that answers the endpoints itself and hands whatever else comes to BentoML."""
+
+import asyncio
+import os
+import time
+from itertools import count
+
+import msgspec
+
+from mlsd_framework.runtime.serving.admission import Admission
+from mlsd_framework.runtime.serving.application import Application, Endpoint
+from mlsd_framework.runtime.serving.call import Call, DeadlineError, StageError
+from mlsd_framework.runtime.serving.http import (
+    AsgiApp,
+    DisconnectError,
+    Head,
+    Header,
+    Receive,
+    RefusalError,
+    Scope,
+    Send,
+    answer,
+    read_body,
+)
+from mlsd_framework.runtime.serving.lifespan import lifespan
+from mlsd_framework.runtime.serving.pages import pages
+from mlsd_framework.runtime.serving.record import Recorder
+from mlsd_framework.runtime.serving.validation import MalformedError, UnfitError, explain
+
+# The page itself shows nothing; what it loads needs the token.
+_OPEN = ("/healthz", "/livez", "/readyz", "/docs")
+_JSON: Header = (b"content-type", b"application/json")
+_ID_CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
+_ID_LENGTH = 64
+_AROUND = 0.00005  # seconds that parsing and writing take around a handler
+
+
+class FrontDoor:
+    """Answers the endpoints, the probes, the metrics and the docs; limits, checks and counts what comes in."""
+
+    def __init__(self, application: Application, inner: AsgiApp) -> None:
+        """Stand before `inner`."""
+        self._application = application
+        self._inner = inner
+        self._pages = pages(application)
+        self._encoder = msgspec.json.Encoder()
+        self._prefix = os.urandom(6).hex()
+        self._numbers = count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route one ASGI connection."""
+        if scope["type"] == "http":
+            waited = self.admission.began()
+            endpoint = self._application.endpoints.get(scope["path"])
+            if endpoint is not None:
+                await self._answer(endpoint, scope, receive, send, waited)
+            else:
+                await self._other(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await lifespan(self._open, self._close, self._inner, scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    def refuse_early(self, path: str) -> bytes | None:
+        """Return the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to join."""
+        if self._application.draining or path not in self._application.endpoints or not self.admission.full():
+            return None
+        refusal = RefusalError(503, "E6431", "the service is overloaded")
+        self._recorder.refused(path, "", refusal)
+        self._recorder.shed(path)
+        return refusal.body(self._request_id(b""))
+
+    async def _open(self) -> None:
+        """Load the bundle, unless the worker has done so, and begin to take requests."""
+        if not self._application.started:
+            self._application.start()
+        self.admission = Admission(self._application.limits, self._application.telemetry)
+        self._recorder = Recorder(self._application.telemetry, self._application.log, self._application.log_policy)
+
+        self._housekeeping = asyncio.create_task(self._keep_house())
+
+    def _close(self) -> None:
+        """Write what is still buffered."""
+        self._housekeeping.cancel()
+        self._application.log.flush()
+        self._application.telemetry.retire()
+
+    async def _keep_house(self) -> None:
+        """Write logs ten times a second and counters once."""
+        for beat in count():
+            await asyncio.sleep(0.1)
+            self._application.log.flush()
+            if beat % 10 == 0:
+                self._application.telemetry.flush()
+
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, waited: float) -> None:
+        began = time.perf_counter()
+        application, recorder = self._application, self._recorder
+        head = Head(scope["headers"])
+        request_id = self._request_id(head.request_id)
+        headers = [_JSON, (b"x-request-id", request_id.encode())]
+        if application.draining:
+            headers.append((b"connection", b"close"))
+        application.telemetry.in_flight += 1
+        try:
+            self.admission.check(waited)
+            self._admit(endpoint, scope["method"], head)
+            body = await read_body(receive, application.limits)
+            turn = time.perf_counter()
+            status, encoded = 200, self._decide(endpoint, body, Call(request_id, began, application.limits.timeout))
+            self.admission.took(time.perf_counter() - turn + _AROUND)
+        except RefusalError as refusal:
+            status, encoded = refusal.status, refusal.body(request_id)
+            headers += refusal.headers
+            recorder.refused(endpoint.path, request_id, refusal)
+        except DisconnectError:
+            return
+        finally:
+            application.telemetry.in_flight -= 1
+        await answer(send, status, encoded, headers)
+        recorder.answered(endpoint.path, status, time.perf_counter() - began)
+
+    def _admit(self, endpoint: Endpoint, method: str, head: Head) -> None:
+        """Refuse what can be refused by the head alone, the cheapest check first."""
+        if method != "POST":
+            what = f"`{endpoint.path}` takes POST, not {method}"
+            raise RefusalError(405, "E6427", what, headers=[(b"allow", b"POST")])
+        if not self._application.access.allows(head.authorization):
+            raise _unauthorised()
+        head.check_body(self._application.limits)
+
+    def _decide(self, endpoint: Endpoint, body: bytes, call: Call) -> bytes:
+        """Decode, run the pipeline, encode; each way to fail has its status."""
+        request = _decoded(endpoint, body, self._application.limits.depth)
+        try:
+            if endpoint.handler is None:
+                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)
+            decision = endpoint.handler(request, call)
+            encoded = self._encoder.encode(decision)
+        except DeadlineError:
+            what = f"no answer within {self._application.limits.timeout:g} s"
+            raise RefusalError(504, "E6432", what) from None
+        except StageError as fault:
+            self._application.log.failure("stage_failed", fault.__cause__ or fault, request_id=call.request_id)
+            raise RefusalError(503, "E6433", f"stage `{fault.stage}` failed", retry_after=1) from None
+        except RefusalError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - a bug in one request must not end the others; it is logged whole
+            self._application.log.failure("request_failed", fault, request_id=call.request_id)
+            raise RefusalError(500, "E6434", "the service failed; the log has the cause") from None
+        self._recorder.decided(endpoint.path, call, decision)
+        return encoded
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a page of ours, or let BentoML answer; both need the token, the probes excepted."""
+        path = scope["path"]
+        head = Head(scope["headers"])
+        closing: list[Header] = [(b"connection", b"close")] if self._application.draining else []
+        page = self._pages.get(path)
+        try:
+            if path not in _OPEN and not self._application.access.allows(head.authorization):
+                raise _unauthorised()
+            if page is None:
+                if head.length > self._application.limits.body:
+                    raise RefusalError(413, "E6423", "the body is too large", close=True)
+                await self._inner(scope, receive, send)
+                return
+            if scope["method"] not in ("GET", "HEAD"):
+                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=[(b"allow", b"GET, HEAD")])
+        except RefusalError as refusal:
+            request_id = self._request_id(head.request_id)
+            await answer(send, refusal.status, refusal.body(request_id), [_JSON, *refusal.headers, *closing])
+            return
+        status, kind, body = page()
+        await answer(send, status, body, [(b"content-type", kind), *closing])
+
+    def _request_id(self, given: bytes) -> str:
+        """Return the caller's id when it is one that may go into logs and headers, else a new one."""
+        if given and len(given) <= _ID_LENGTH and not given.translate(None, _ID_CHARACTERS):
+            return given.decode("ascii")
+        return f"{self._prefix}{next(self._numbers):08x}"
+
+
+def _decoded(endpoint: Endpoint, body: bytes, depth: int) -> msgspec.Struct:
+    """Decode the request; where that fails, find out everything that is wrong with it."""
+    try:
+        request: msgspec.Struct = endpoint.decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        try:
+            return explain(body, endpoint.request, depth)
+        except MalformedError as fault:
+            raise RefusalError(400, "E6421", str(fault)) from None
+        except UnfitError as unfit:
+            number = len(unfit.faults)
+            what = "the request has a fault" if number == 1 else f"the request has {number} faults"
+            raise RefusalError(422, "E6420", what, faults=unfit.faults) from None
+    return request
+
+
+def _unauthorised() -> RefusalError:
+    return RefusalError(
+        401, "E6425", "the token is missing or wrong", headers=[(b"www-authenticate", b"Bearer")], close=True
+    )

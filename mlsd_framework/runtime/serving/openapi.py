@@ -1,0 +1,62 @@
+"""The OpenAPI 3.1 description of a service, made from its types."""
+
+from typing import Any
+
+import msgspec
+
+from mlsd_framework.runtime.serving.application import Application, Endpoint
+from mlsd_framework.runtime.serving.decision import Decision
+from mlsd_framework.runtime.serving.http import ErrorAnswer
+
+_REFUSALS = {
+    "400": "The body is not JSON.",
+    "401": "The token is missing or wrong.",
+    "408": "The request did not arrive in time.",
+    "413": "The body is too large.",
+    "415": "The body is not declared as JSON.",
+    "422": "The request does not fit its type; all faults are listed.",
+    "429": "Requests come too fast; wait as `Retry-After` says.",
+    "503": "The service is overloaded, or a stage it needs has failed; wait as `Retry-After` says.",
+    "504": "The answer was not ready in time.",
+}
+
+
+def openapi(application: Application) -> dict[str, Any]:
+    """Return the description of `application`, as data."""
+    types = [endpoint.request for endpoint in application.endpoints.values()]
+    schemas, components = msgspec.json.schema_components(
+        [*types, Decision, ErrorAnswer], ref_template="#/components/schemas/{name}"
+    )
+    *requests, decision, error = schemas
+    described: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": application.system, "version": application.version or "0"},
+        "paths": {
+            endpoint.path: {"post": _operation(endpoint, request, decision, error)}
+            for endpoint, request in zip(application.endpoints.values(), requests, strict=True)
+        },
+        "components": {"schemas": components},
+    }
+    if application.access.required:
+        described["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        described["security"] = [{"token": []}]
+    return described
+
+
+def _operation(
+    endpoint: Endpoint, request: dict[str, Any], decision: dict[str, Any], error: dict[str, Any]
+) -> dict[str, Any]:
+    refusals = {status: _answer(text, error) for status, text in _REFUSALS.items()}
+    return {
+        "operationId": endpoint.path.strip("/").replace("/", "_"),
+        "summary": endpoint.summary,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": request, "example": dict(endpoint.example)}},
+        },
+        "responses": {"200": _answer("The decision and its reasons.", decision), **refusals},
+    }
+
+
+def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}

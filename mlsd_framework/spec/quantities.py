@@ -1,0 +1,112 @@
+"""Quantities as a spec writes them: `7d`, `50ms`, `70%`, `2000/s`, `64KB`, `10k`."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)")
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d|w))+\Z")
+_MICROSECONDS: Final = {"us": 1, "ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6, "w": 7 * 86400 * 10**6}
+_COUNT: Final = re.compile(r"(\d+(?:\.\d+)?)([kMGT]?)\Z")
+_SCALE: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)\Z")
+_BYTES: Final = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_MAX_DURATION: Final = timedelta(days=36500)
+
+
+def _fault(kind: str, expected: str, value: object) -> PydanticCustomError:
+    return PydanticCustomError("quantity", "is not a {kind}", {"kind": kind, "expected": expected, "value": repr(value)})
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read `1h30m`, `7d`, `50ms` (w d h m s ms us); a bare `0` is allowed."""
+    if isinstance(value, timedelta):
+        return value
+    if value == 0 and not isinstance(value, bool):
+        return timedelta(0)
+    if not isinstance(value, str) or len(value) > 40 or not _DURATION.match(value):
+        raise _fault("duration", "such as `7d`, `1h30m`, `50ms` (w, d, h, m, s, ms, us)", value)
+    total = sum(float(number) * _MICROSECONDS[unit] for number, unit in _DURATION_PART.findall(value))
+    if total > _MAX_DURATION / timedelta(microseconds=1):
+        raise _fault("duration", "at most 100 years", value)
+    return timedelta(microseconds=round(total))
+
+
+def write_duration(value: timedelta) -> str:
+    """Write a duration the way a person would: the fewest whole units, `1h30m`, `7d`."""
+    left = round(value / timedelta(microseconds=1))
+    if left == 0:
+        return "0s"
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        count, left = divmod(left, _MICROSECONDS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+def _fraction(value: object) -> float:
+    number: float | None = None
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
+        number = float(value[:-1]) / 100
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    if number is None or not 0 <= number <= 1:
+        raise _fault("fraction", "from 0 to 1, or a percentage such as `70%`", value)
+    return number
+
+
+def _rate(value: object) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kMGT]?)/(s|m|h|d)", value) if isinstance(value, str) else None
+    if match is None:
+        raise _fault("rate", "such as `2000/s`, `10k/s`, `5M/d`", value)
+    return float(match[1]) * _SCALE[match[2]] / (_MICROSECONDS[match[3]] / 10**6)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _COUNT.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise _fault("count", "a whole number such as `500`, `10k`, `2M`", value)
+    return round(float(match[1]) * _SCALE[match[2]])
+
+
+def _size(value: object) -> int:
+    match = _SIZE.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise _fault("size", "such as `64KB`, `512MB`, `2GB`", value)
+    return round(float(match[1]) * _BYTES[match[2]])
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="always"), _text(_DURATION.pattern.replace(r"\Z", "$"))
+]
+"""A length of time, exact to the microsecond."""
+
+Fraction = Annotated[float, BeforeValidator(_fraction), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}]})]
+"""A share, from 0 to 1."""
+
+Rate = Annotated[float, BeforeValidator(_rate), PlainSerializer(lambda v: f"{v:g}/s", when_used="always"), _text(r"^\d+(\.\d+)?[kMGT]?/(s|m|h|d)$")]
+"""Events a second."""
+
+Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[kMGT]?$"}]})]
+"""A number of things."""
+
+Size = Annotated[int, BeforeValidator(_size), PlainSerializer(lambda v: f"{v}B", when_used="always"), _text(r"^\d+(\.\d+)?(B|KB|MB|GB|TB)$")]
+"""A number of bytes."""
+
+
+def _single(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+OneOrMore = BeforeValidator(_single)
+"""`key: card_id` is short for `key: [card_id]`."""

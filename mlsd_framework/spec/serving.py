@@ -1,0 +1,37 @@
+"""`serving`: endpoints, each a pipeline of stages; the kinds of stage add what is theirs."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from mlsd_framework.spec.base import Name, SpecModel
+from mlsd_framework.spec.quantities import Count, Duration, Rate, Size
+
+OnError = Literal["fail", "default", "skip", "fallback"]
+
+
+class StageSpec(SpecModel):
+    """What every kind of stage has."""
+
+    stage: str
+    name: Name | None = Field(None, alias="as", description="What the stage and its result are called, where the kind's own name will not do.")
+    budget: Duration | None = Field(None, description="The longest the stage may take.")
+    on_error: OnError = Field("fail", description="What happens when it fails: an error, its default, leaving it out, or the fallback.")
+
+
+class LimitsSpec(SpecModel):
+    """What the service takes from strangers."""
+
+    body: Size = Field(64 * 1024, description="The largest request body.")
+    timeout: Duration = Field(timedelta(seconds=1), description="The longest a request may take.")
+    concurrency: Count = Field(64, description="Requests in the service at once; more are shed with 503.")
+    rate: Rate | None = Field(None, description="Requests a second from one client; more get 429.")
+
+
+class EndpointBase(SpecModel):
+    """One endpoint without its pipeline, whose items depend on the kinds at hand."""
+
+    request: Name = Field(description="The source whose rows are the requests.")
+    limits: LimitsSpec = Field(default_factory=LimitsSpec, description="What the endpoint takes from strangers.")
+    describe: str | None = Field(None, description="What the endpoint answers; it stands in the OpenAPI page.")

@@ -1,0 +1,131 @@
+"""The whole file: `SystemSpec`, assembled from the sections and the kinds at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
+from pydantic_core import PydanticCustomError
+
+from mlsd_framework.spec.base import Name, SpecModel, SystemName
+from mlsd_framework.spec.entities import EntitySpec
+from mlsd_framework.spec.environments import EnvironmentSpec
+from mlsd_framework.spec.features import FeatureGroupSpec
+from mlsd_framework.spec.label import LabelSpec
+from mlsd_framework.spec.metrics import MetricsBase, MetricSpec
+from mlsd_framework.spec.models import ModelSpec
+from mlsd_framework.spec.requirements import RequirementsSpec
+from mlsd_framework.spec.serving import EndpointBase, StageSpec
+from mlsd_framework.spec.sources import SourceSpec
+
+SECTIONS = ("requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "environments")
+
+
+@dataclass(frozen=True)
+class SpecKinds:
+    """The models of every kind that a spec may name: `kind` (or the item's key) -> model."""
+
+    sources: dict[str, type[SourceSpec]] = field(default_factory=dict)
+    models: dict[str, type[ModelSpec]] = field(default_factory=dict)
+    stages: dict[str, type[StageSpec]] = field(default_factory=dict)
+    metrics: dict[str, type[MetricSpec]] = field(default_factory=dict)
+
+
+class EndpointSpec(Protocol):
+    """An endpoint with its pipeline, as `system_model` builds it."""
+
+    request: str
+    pipeline: Sequence[StageSpec]
+
+
+class SystemSpec(SpecModel):
+    """One system: every section of the language."""
+
+    mlsd: Literal[1] = Field(description="The version of the language.")
+    system: SystemName = Field(description="The system's name.")
+    description: str = Field("", description="What the system is for, in a sentence.")
+    requirements: RequirementsSpec = Field(default_factory=RequirementsSpec, description="What the system owes its users.")
+    sources: dict[Name, Any] = Field(description="Where data comes from.")
+    entities: dict[Name, EntitySpec] = Field(default_factory=dict, description="What features are about.")
+    features: dict[Name, FeatureGroupSpec] = Field(default_factory=dict, description="Groups of features.")
+    label: LabelSpec | None = Field(None, description="What is predicted, and when it is known.")
+    models: dict[Name, Any] = Field(default_factory=dict, description="Named models.")
+    serving: dict[str, Any] = Field(default_factory=dict, description="Endpoints, each a pipeline of stages.")
+    metrics: Any = Field(default=None, description="What is measured.")
+    environments: dict[Name, EnvironmentSpec] = Field(
+        default_factory=lambda: {"local": EnvironmentSpec()}, description="Where the system runs."
+    )
+
+
+def system_model(kinds: SpecKinds) -> type[SystemSpec]:
+    """Build the model of a whole spec from the models of the kinds."""
+    endpoint = create_model(
+        "EndpointSpec",
+        __base__=EndpointBase,
+        __doc__=EndpointBase.__doc__,
+        pipeline=(
+            Annotated[list[_item(kinds.stages, "stage")], Field(min_length=1)],  # type: ignore[misc]
+            Field(description="Its stages, in order."),
+        ),
+    )
+    path = Annotated[str, Field(pattern=r"^/[a-z0-9_/-]{1,80}$")]
+    metrics = create_model(
+        "MetricsSpec",
+        __base__=MetricsBase,
+        __doc__="What is measured.",
+        offline=(list[_item(kinds.metrics, "metric")], Field(default_factory=list, description="Metrics on the test part.")),  # type: ignore[misc]
+    )
+    return create_model(
+        "SystemSpec",
+        __base__=SystemSpec,
+        __doc__=SystemSpec.__doc__,
+        sources=(dict[Name, _union(kinds.sources, "kind")], Field(min_length=1, description="Where data comes from.")),  # type: ignore[misc]
+        models=(dict[Name, _union(kinds.models, "kind")], Field(default_factory=dict, description="Named models.")),  # type: ignore[misc]
+        serving=(dict[path, endpoint], Field(default_factory=dict, description="Endpoints, each a pipeline of stages.")),  # type: ignore[valid-type]
+        metrics=(metrics, Field(default_factory=metrics, description="What is measured.")),
+    )
+
+
+def _union(kinds: dict[str, Any], key: str) -> Any:
+    """Choose a model by the value of `key`."""
+
+    def tag(value: Any) -> Any:
+        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+
+    return Annotated[_tagged(kinds), Discriminator(tag)]
+
+
+def _item(kinds: dict[str, Any], key: str) -> Any:
+    """Choose a model by the only key of a list's item: `- fetch: [card]`, or `- roc_auc`."""
+
+    def unfold(value: Any) -> Any:
+        if isinstance(value, str):
+            value = {value: None}
+        if not isinstance(value, dict):
+            return value
+        if len(value) != 1:
+            expected = f"one {key}, such as `- {next(iter(sorted(kinds)), 'name')}: …`"
+            raise PydanticCustomError("one-key", "holds {count} keys", {"count": len(value), "expected": expected})
+        name, settings = next(iter(value.items()))
+        model = kinds.get(name)
+        if model is None or settings is None:
+            return {key: name}
+        short = model.short
+        if not isinstance(settings, dict):
+            if short is None:
+                raise PydanticCustomError("mapping", "is not a mapping", {"expected": f"`{name}: {{…}}`"})
+            settings = {short: settings}
+        return {key: name, **settings}
+
+    def tag(value: Any) -> Any:
+        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+
+    return Annotated[_tagged(kinds), Discriminator(tag), BeforeValidator(unfold)]
+
+
+def _tagged(kinds: dict[str, Any]) -> Any:
+    if not kinds:
+        return Any
+    return reduce(or_, [Annotated[model, Tag(name)] for name, model in sorted(kinds.items())])  # type: ignore[arg-type]
