@@ -132,7 +132,7 @@ def test_a_changed_model_file_is_refused(trained: Workspace, tmp_path: Path) -> 
     """One flipped bit, a missing file, a damaged manifest."""
     folder = tmp_path / "fraud"
     folder.mkdir()
-    for name in ("model.json", "calibration.json", "model.cbm"):
+    for name in ("model.json", "calibration.json", "model.cbm", "trees.safetensors"):
         (folder / name).write_bytes((trained.model("fraud") / name).read_bytes())
     artefacts.open_model(folder)
     content = bytearray((folder / "model.cbm").read_bytes())
