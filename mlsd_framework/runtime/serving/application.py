@@ -25,6 +25,16 @@ PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
 ServiceType = TypeVar("ServiceType")
 
 
+REQUESTS = "requests.json"
+
+
+class RealRequest(msgspec.Struct):
+    """A row of the test part as a request, and what its label is."""
+
+    request: dict[str, Any]
+    label: Any = None
+
+
 class Pipeline(Protocol[Request_contra]):
     """What answers an endpoint: made once from the bundle, then called once a request, on the event loop."""
 
@@ -121,7 +131,10 @@ class Application:
         check_fits(bundle, system=self.system, spec=self.spec, features=self.features)
         self.telemetry = telemetry or self.telemetry
         self.telemetry.version = bundle.version
+        real = bundle.read(REQUESTS, dict[str, list[RealRequest]]) if REQUESTS in bundle.manifest.files else {}
         for endpoint in self.endpoints.values():
+            if real.get(endpoint.path):
+                endpoint.example = real[endpoint.path][0].request
             endpoint.handler = endpoint.pipeline(bundle)
             self._warm(endpoint)
             for stage in endpoint.stages:

@@ -26,6 +26,10 @@ class StageError(Exception):
         self.stage = stage
 
 
+class FallbackError(Exception):
+    """A stage has failed, and the pipeline's fallback answers in its place; the cause is among the call's failures."""
+
+
 @dataclass(eq=False, slots=True)
 class Stage:
     """A named step of a pipeline, its share of the latency in seconds, and what happens when it fails.
@@ -95,4 +99,6 @@ class Call:
             raise StageError(stage.name) from error
         self.degraded.append(stage.name)
         self.failures.append((stage.name, error))
+        if stage.on_error == "fallback":
+            raise FallbackError from error
         return True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlsd_framework.runtime.serving.bundle import write_bundle
-from mlsd_framework.runtime.training import artefacts
+from mlsd_framework.runtime.training import artefacts, requests
 from mlsd_framework.runtime.workspace import Workspace
 
 
@@ -20,7 +20,7 @@ class Origin:
 
 
 def write(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
-    """Write `thresholds.json` and the newest `models` as one bundle and return its id; the same set has the same id.
+    """Write thresholds, real requests and the newest `models` as one bundle and return its id; the same set has the same id.
 
     Each model's files are compared with its manifest first (E6336).
     """
@@ -38,8 +38,8 @@ def write(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
 
 def _files(workspace: Workspace, models: tuple[str, ...]) -> dict[str, Path | bytes]:
     """Return the files of the bundle by their path in it."""
-    thresholds = workspace.evaluation / "thresholds.json"
-    found: dict[str, Path | bytes] = {"thresholds.json": thresholds} if thresholds.is_file() else {}
+    beside = (workspace.evaluation / name for name in ("thresholds.json", requests.FILE))
+    found: dict[str, Path | bytes] = {path.name: path for path in beside if path.is_file()}
     for model in models:
         folder = workspace.model(model)
         for name in (artefacts.MANIFEST, *artefacts.open_model(folder).files):
