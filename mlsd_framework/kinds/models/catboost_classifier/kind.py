@@ -13,8 +13,9 @@ from mlsd_framework.kinds.models.catboost_classifier.spec import CatBoostClassif
 from mlsd_framework.kinds.models.catboost_classifier.training import script
 
 SETTINGS = (
-    "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "border_count",
-    "early_stopping", "loss", "eval_metric",
+    "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "rsm",
+    "bootstrap_type", "subsample", "boosting_type", "border_count",
+    "early_stopping", "loss", "eval_metric", "refit",
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ class Script:
     weights: list[str]
     fitting: list[str]
     calibration: list[str]
+    refit: list[str]
 
 
 def script(model: Model, system: System) -> str:
@@ -70,6 +71,7 @@ def script(model: Model, system: System) -> str:
         weights=_weights(model, imports),
         fitting=_fitting(model, system, imports),
         calibration=_calibration(model),
+        refit=_refit(model, imports),
     )
     return render("training/catboost_classifier.py.j2", _with_imports(context, imports))
 
@@ -93,7 +95,7 @@ def _parameters(model: Model, categories: bool) -> str:  # noqa: FBT001 - one fa
     kept: list[tuple[Item, Item]] = []
     names = {"loss": "loss_function", "early_stopping": "early_stopping_rounds"}
     for name, value in model.settings:
-        if value is not None and name != "eval_metric" and not isinstance(value, tuple):
+        if value is not None and name not in ("eval_metric", "refit") and not isinstance(value, tuple):
             kept.append((names.get(name, name), value))
     metric = str(model.setting("eval_metric"))
     kept.append(("eval_metric", "PRAUC:use_weights=false" if metric == "PRAUC" else metric))
@@ -177,3 +179,20 @@ def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # no
 def _calibration(model: Model) -> list[str]:
     method = literal(model.calibration or "none")
     return [f"calibrated = calibration.fit({method}, score[parts.validate], label[parts.validate])"]
+
+
+def _refit(model: Model, imports: Imports) -> list[str]:
+    """Return the lines that fit once more, to the validation part too; the test part stays unseen."""
+    if not model.setting("refit"):
+        return []
+    imports.add("numpy as np")
+    weights = ", class_weights=weights" if model.imbalance.class_weights is not None else ""
+    chosen = "{**PARAMETERS, **best.parameters, " if model.tuning is not None else "{**PARAMETERS, "
+    return [
+        "",
+        "# The served model learns from the validation part too; the test part stays unseen.",
+        "both = np.concatenate([parts.train, parts.validate])",
+        f'model = CatBoostClassifier(**{chosen}"iterations": model.tree_count_}}{weights})',
+        "model.fit(Pool(frame[both], label[both], cat_features=CATEGORIES))",
+        "score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]",
+    ]
