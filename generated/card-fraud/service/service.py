@@ -22,10 +22,10 @@ from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reas
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 
-FEATURES = "sha256:663160d1c00ac58f"
+FEATURES = "sha256:318675a888096563"
 APP = Application(
     "card-fraud",
-    spec="sha256:608f5461b4d5e247",
+    spec="sha256:a29b301fa5f6fa3e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -152,33 +152,33 @@ DECIDE_STAGE = Stage("decide")
 
 # from specs/fraud.yaml:83
 FRAUD_FEATURES = (
-    Feature("card_activity.payments_1d", "payments of card activity in 1d"),
-    Feature("card_activity.payments_7d", "payments of card activity in 7d"),
-    Feature("card_activity.payments_30d", "payments of card activity in 30d"),
-    Feature("card_activity.spend_mean_1d", "spend mean of card activity in 1d", "EUR"),
-    Feature("card_activity.spend_mean_7d", "spend mean of card activity in 7d", "EUR"),
-    Feature("card_activity.spend_mean_30d", "spend mean of card activity in 30d", "EUR"),
-    Feature("card_activity.spend_max_1d", "spend max of card activity in 1d", "EUR"),
-    Feature("card_activity.spend_max_7d", "spend max of card activity in 7d", "EUR"),
-    Feature("card_activity.spend_max_30d", "spend max of card activity in 30d", "EUR"),
-    Feature("terminal_activity.payments_1d", "payments of terminal activity in 1d"),
-    Feature("terminal_activity.payments_7d", "payments of terminal activity in 7d"),
-    Feature("terminal_activity.payments_30d", "payments of terminal activity in 30d"),
-    Feature("terminal_risk.settled_7d", "settled of terminal risk in 7d"),
-    Feature("terminal_risk.settled_21d", "settled of terminal risk in 21d"),
-    Feature("terminal_risk.settled_30d", "settled of terminal risk in 30d"),
-    Feature("terminal_risk.frauds_7d", "frauds of terminal risk in 7d"),
-    Feature("terminal_risk.frauds_21d", "frauds of terminal risk in 21d"),
-    Feature("terminal_risk.frauds_30d", "frauds of terminal risk in 30d"),
-    Feature("terminal_risk.fraud_rate_7d", "fraud rate of terminal risk in 7d"),
-    Feature("terminal_risk.fraud_rate_21d", "fraud rate of terminal risk in 21d"),
-    Feature("terminal_risk.fraud_rate_30d", "fraud rate of terminal risk in 30d"),
+    Feature("card_activity.payments_1d", "payments of the card in 1 day"),
+    Feature("card_activity.payments_7d", "payments of the card in 7 days"),
+    Feature("card_activity.payments_30d", "payments of the card in 30 days"),
+    Feature("card_activity.spend_mean_1d", "spend mean of the card in 1 day", "EUR"),
+    Feature("card_activity.spend_mean_7d", "spend mean of the card in 7 days", "EUR"),
+    Feature("card_activity.spend_mean_30d", "spend mean of the card in 30 days", "EUR"),
+    Feature("card_activity.spend_max_1d", "spend max of the card in 1 day", "EUR"),
+    Feature("card_activity.spend_max_7d", "spend max of the card in 7 days", "EUR"),
+    Feature("card_activity.spend_max_30d", "spend max of the card in 30 days", "EUR"),
+    Feature("terminal_activity.payments_1d", "payments of the terminal in 1 day"),
+    Feature("terminal_activity.payments_7d", "payments of the terminal in 7 days"),
+    Feature("terminal_activity.payments_30d", "payments of the terminal in 30 days"),
+    Feature("terminal_risk.settled_7d", "settled of the terminal in 7 days"),
+    Feature("terminal_risk.settled_21d", "settled of the terminal in 21 days"),
+    Feature("terminal_risk.settled_30d", "settled of the terminal in 30 days"),
+    Feature("terminal_risk.frauds_7d", "frauds of the terminal in 7 days"),
+    Feature("terminal_risk.frauds_21d", "frauds of the terminal in 21 days"),
+    Feature("terminal_risk.frauds_30d", "frauds of the terminal in 30 days"),
+    Feature("terminal_risk.fraud_rate_7d", "fraud rate of the terminal in 7 days"),
+    Feature("terminal_risk.fraud_rate_21d", "fraud rate of the terminal in 21 days"),
+    Feature("terminal_risk.fraud_rate_30d", "fraud rate of the terminal in 30 days"),
     Feature("payment.amount", "amount", "EUR"),
-    Feature("payment.merchant_category", "merchant_category"),
-    Feature("payment.channel", "channel"),
     Feature("payment.night", "night"),
     Feature("payment.amount_ratio", "amount ratio"),
     Feature("payment.max_ratio", "max ratio"),
+    Feature("payment.merchant_category", "merchant_category"),
+    Feature("payment.channel", "channel"),
 )
 
 EXPLAIN_STAGE = Stage("explain")

@@ -13,8 +13,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:608f5461b4d5e247",
-    features="sha256:663160d1c00ac58f",
+    spec="sha256:a29b301fa5f6fa3e",
+    features="sha256:318675a888096563",
     created_from={"spec": "specs/fraud.yaml"},
 )
 

@@ -8,6 +8,7 @@ from mlsd_framework.codegen.splits import split_columns, split_lines
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.models import Model, TimeSplit, Tuning
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.models.catboost_classifier import inputs
 
 TRAINING = "mlsd_framework.runtime.training"
 _ONE_HOT = 255
@@ -47,8 +48,8 @@ def script(model: Model, system: System) -> str:
     imports.add("catboost", "CatBoostClassifier", "Pool")
     imports.add(TRAINING, "artefacts", "calibration", "catboost_file", "splits", "trees")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    numbers = [ref.dotted for ref in model.features if not ref.type.text]
-    categories = [ref.dotted for ref in model.features if ref.type.text]
+    numbers = [ref.dotted for ref in inputs.numbers(model)]
+    categories = [ref.dotted for ref in inputs.categories(model)]
     label = model.label or ""
     columns = Raw(f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]")
     split = split_lines(model, system, imports)
