@@ -1,9 +1,12 @@
-"""`/decide` beside a hand-written BentoML + Feast SDK + CatBoost service of the same model, in one run, under one client.
+"""`/decide` beside a hand-written BentoML + Feast SDK + CatBoost service of the same model.
+
+In one run, under one client.
 
     python benchmarks/decide.py [--seconds 5] [--rounds 3]
 
-Needs `wrk`. The peer is written as the three projects' guides show: `@bentoml.api`, `get_online_features` (Feast's SQLite store, its faster local
-one), `predict_proba`; it explains nothing, ours does. The services take turns, so that the machine's other work falls on both alike.
+Needs `wrk`. The peer is written as the three projects' guides show: `@bentoml.api`, `get_online_features` (Feast's
+SQLite store, its faster local one), `predict_proba`; it explains nothing, ours does. The services take turns, so that
+the machine's other work falls on both alike.
 """
 
 import argparse
@@ -33,7 +36,7 @@ EXAMPLE = PROJECT / "tests/runtime/serving/example/service.py"
 CARDS = 1_000
 WHOLE = ("payments_1d", "payments_7d", "payments_30d", "merchants_7d")
 
-PEER = '''
+PEER = """
 import bentoml
 from catboost import CatBoostClassifier
 from datetime import datetime
@@ -55,21 +58,23 @@ class Peer:
         ).to_dict()
         card = [read[c][0] for c in COLUMNS]
         mean = card[COLUMNS.index("spend_mean_7d")]
-        row = [amount, ts.hour, amount / mean if mean else float("nan"), *[float("nan") if v is None else v for v in card]]
+        nan = float("nan")
+        row = [amount, ts.hour, amount / mean if mean else nan, *[nan if v is None else v for v in card]]
         score = float(self.model.predict_proba([row])[0, 1])
         risk = score * amount / (score * amount + (1 - score) * 5.0)
         return {{"action": "decline" if risk > 0.9 else "review" if risk > 0.5 else "approve", "score": score}}
-'''
+"""
 
-DEFINITIONS = '''
+DEFINITIONS = """
 from datetime import timedelta
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64, Int64
 
 card = Entity(name="card", join_keys=["card_id"], value_type=ValueType.STRING)
 source = FileSource(path="{rows}", timestamp_field="event_timestamp")
-card_activity = FeatureView(name="card_activity", entities=[card], ttl=timedelta(days=3650), source=source, schema={schema})
-'''
+card_activity = FeatureView(name="card_activity", entities=[card], ttl=timedelta(days=3650), source=source,
+                            schema={schema})
+"""
 
 CONFIG = """
 project: card_fraud
@@ -183,7 +188,7 @@ def process(command: list[str], folder: Path, pass_fds: tuple[int, ...] = (), **
 def wait(port: int) -> dict[str, Any]:
     """Wait until a payment is answered; return the answer."""
     body = json.dumps(PAYMENT).encode()
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}/decide", body, {"content-type": "application/json"})  # noqa: S310
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/decide", body, {"content-type": "application/json"})
     for _ in range(600):
         with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310
             found: dict[str, Any] = json.load(answer)
@@ -203,7 +208,15 @@ def load(folder: Path, port: int, connections: int, seconds: float) -> tuple[flo
         "function done(s, l, r) io.write(string.format('\\nRESULT %f %f %f\\n', "
         "(s.requests - s.errors.status) / s.duration * 1e6, l:percentile(50) / 1e3, l:percentile(99) / 1e3)) end\n"
     )
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{port}/decide"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}/decide",
+    ]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\S+) (\S+) (\S+)", text)
     assert found, text

@@ -1,1 +1,18 @@
-"""One folder a target: ir to files."""
+"""Every target in turn: a system in, the files of `generated/<system>/` out."""
+
+from mlsd_framework.codegen.artefacts import MANIFEST, Artefact, manifest
+from mlsd_framework.ir.system import System
+from mlsd_framework.plugin.registry import Registry
+from mlsd_framework.targets.bentoml.files import bentoml_files
+from mlsd_framework.targets.docs.files import docs_files
+from mlsd_framework.targets.feast.files import feast_files
+from mlsd_framework.targets.training.files import training_files
+
+TARGETS = (docs_files, feast_files, training_files, bentoml_files)
+
+
+def artefacts(system: System, registry: Registry) -> tuple[Artefact, ...]:
+    """Return every generated file, the manifest last; the same system gives the same bytes."""
+    spec = "".join(char if char.isascii() and char.isprintable() else "?" for char in system.path)
+    made = [one for target in TARGETS for one in target(system, spec, registry)]
+    return (*made, Artefact(MANIFEST, manifest(system.name, spec, made), "the whole spec"))

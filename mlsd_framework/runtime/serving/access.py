@@ -42,12 +42,20 @@ class Access:
         """Return whether a request with this `Authorization` header may pass."""
         return self._expected is None or hmac.compare_digest(authorization, self._expected)
 
+    def reachable(self, server: tuple[str, int | None] | None) -> bool:
+        """Return whether a request that came in at the address `server` may be looked at at all.
+
+        `bentoml serve` binds every interface by default and says nothing at start: without a token, what did not come
+        over loopback (or a Unix socket) is turned away.
+        """
+        return self.required or server is None or server[0].startswith("127.") or server[0] in ("::1", "localhost")
+
     def check_binding(self, listening: socket.socket) -> None:
         """Refuse a socket that is reachable from elsewhere when there is no token (E6401)."""
         if self.required or listening.family not in (socket.AF_INET, socket.AF_INET6):
             return
         host = str(listening.getsockname()[0])
-        if not ipaddress.ip_address(host.split("%")[0]).is_loopback:
+        if not ipaddress.ip_address(host.split("%", maxsplit=1)[0]).is_loopback:
             raise RunError.of(
                 "E6401",
                 f"the service would listen on `{host}` without a token",

@@ -1,4 +1,7 @@
-"""The gate in front of the handlers: a request that cannot be answered in time is refused before any work is done for it."""
+"""The gate in front of the handlers.
+
+A request that cannot be answered in time is refused before any work is done for it.
+"""
 
 import asyncio
 import time
@@ -13,9 +16,9 @@ _SHARE = 0.05  # of the newest observation in the running mean of the time that 
 class Admission:
     """Knows how many requests wait for their turn and how long a turn takes.
 
-    Handlers run on the event loop, so whatever one poll of the sockets brings is a queue. Our own worker refuses where the queue
-    is joined (`full`), before anything in it is worked off, so that a refusal is quick. Under another server, `check` refuses
-    where a request begins, by the time since the first request of the same poll began.
+    Handlers run on the event loop, so whatever one poll of the sockets brings is a queue. Our own worker refuses where
+    the queue is joined (`full`), before anything in it is worked off, so that a refusal is quick. Under another server,
+    `check` refuses where a request begins, by the time since the first request of the same poll began.
     """
 
     __slots__ = ("_batch_began", "_bucket", "_limits", "_telemetry", "queued", "turn")

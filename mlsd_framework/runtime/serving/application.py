@@ -1,4 +1,7 @@
-"""A decision service as one object: its identity, its limits, its endpoints; what a generated `service.py` declares and BentoML serves."""
+"""A decision service as one object.
+
+Its identity, its limits, its endpoints; what a generated `service.py` declares and BentoML serves.
+"""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +23,16 @@ from mlsd_framework.runtime.serving.telemetry import Telemetry
 Request_contra = TypeVar("Request_contra", bound=msgspec.Struct, contravariant=True)
 PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
 ServiceType = TypeVar("ServiceType")
+
+
+REQUESTS = "requests.json"
+
+
+class RealRequest(msgspec.Struct):
+    """A row of the test part as a request, and what its label is."""
+
+    request: dict[str, Any]
+    label: Any = None
 
 
 class Pipeline(Protocol[Request_contra]):
@@ -51,12 +64,15 @@ class Endpoint:
 
 
 class Application:
-    """A decision service: endpoints are declared with `post`, the BentoML service is wrapped with `serve`, `start` loads the bundle.
+    """A decision service: endpoints are declared with `post`.
 
-    `spec` and `features` are the fingerprints of what the code was generated from; only a bundle with the same ones is served.
+    The BentoML service is wrapped with `serve`, `start` loads the bundle.
+
+    `spec` and `features` are the fingerprints of what the code was generated from; only a bundle with the same ones is
+    served.
     """
 
-    def __init__(  # noqa: PLR0913 - a service is made of these parts
+    def __init__(
         self,
         system: str,
         *,
@@ -103,7 +119,9 @@ class Application:
         return bool(self.version)
 
     def start(self, *, telemetry: Telemetry | None = None, log: Log | None = None) -> None:
-        """Find and check the bundle, load every pipeline and let each answer its example once, so that the first request is not slow.
+        """Find and check the bundle.
+
+        Load every pipeline and let each answer its example once, so that the first request is not slow.
 
         Raises `RunError` with E6402 to E6406, E6411, E6413.
         """
@@ -113,7 +131,10 @@ class Application:
         check_fits(bundle, system=self.system, spec=self.spec, features=self.features)
         self.telemetry = telemetry or self.telemetry
         self.telemetry.version = bundle.version
+        real = bundle.read(REQUESTS, dict[str, list[RealRequest]]) if REQUESTS in bundle.manifest.files else {}
         for endpoint in self.endpoints.values():
+            if real.get(endpoint.path):
+                endpoint.example = real[endpoint.path][0].request
             endpoint.handler = endpoint.pipeline(bundle)
             self._warm(endpoint)
             for stage in endpoint.stages:
@@ -130,13 +151,16 @@ class Application:
             msgspec.json.encode(handler(example, Call("warm-up", sys.float_info.max / 2, 3600.0)))
 
     def serve(self, service: ServiceType) -> ServiceType:
-        """Put this application in front of a BentoML service, outside of BentoML's middleware, and return the same service."""
-        from mlsd_framework.runtime.serving.bento import put_in_front
+        """Put this application in front of a BentoML service, outside of BentoML's middleware.
+
+        And return the same service.
+        """
+        from mlsd_framework.runtime.serving.bento import put_in_front  # noqa: PLC0415 - imports BentoML
 
         return put_in_front(self, service)
 
     def asgi(self, inner: AsgiApp) -> AsgiApp:
         """Return the ASGI application that answers the endpoints and passes all else on to `inner`."""
-        from mlsd_framework.runtime.serving.front import FrontDoor
+        from mlsd_framework.runtime.serving.front import FrontDoor  # noqa: PLC0415 - it imports this module
 
         return FrontDoor(self, inner)

@@ -1,4 +1,7 @@
-"""The place of our application in a BentoML service: in front of everything that BentoML puts around a request (ADR 3)."""
+"""The place of our application in a BentoML service.
+
+In front of everything that BentoML puts around a request (ADR 3).
+"""
 
 from typing import Any, TypeVar
 

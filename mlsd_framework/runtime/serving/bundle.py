@@ -1,4 +1,7 @@
-"""A version as one set on disk: models, thresholds, features and spec, each file with its SHA-256; written once, checked at every start."""
+"""A version as one set on disk.
+
+Models, thresholds, features and spec, each file with its SHA-256; written once, checked at every start.
+"""
 
 import hashlib
 import os
@@ -22,7 +25,10 @@ _T = TypeVar("_T")
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """What `bundle.json` says. Fingerprints are those of the compiler; `created_from` names what went in (runs, data)."""
+    """What `bundle.json` says. Fingerprints are those of the compiler.
+
+    `created_from` names what went in (runs, data).
+    """
 
     system: str
     version: str
@@ -33,7 +39,10 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
 
 
 class ThresholdSet(msgspec.Struct, frozen=True):
-    """The thresholds of one decision: what they are held against, and the least value for each action but the mildest."""
+    """The thresholds of one decision.
+
+    What they are held against, and the least value for each action but the mildest.
+    """
 
     kind: str
     thresholds: dict[str, float]
@@ -138,7 +147,7 @@ def locate_bundle(system: str, service_file: Path) -> Path:
     )
 
 
-def write_bundle(  # noqa: PLR0913 - a bundle is made of these parts
+def write_bundle(
     versions: Path,
     *,
     system: str,
@@ -148,7 +157,9 @@ def write_bundle(  # noqa: PLR0913 - a bundle is made of these parts
     version: str | None = None,
     created_from: Mapping[str, str] | None = None,
 ) -> Bundle:
-    """Write a bundle to `versions/<version>` in one rename and return it; `files` are paths to copy or contents, by name.
+    """Write a bundle to `versions/<version>` in one rename and return it.
+
+    `files` are paths to copy or contents, by name.
 
     Without a `version` it gets the first 12 digits of the SHA-256 over its parts, so the same set has the same name.
     Writing the same set again changes nothing; another set under the same version is refused (E6407).

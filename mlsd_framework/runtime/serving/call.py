@@ -1,4 +1,7 @@
-"""One request on its way through a pipeline: its id, its deadline, the stages it passed and those it had to do without."""
+"""One request on its way through a pipeline.
+
+Its id, its deadline, the stages it passed and those it had to do without.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -23,12 +26,16 @@ class StageError(Exception):
         self.stage = stage
 
 
+class FallbackError(Exception):
+    """A stage has failed, and the pipeline's fallback answers in its place; the cause is among the call's failures."""
+
+
 @dataclass(eq=False, slots=True)
 class Stage:
     """A named step of a pipeline, its share of the latency in seconds, and what happens when it fails.
 
-    `fail` ends the request; `default`, `skip` and `fallback` go on with what the code assigned before the stage, and the answer
-    names the stage as degraded.
+    `fail` ends the request; `default`, `skip` and `fallback` go on with what the code assigned before the stage, and
+    the answer names the stage as degraded.
     """
 
     name: str
@@ -92,4 +99,6 @@ class Call:
             raise StageError(stage.name) from error
         self.degraded.append(stage.name)
         self.failures.append((stage.name, error))
+        if stage.on_error == "fallback":
+            raise FallbackError from error
         return True

@@ -1,15 +1,17 @@
-"""From a calibrated probability and the rules that fired to one action: thresholds by score or by cost, and who overrules whom."""
+"""From a calibrated probability and the rules that fired to one action.
 
-from collections.abc import Callable, Sequence
+Thresholds by score or by cost, and who overrules whom.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.reasons import Reason
-
-Row = TypeVar("Row")
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -28,43 +30,53 @@ class Decision(msgspec.Struct, kw_only=True):
     version: str
 
 
-@dataclass(frozen=True)  # without slots: a generic, frozen class with slots cannot be made as `Rule[Row](...)`
-class Rule(Generic[Row]):
-    """A rule: where `when` is true of a row, `action` is called for. Null counts as not true.
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: where its condition is true, `action` is called for. Null counts as not true.
 
     The model speaks at priority 0. The highest priority decides; at the same priority the severest action does.
     """
 
     name: str
     action: str
-    when: Callable[[Row], bool | None]
     reason: str
     priority: int = 0
 
 
-def fired(rules: Sequence[Rule[Row]], row: Row) -> list[Rule[Row]]:
-    """Return the rules that are true of `row`, in their order."""
-    return [rule for rule in rules if rule.when(row)]
+def fired(*tried: tuple[Rule, bool | None]) -> list[Rule]:
+    """Return the rules whose condition is true, in their order."""
+    return [rule for rule, holds in tried if holds]
 
 
-def expected_cost_ratio(probability: float, false_negative: float, false_positive: float) -> float:
-    """Return the share of the cost of letting pass in the sum of both costs: p·fn / (p·fn + (1-p)·fp), 0 where both are nil.
+def expected_cost_ratio(probability: float, false_negative: float | None, false_positive: float | None) -> float:
+    """Return the share of the cost of letting pass in the sum of both costs.
 
-    Both costs are in the same money and count as 0 when negative; above one half, stopping is the cheaper mistake.
+    P·fn / (p·fn + (1-p)·fp), 0 where both are nil.
+
+    Both costs are in the same money and count as 0 when negative or null; above one half, stopping is the cheaper mistake.
     """
-    pass_cost = probability * max(false_negative, 0.0)
-    stop_cost = (1.0 - probability) * max(false_positive, 0.0)
+    pass_cost = probability * max(false_negative or 0.0, 0.0)
+    stop_cost = (1.0 - probability) * max(false_positive or 0.0, 0.0)
     total = pass_cost + stop_cost
     return pass_cost / total if total > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which risk on each action holds; `actions` go from the mildest, which needs no threshold, to the severest."""
+    """From which risk on each action holds.
+
+    `actions` go from the mildest, which needs no threshold, to the severest.
+    """
 
     kind: Literal["cost", "score"]
     actions: tuple[str, ...]
     values: tuple[float, ...]
+
+    @classmethod
+    def load(cls, bundle: Bundle, name: str, actions: Sequence[str]) -> "Thresholds":
+        """Return the thresholds that the bundle holds for the decision `name` (E6411)."""
+        chosen = bundle.threshold_set(name)
+        return cls.of(name, chosen.kind, actions, chosen.thresholds)
 
     @classmethod
     def of(cls, name: str, kind: str, actions: Sequence[str], values: dict[str, float]) -> "Thresholds":
@@ -97,10 +109,11 @@ class Thresholds:
                 chosen = action
         return chosen
 
-    def decide(self, risk: float | None, rules: Sequence[Rule[Row]], fallback: str | None = None) -> str:
+    def decide(self, risk: float | None, rules: Sequence[Rule], fallback: str | None = None) -> str:
         """Return the action of the model and the fired `rules` together.
 
-        Without a `risk` (the score failed) `fallback` speaks in the model's place, else the severest action but one, or the only other.
+        Without a `risk` (the score failed) `fallback` speaks in the model's place, else the mildest action but one:
+        that a person looks at it.
         """
         action = self.action(risk) if risk is not None else (fallback or self.cautious)
         priority = 0

@@ -62,7 +62,11 @@ class FrontDoor:
             await send({"type": "websocket.close", "code": 1003})
 
     def refuse_early(self, path: str) -> bytes | None:
-        """Return the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to join."""
+        """Return the body of a refusal where a request would wait too long in the queue that it is about to join.
+
+        Eturn the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to
+        join.
+        """
         if self._application.draining or path not in self._application.endpoints or not self.admission.full():
             return None
         refusal = RefusalError(503, "E6431", "the service is overloaded")
@@ -104,7 +108,7 @@ class FrontDoor:
         application.telemetry.in_flight += 1
         try:
             self.admission.check(waited)
-            self._admit(endpoint, scope["method"], head)
+            self._admit(endpoint, scope, head)
             body = await read_body(receive, application.limits)
             turn = time.perf_counter()
             status, encoded = 200, self._decide(endpoint, body, Call(request_id, began, application.limits.timeout))
@@ -120,21 +124,27 @@ class FrontDoor:
         await answer(send, status, encoded, headers)
         recorder.answered(endpoint.path, status, time.perf_counter() - began)
 
-    def _admit(self, endpoint: Endpoint, method: str, head: Head) -> None:
+    def _admit(self, endpoint: Endpoint, scope: Scope, head: Head) -> None:
         """Refuse what can be refused by the head alone, the cheapest check first."""
-        if method != "POST":
-            what = f"`{endpoint.path}` takes POST, not {method}"
+        if scope["method"] != "POST":
+            what = f"`{endpoint.path}` takes POST, not {scope['method']}"
             raise RefusalError(405, "E6427", what, headers=[(b"allow", b"POST")])
-        if not self._application.access.allows(head.authorization):
-            raise _unauthorised()
+        self._check_access(scope, head)
         head.check_body(self._application.limits)
+
+    def _check_access(self, scope: Scope, head: Head) -> None:
+        access = self._application.access
+        if not access.reachable(scope.get("server")):
+            raise RefusalError(403, "E6401", "the service has no token and is open on loopback only", close=True)
+        if not access.allows(head.authorization):
+            raise _unauthorised()
 
     def _decide(self, endpoint: Endpoint, body: bytes, call: Call) -> bytes:
         """Decode, run the pipeline, encode; each way to fail has its status."""
         request = _decoded(endpoint, body, self._application.limits.depth)
         try:
             if endpoint.handler is None:
-                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)
+                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)  # noqa: TRY301
             decision = endpoint.handler(request, call)
             encoded = self._encoder.encode(decision)
         except DeadlineError:
@@ -158,15 +168,16 @@ class FrontDoor:
         closing: list[Header] = [(b"connection", b"close")] if self._application.draining else []
         page = self._pages.get(path)
         try:
-            if path not in _OPEN and not self._application.access.allows(head.authorization):
-                raise _unauthorised()
+            if path not in _OPEN:
+                self._check_access(scope, head)
             if page is None:
                 if head.length > self._application.limits.body:
-                    raise RefusalError(413, "E6423", "the body is too large", close=True)
+                    raise RefusalError(413, "E6423", "the body is too large", close=True)  # noqa: TRY301
                 await self._inner(scope, receive, send)
                 return
             if scope["method"] not in ("GET", "HEAD"):
-                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=[(b"allow", b"GET, HEAD")])
+                headers = [(b"allow", b"GET, HEAD")]
+                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=headers)  # noqa: TRY301
         except RefusalError as refusal:
             request_id = self._request_id(head.request_id)
             await answer(send, refusal.status, refusal.body(request_id), [_JSON, *refusal.headers, *closing])

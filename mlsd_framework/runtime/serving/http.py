@@ -1,4 +1,7 @@
-"""The few pieces of HTTP that the front door needs: what a request's head says, its body in time and size, and answers."""
+"""The few pieces of HTTP that the front door needs.
+
+What a request's head says, its body in time and size, and answers.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
@@ -38,7 +41,7 @@ class ErrorAnswer(msgspec.Struct, kw_only=True):
 class RefusalError(Exception):
     """The request is answered with an error."""
 
-    def __init__(  # noqa: PLR0913 - one parameter a part of the answer
+    def __init__(
         self,
         status: int,
         code: str,

@@ -1,4 +1,7 @@
-"""Structured logs: one JSON object a line on standard error, written in batches so that a decision does not wait for a pipe."""
+"""Structured logs: one JSON object a line on standard error.
+
+Written in batches so that a decision does not wait for a pipe.
+"""
 
 import contextlib
 import logging
@@ -20,16 +23,22 @@ _BATCHES = 256
 
 @dataclass(frozen=True, slots=True)
 class LogPolicy:
-    """Which decisions are logged: each whose action is not one of `quiet`, each degraded one, and every `sample`-th of the rest."""
+    """Which decisions are logged.
+
+    Each whose action is not one of `quiet`, each degraded one, and every `sample`-th of the rest.
+    """
 
     quiet: frozenset[str] = frozenset({"approve"})
     sample: int = 100
 
 
 class Log:
-    """A writer of JSON lines. `event` buffers; `flush`, called each tenth of a second and at the end, hands over to a thread.
+    """A writer of JSON lines.
 
-    Nobody who reads the log slowly, or not at all, holds up an answer: what the thread cannot write in time is dropped and counted.
+    `event` buffers; `flush`, called each tenth of a second and at the end, hands over to a thread.
+
+    Nobody who reads the log slowly, or not at all, holds up an answer: what the thread cannot write in time is dropped
+    and counted.
     """
 
     def __init__(self, worker: str = "0", descriptor: int = 2) -> None:

@@ -1,4 +1,7 @@
-"""uvicorn's server as a worker needs it: it says when it is ready, sweeps slow connections, and drains without a failed request."""
+"""uvicorn's server as a worker needs it.
+
+It says when it is ready, sweeps slow connections, and drains without a failed request.
+"""
 
 import asyncio
 import socket
@@ -44,8 +47,8 @@ class WorkerServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting at once; let every open connection have one more request; then close what is idle.
 
-        A request may already be on its way over a connection that looks idle here, so it is not closed at once: its answer says
-        `Connection: close`.
+        A request may already be on its way over a connection that looks idle here, so it is not closed at once: its
+        answer says `Connection: close`.
         """
         for server in self.servers:
             server.close()
@@ -53,6 +56,6 @@ class WorkerServer(uvicorn.Server):
             sock.close()
         loop = asyncio.get_running_loop()
         until = loop.time() + LAST_REQUEST_SECONDS
-        while self.server_state.connections and loop.time() < until:
+        while self.server_state.connections and loop.time() < until:  # noqa: ASYNC110 - uvicorn's set has no event
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)

@@ -1,4 +1,7 @@
-"""What a worker counts: plain integers on the hot path, added up over workers and written as Prometheus text on demand."""
+"""What a worker counts: plain integers on the hot path.
+
+Added up over workers and written as Prometheus text on demand.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -15,8 +18,8 @@ FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 class Telemetry:
     """The counters of one worker, and the way to see those of all workers as one.
 
-    Every worker writes its counters to a file of its own in `folder` each second; whichever worker is asked adds up the files.
-    A worker that takes over a dead one's name goes on from its counts, so that counters never fall.
+    Every worker writes its counters to a file of its own in `folder` each second; whichever worker is asked adds up the
+    files. A worker that takes over a dead one's name goes on from its counts, so that counters never fall.
     """
 
     def __init__(self, system: str, version: str = "", worker: str = "0", folder: Path | None = None) -> None:

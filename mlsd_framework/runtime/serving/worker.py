@@ -1,4 +1,6 @@
-"""One process of a decision service: `python -m mlsd_framework.runtime.serving.worker --fd N --service FILE --bundle DIR`.
+"""One process of a decision service.
+
+`python -m mlsd_framework.runtime.serving.worker --fd N --service FILE --bundle DIR`.
 
 It takes over a listening socket, loads the service, says that it is ready, and answers until it is told to drain.
 """
@@ -86,10 +88,10 @@ def _serve(options: argparse.Namespace, log: Log) -> None:
 def _run(
     app: "AsgiApp", application: Application, listening: socket.socket, drain: float, ready: Callable[[], None]
 ) -> None:
-    import uvicorn
+    import uvicorn  # noqa: PLC0415 - after what is refused before it is paid for
 
-    from mlsd_framework.runtime.serving.protocol import Connection
-    from mlsd_framework.runtime.serving.server import WorkerServer
+    from mlsd_framework.runtime.serving.protocol import Connection  # noqa: PLC0415
+    from mlsd_framework.runtime.serving.server import WorkerServer  # noqa: PLC0415
 
     config = uvicorn.Config(
         app=app,
@@ -140,7 +142,7 @@ def _application(module: ModuleType, path: Path) -> Application:
 
 
 def _asgi(module: ModuleType, path: Path) -> "AsgiApp":
-    from mlsd_framework.runtime.serving.bento import FrontedService
+    from mlsd_framework.runtime.serving.bento import FrontedService  # noqa: PLC0415 - BentoML, which the service imported
 
     for value in vars(module).values():
         if isinstance(value, FrontedService):

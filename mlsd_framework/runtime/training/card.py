@@ -38,7 +38,8 @@ def text(card: Card) -> str:
     """Return the card as Markdown; names from the spec cannot break out of their table cells."""
     blocks = [
         f"# {_cell(card.model)}\n",
-        f"Predicts {_cell(card.label)} in the system {_cell(card.system)}. Kind {_cell(card.kind)}, version {card.version}.\n",
+        f"Predicts {_cell(card.label)} in the system {_cell(card.system)}.",
+        f"Kind {_cell(card.kind)}, version {card.version}.\n",
         "## Data\n",
         _table(
             ("part", "rows", "positives", "from", "to"),

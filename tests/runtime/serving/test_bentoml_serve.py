@@ -22,7 +22,10 @@ PAYMENT = {"card_id": "c1", "amount": 12.5, "ts": "2026-01-31T12:00:00Z"}
 
 @pytest.mark.process
 def test_bentoml_builds_and_serves_it(tmp_path: Path, plain_bundle: Callable[..., Any]) -> None:
-    """`bentoml build` accepts the service without a bundle; `bentoml serve` answers through our front door, BentoML behind it."""
+    """`bentoml build` accepts the service without a bundle.
+
+    `bentoml serve` answers through our front door, BentoML behind it.
+    """
     shutil.copy(PLAIN, tmp_path / "service.py")
     (tmp_path / "bentofile.yaml").write_text('service: "service:Service"\ninclude: ["service.py", "bundle/**"]\n')
     env = {"PYTHONPATH": str(PROJECT), "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}

@@ -12,7 +12,7 @@ ACTIONS = ("approve", "review", "decline")
 THRESHOLDS = Thresholds.of("/decide", "cost", ACTIONS, {"review": 0.3, "decline": 0.7})
 
 
-def rule(action: str, priority: int = 0, when: bool | None = True) -> Rule[float]:  # noqa: FBT001 - reads well below
+def rule(action: str, priority: int = 0, when: bool | None = True) -> Rule[float]:  # noqa: FBT001, FBT002 - reads well below
     """Make a rule that fires or does not."""
     return Rule(f"{action}-{priority}", action, lambda _: when, "because", priority)
 

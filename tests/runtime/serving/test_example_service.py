@@ -19,9 +19,9 @@ EXAMPLE = Path(__file__).parent / "example" / "service.py"
 @pytest.fixture
 def trees(tmp_path: Path) -> bytes:
     """Compiled trees of a small model of the example's features."""
-    from catboost import CatBoostClassifier
+    from catboost import CatBoostClassifier  # noqa: PLC0415 - heavy
 
-    from mlsd_framework.runtime.training.trees import export_trees
+    from mlsd_framework.runtime.training.trees import export_trees  # noqa: PLC0415
 
     names = [feature.name for feature in load_service(EXAMPLE).FEATURES]
     rng = np.random.default_rng(0)
@@ -42,7 +42,9 @@ def test_example_decides_with_and_without_its_store(
     files = {
         "models/fraud/trees.safetensors": trees,
         "models/fraud/calibration.json": b'{"method": "none"}',
-        "thresholds.json": json.dumps({"/decide": {"kind": "cost", "thresholds": {"review": 0.5, "decline": 0.9}}}).encode(),
+        "thresholds.json": json.dumps(
+            {"/decide": {"kind": "cost", "thresholds": {"review": 0.5, "decline": 0.9}}}
+        ).encode(),
     }
     parts = {"system": "card-fraud", "spec": "sha256:spec", "features": "sha256:features"}
     bundle = write_bundle(tmp_path / "versions", files=files, **parts)  # type: ignore[arg-type]

@@ -94,7 +94,9 @@ def test_dead_store_degrades(client: httpx.Client) -> None:
 def test_slow_body_is_refused(client: httpx.Client) -> None:
     """A body that does not arrive in its time gets 408, while others are answered."""
     with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as slow:
-        slow.sendall(b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{")
+        slow.sendall(
+            b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"
+        )
         assert client.post("/decide", json=PAYMENT).status_code == 200
         slow.settimeout(10)
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")

@@ -41,6 +41,22 @@ def test_token_is_compared_whole() -> None:
     assert error.value.diagnostics[0].code == "E6413"
 
 
+@pytest.mark.parametrize(
+    ("server", "open_"),
+    [
+        (("127.0.0.1", 80), True),
+        (("127.8.0.1", 80), True),
+        (("::1", 80), True),
+        (None, True),
+        (("10.0.0.7", 80), False),
+    ],
+)
+def test_without_a_token_only_loopback_is_open(server: tuple[str, int] | None, open_: bool) -> None:  # noqa: FBT001
+    """Whoever bound the socket, what comes from elsewhere is turned away unless there is a token."""
+    assert Access(None).reachable(server) is open_
+    assert Access("0123456789abcdef").reachable(server)
+
+
 def test_stage_keeps_its_promise() -> None:
     """A stage that may fail is named as degraded; one that may not ends the call; both are timed."""
     call, soft, hard = Call("r", time.perf_counter(), 1), Stage("soft", on_error="default"), Stage("hard")

@@ -65,15 +65,15 @@ def test_no_bundle_and_no_service_are_refused(tmp_path: Path, listening: socket.
 def _refused(listening: socket.socket, bundle: Path, code: str, service: Path = PLAIN) -> None:
     command = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
     command += ["--service", str(service), "--bundle", str(bundle)]
-    done = subprocess.run(command, pass_fds=[listening.fileno()], capture_output=True, text=True, cwd=PROJECT, check=False)
+    done = subprocess.run(
+        command, pass_fds=[listening.fileno()], capture_output=True, text=True, cwd=PROJECT, check=False
+    )
     assert done.returncode == 3
     assert f"error[{code}]" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_drain_fails_no_request(
-    tmp_path: Path, listening: socket.socket, plain_bundle: Made, launch: Made
-) -> None:
+def test_drain_fails_no_request(tmp_path: Path, listening: socket.socket, plain_bundle: Made, launch: Made) -> None:
     """While one of two workers drains under load, every request is answered, and kept connections are told to close."""
     bundle = plain_bundle(tmp_path / "versions").folder
     metrics = tmp_path / "metrics"
@@ -122,7 +122,9 @@ def test_overload_is_shed_with_retry_after(start: Made) -> None:
     """Many clients of a slow handler get either an answer or a quick 503 that says when to come back."""
     worker = start()
     body = json.dumps(PAYMENT | {"card_id": "sleep-0.005"}).encode()
-    head = b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    head = b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
+        body
+    )
     found: list[bytes] = []
     for _ in range(3):
         sockets = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(40)]

@@ -51,9 +51,9 @@ def test_smote_refuses_nulls_and_too_few_rows() -> None:
     holes[103, 0] = np.nan
     imbalance.smote(PARTS, holes, LABEL, names=("a", "b", "c"))
     holes[3, 1] = np.nan
-    with pytest.raises(RunError, match="E6311.*`b`"):
+    with pytest.raises(RunError, match=r"E6311.*`b`"):
         imbalance.smote(PARTS, holes, LABEL, names=("a", "b", "c"))
-    with pytest.raises(RunError, match="E6312.*10 rows"):
+    with pytest.raises(RunError, match=r"E6312.*10 rows"):
         imbalance.smote(PARTS, FEATURES, LABEL, names=("a", "b", "c"), neighbours=10)
 
 

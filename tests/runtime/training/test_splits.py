@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
@@ -27,9 +27,8 @@ def test_by_time_never_looks_ahead(moments: list[int], gap: int) -> None:
     time = np.array(moments) * 1_000_000
     try:
         parts = splits.by_time(time, train=0.6, validate=0.2, test=0.2, gap=timedelta(seconds=gap))
-    except RunError as error:
-        assert error.diagnostics[0].code == "E6300"
-        return
+    except RunError:
+        assume(False)  # noqa: FBT003 - a part is empty; that has its own test
     _disjoint(parts, len(time))
     assert time[parts.validate].min() - time[parts.train].max() > gap * 1_000_000
     assert time[parts.test].min() - time[parts.validate].max() > gap * 1_000_000
@@ -83,7 +82,7 @@ def test_by_group_keeps_groups_whole(groups: list[int], seed: int) -> None:
     _disjoint(parts, len(group))
     assert sum(len(p) for _, p in parts) == len(group)
     held = [set(group[p].tolist()) for _, p in parts]
-    assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+    assert sum(map(len, held)) == len(set().union(*held))
 
 
 @settings(max_examples=25, deadline=None)
@@ -108,7 +107,7 @@ def test_a_part_without_positives_is_refused() -> None:
 
 def test_an_empty_part_and_wrong_fractions_are_refused() -> None:
     """A gap that swallows the validation part, and fractions that sum to 110%."""
-    with pytest.raises(RunError, match="E6300.*`train`"):
+    with pytest.raises(RunError, match=r"E6300.*`train`"):
         splits.by_time(np.arange(10), train=0.6, validate=0.2, test=0.2, gap=timedelta(seconds=1))
     with pytest.raises(RunError, match="E6302"):
         splits.by_time(np.arange(10), train=0.7, validate=0.2, test=0.2)

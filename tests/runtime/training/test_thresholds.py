@@ -85,7 +85,7 @@ def test_stated_thresholds_divide_the_probability(tmp_path: Path) -> None:
 
 def test_faults_are_told() -> None:
     """Costs below zero or null, thresholds that fall or are missing, one action."""
-    with pytest.raises(RunError, match="E6340.*false negative.*1 rows, first in row 1"):
+    with pytest.raises(RunError, match=r"E6340.*false negative.*1 rows, first in row 1"):
         thresholds.by_cost(score="m", actions=ACTIONS[2], probability=[0.1, 0.2], label=[0, 1], costs=Costs([1, -2], 5))
     with pytest.raises(RunError, match="E6340"):
         Costs([np.nan], 5).risk([0.5])

@@ -4,7 +4,7 @@ A resample is a weight for each row, how often it was drawn, so that rows are so
 costs a few passes over them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,12 @@ class Resamples:
     seed: int = 0
     stratified: bool = True
 
-    def interval(self, metric: Metric, rows: Scored, parameter: float) -> Interval:
-        """Return the percentile interval of `metric`; the same seed draws the same rows for every metric."""
-        values = np.array([metric.function(rows, weight, parameter) for weight in self.weights(rows)])
+    def intervals(self, metrics: Sequence[tuple[Metric, float]], rows: Scored) -> list[Interval]:
+        """Return the percentile interval of each metric (with its parameter), all from the same draws."""
+        drawn = [[metric.function(rows, weight, at) for metric, at in metrics] for weight in self.weights(rows)]
+        return [self._middle(values) for values in np.array(drawn).T]
+
+    def _middle(self, values: FloatArray) -> Interval:
         known = values[~np.isnan(values)]
         if not len(known):
             return Interval(float("nan"), float("nan"), self.level)

@@ -15,8 +15,10 @@ def _probability(rows: Scored) -> FloatArray:
 
 def log_loss(rows: Scored, weight: FloatArray, _: float = 0) -> float:
     """Return the mean negative log likelihood; probabilities are kept one float64 step from 0 and 1."""
-    p = np.clip(_probability(rows), _EDGE, 1 - _EDGE)
-    return _mean(-(rows.label * np.log(p) + (1 - rows.label) * np.log1p(-p)), weight)
+    if "log_loss" not in rows.kept:
+        p = np.clip(_probability(rows), _EDGE, 1 - _EDGE)
+        rows.kept["log_loss"] = -(rows.label * np.log(p) + (1 - rows.label) * np.log1p(-p))
+    return _mean(rows.kept["log_loss"], weight)
 
 
 def brier(rows: Scored, weight: FloatArray, _: float = 0) -> float:
@@ -32,7 +34,10 @@ def calibration_error(rows: Scored, weight: FloatArray, bins: float) -> float:
 
 def adaptive_calibration_error(rows: Scored, weight: FloatArray, bins: float) -> float:
     """Return ECE over bins of equal numbers of rows, which looks where the scores are; equal scores share a bin."""
-    return _distance(rows, weight, equal_count_bins(_probability(rows), int(bins)), int(bins))
+    key = f"equal_count_bins@{bins}"
+    if key not in rows.kept:
+        rows.kept[key] = equal_count_bins(_probability(rows), int(bins)).astype(np.float64)
+    return _distance(rows, weight, rows.kept[key].astype(np.int64), int(bins))
 
 
 def equal_count_bins(probability: FloatArray, bins: int) -> IntArray:
@@ -50,7 +55,7 @@ def _distance(rows: Scored, weight: FloatArray, member: IntArray, bins: int) -> 
 
 def _mean(values: FloatArray, weight: FloatArray) -> float:
     total = weight.sum()
-    return float(values @ weight / total) if total > 0 else float("nan")
+    return float(np.sum(values * weight) / total) if total > 0 else float("nan")
 
 
 METRICS = (

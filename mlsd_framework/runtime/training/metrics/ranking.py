@@ -10,9 +10,9 @@ _NEEDS = frozenset({"label", "score"})
 
 def counts(rows: Scored, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the true and the false positives when all down to each distinct score are taken, from the highest down."""
-    order, ends = rows.ranking.order, rows.ranking.ends
-    drawn = weight[order]
-    positive = drawn * rows.label[order]
+    ranked = rows.ranking
+    drawn, ends = weight[ranked.order], ranked.ends
+    positive = drawn * ranked.label
     true = np.cumsum(positive)[ends]
     return true, np.cumsum(drawn)[ends] - true
 

@@ -1,6 +1,6 @@
 """All metrics by name, and the evaluation of a list of them over one part."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,18 +40,24 @@ def find(name: str) -> tuple[Metric, float]:
 
 
 def evaluate(names: Iterable[str], rows: Scored, *, resamples: Resamples | None = None) -> tuple[Value, ...]:
-    """Return each metric of `rows`, in the order of `names`; raises E6323 where the rows lack a column."""
-    values = []
-    for name in names:
-        metric, parameter = find(name)
-        missing = metric.needs - rows.columns
-        if missing:
-            raise RunError.of(
-                "E6323",
-                f"metric `{name}` needs {', '.join(f'`{column}`' for column in sorted(missing))} and the rows have none",
-                help="`cost`, `precision` and `recall` need a decision; `card_precision` needs an entity",
-            )
-        value = metric.function(rows, np.ones(len(rows)), parameter) if len(rows) else float("nan")
-        interval = resamples.interval(metric, rows, parameter) if resamples is not None and len(rows) else None
-        values.append(Value(metric, name, value, interval))
-    return tuple(values)
+    """Return each metric of `rows`, in the order of `names`; raises E6323 for a missing column."""
+    asked = [(name, *find(name)) for name in names]
+    for name, metric, _ in asked:
+        _check_needs(name, metric, rows)
+    whole = np.ones(len(rows))
+    values = [metric.function(rows, whole, at) if len(rows) else float("nan") for _, metric, at in asked]
+    intervals: Sequence[Interval | None] = [None] * len(asked)
+    if resamples is not None and len(rows):
+        intervals = resamples.intervals([(metric, at) for _, metric, at in asked], rows)
+    found = zip(asked, values, intervals, strict=True)
+    return tuple(Value(metric, name, value, interval) for (name, metric, _), value, interval in found)
+
+
+def _check_needs(name: str, metric: Metric, rows: Scored) -> None:
+    missing = metric.needs - rows.columns
+    if missing:
+        raise RunError.of(
+            "E6323",
+            f"metric `{name}` needs {', '.join(f'`{column}`' for column in sorted(missing))} and the rows have none",
+            help="`cost`, `precision` and `recall` need a decision; `card_precision` needs an entity",
+        )

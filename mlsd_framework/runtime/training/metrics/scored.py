@@ -12,10 +12,11 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Rows by falling score; `ends` are the positions of the last row of each group of equal scores."""
+    """Rows by falling score, their labels, and the positions `ends` of the last row of each group of equal scores."""
 
     order: IntArray
     ends: IntArray
+    label: FloatArray
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ class Scored:
         order = np.argsort(-self.score, kind="stable")
         falling = self.score[order]
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if len(order) else order
-        return Ranking(order, ends)
+        return Ranking(order, ends, self.label[order])
+
+    @cached_property
+    def kept(self) -> dict[str, FloatArray]:
+        """Hold what a metric computes from the rows alone, once for all resamples; the key is the metric's."""
+        return {}
 
     @property
     def columns(self) -> frozenset[str]:

@@ -81,8 +81,8 @@ def cost(decision: Decision, currency: str) -> Chart | None:
     return Chart(
         "cost",
         "Cost against threshold",
-        f"Money lost on the {decision.chosen_on} part if all with a risk from the threshold up are stopped; far left stops "
-        "all, far right none.",
+        f"Money lost on the {decision.chosen_on} part if all with a risk from the threshold up are stopped; far left "
+        "stops all, far right none.",
         traces,
         {
             "xaxis": _axis("risk: expected loss of letting pass / expected loss of both", [-0.01, 1.02]),
@@ -136,6 +136,7 @@ def distribution(rows: Scored, part: str) -> Chart:
             "yaxis": {**_axis("share of class"), "type": "log", "tickformat": "~p", "dtick": 1},
             "barmode": "overlay",
         },
+        wide=True,
     )
 
 
@@ -255,7 +256,7 @@ def _action_labels(decision: Decision) -> list[Json]:
                     "x": (low + high) / 2,
                     "y": 1.0,
                     "yref": "paper",
-                    "yanchor": "bottom",
+                    "yanchor": "top",
                     "text": text,
                     "showarrow": False,
                 }

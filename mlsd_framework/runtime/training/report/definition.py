@@ -26,8 +26,8 @@ class PartFacts:
 class Report:
     """A model of a system and all that was measured of it.
 
-    `values` and `scored` are by part; the charts compare the parts of `scored`. `actions` is the number of the action of
-    each row of the test part, `decision` what chose it. `facts` are further lines of the header (data source, seed).
+    `values` and `scored` are by part; the charts compare the parts of `scored`. `actions` is the number of the action
+    of each row of the test part, `decision` what chose it. `facts` are further lines of the header.
     """
 
     system: str

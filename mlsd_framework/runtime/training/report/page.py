@@ -66,7 +66,8 @@ def _header(report: Report) -> str:
         **report.facts,
     }
     shown = "".join(f"<span>{escape(name)} <b>{escape(value)}</b></span>" for name, value in facts.items())
-    return f'<h1>{escape(report.model)}</h1>\n<p class="soft">How the model does on data it has not seen.</p>\n<div class="facts">{shown}</div>'
+    lead = '<p class="soft">How the model does on data it has not seen.</p>'
+    return f'<h1>{escape(report.model)}</h1>\n{lead}\n<div class="facts">{shown}</div>'
 
 
 def _figures(report: Report) -> str:
@@ -117,8 +118,8 @@ def _charts(report: Report) -> list[Chart]:
 
 def _grid(drawn: Iterable[Chart]) -> str:
     cells = "".join(
-        f'<div class="chart{" wide" if chart.wide else ""}"><h3>{escape(chart.title)}</h3><p>{escape(chart.reading)}</p>'
-        f'<div id="{chart.name}"></div></div>'
+        f'<div class="chart{" wide" if chart.wide else ""}"><h3>{escape(chart.title)}</h3>'
+        f'<p>{escape(chart.reading)}</p><div id="{chart.name}"></div></div>'
         for chart in drawn
     )
     return f'<h2>Curves</h2><div class="grid">{cells}</div>'

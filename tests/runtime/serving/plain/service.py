@@ -1,4 +1,7 @@
-"""A decision service without a model or a store, whose stages can be told to fail or to be slow: what the tests of HTTP behaviour serve."""
+"""A decision service without a model or a store, whose stages can be told to fail or to be slow.
+
+What the tests of HTTP behaviour serve.
+"""
 
 import time
 from typing import Annotated

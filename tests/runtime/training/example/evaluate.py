@@ -51,7 +51,7 @@ def main(workspace: Workspace) -> None:
     # A model that fails a gate leaves its report and no version.
     gates.enforce(measured.gates)
     version = bundle.write(workspace, ORIGIN, ("fraud", "novelty"))
-    print(f"version {version}: {workspace.versions / version}")
+    sys.stdout.write(f"version {version}: {workspace.versions / version}\n")
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ LABEL = (RANDOM.random(2000) < 0.1).astype(float)
 ROWS = Scored(LABEL, LABEL + RANDOM.normal(size=2000), probability=np.clip(RANDOM.random(2000), 0, 1))
 
 
-@pytest.mark.parametrize("stratified", [True, False])
-def test_the_interval_of_a_mean_is_the_textbooks(stratified: bool) -> None:
+@pytest.mark.parametrize("resamples", [Resamples(300), Resamples(300, stratified=False)])
+def test_the_interval_of_a_mean_is_the_textbooks(resamples: Resamples) -> None:
     """The Brier score is a mean, so its interval is near 1.96 standard errors; the seed decides it."""
-    resamples = Resamples(300, stratified=stratified)
     value = evaluate(["brier"], ROWS, resamples=resamples)[0]
     assert ROWS.probability is not None
     error = ((ROWS.probability - LABEL) ** 2).std() / 2000**0.5

@@ -125,5 +125,5 @@ def test_unknown_metrics_and_missing_columns_are_told() -> None:
     for name in ("auc", "roc_auc@3", "card_precision@x"):
         with pytest.raises(RunError, match="E6322"):
             evaluate([name], rows)
-    with pytest.raises(RunError, match="E6323.*`day`, `entity`"):
+    with pytest.raises(RunError, match=r"E6323.*`day`, `entity`"):
         evaluate(["card_precision@100"], rows)

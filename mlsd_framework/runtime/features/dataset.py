@@ -1,0 +1,29 @@
+"""The training set as it is put together: feature columns beside the examples, then one Parquet file."""
+
+import polars as pl
+
+from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.workspace import Workspace
+
+
+def beside(rows: pl.DataFrame, group: str, features: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` with the columns of `features` beside them, named `group.feature`; no row is lost or moved."""
+    return rows.hstack(features.rename({name: f"{group}.{name}" for name in features.columns}))
+
+
+def with_known_labels(rows: pl.DataFrame, label: str) -> pl.DataFrame:
+    """Return the rows whose label is known, and say how many are left out; raise E6245 where none is known."""
+    known = rows.filter(pl.col(label).is_not_null())
+    if known.is_empty():
+        raise RunError.of("E6245", f"no row has a known label `{label}`", expected="labels that join to the examples")
+    if known.height < rows.height:
+        print(f"{rows.height - known.height:,} of {rows.height:,} rows have no known `{label}` and are left out")
+    return known
+
+
+def write_dataset(rows: pl.DataFrame, workspace: Workspace) -> None:
+    """Write the training set."""
+    with atomic.replacing(workspace.dataset) as part:
+        rows.write_parquet(part, compression="zstd", compression_level=1)
+    print(f"training set: {rows.height:,} rows, {rows.width} columns")

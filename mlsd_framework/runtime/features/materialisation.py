@@ -1,0 +1,82 @@
+"""Materialising stored groups: values as of the end of the log, to Parquet for Feast and to the online store's rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.features.asof import current_rows
+from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
+from mlsd_framework.runtime.features.offline import dtype_of, floor_time, materialise
+from mlsd_framework.runtime.features.packed import RowLayout
+from mlsd_framework.runtime.features.windows import Dtype, FeatureColumn, WindowGroup, output_columns
+from mlsd_framework.runtime.workspace import Workspace
+
+Group = WindowGroup | ColumnGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Materialised:
+    """A group's rows as of `as_of`: entity columns, then the columns of `layout`."""
+
+    group: Group
+    layout: RowLayout
+    rows: pl.DataFrame
+    as_of: datetime
+
+
+def materialise_all(groups: Iterable[tuple[Group, pl.DataFrame]], as_of: datetime | None = None) -> list[Materialised]:
+    """Compute each group from its events or table, as of one moment: the end of all logs, unless one is given."""
+    pairs = list(groups)
+    moment = as_of or _end(pairs)
+    return [_materialise(group, frame, moment) for group, frame in pairs]
+
+
+def write_groups(
+    materialised: Sequence[Materialised], workspace: Workspace, *, system: str, features: str, store: str | None = None
+) -> None:
+    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish all rows there at once."""
+    for one in materialised:
+        stamped = one.rows.with_columns(pl.lit(one.as_of).cast(pl.Datetime("us", "UTC")).alias("event_timestamp"))
+        with atomic.replacing(workspace.features / f"{one.group.name}.parquet") as part:
+            stamped.write_parquet(part)
+        print(f"{one.group.name}: {one.rows.height:,} rows as of {one.as_of:%Y-%m-%d %H:%M} UTC")
+    if store is not None:
+        _publish(materialised, system, features, store)
+
+
+def _publish(materialised: Sequence[Materialised], system: str, features: str, url: str) -> None:
+    from mlsd_framework.runtime.features.online import OnlineStore  # noqa: PLC0415 - only publishing needs a connection
+    from mlsd_framework.runtime.features.publishing import publishing  # noqa: PLC0415
+
+    store = OnlineStore.connect(url, system=system, features=features, layouts=[one.layout for one in materialised])
+    with publishing(store, max(one.as_of for one in materialised)) as generation:
+        written = sum(generation.write(one.group.name, one.rows) for one in materialised)
+    store.close()
+    print(f"published {written:,} rows to the online store")
+
+
+def _materialise(group: Group, frame: pl.DataFrame, moment: datetime) -> Materialised:
+    if isinstance(group, WindowGroup):
+        values = {one.value: dtype_of(frame.get_column(one.value)) for one in group.aggregates if one.value is not None}
+        layout = _layout(group, output_columns(group, values))
+        rows = materialise(frame, group, moment)
+    else:
+        types: dict[str, Dtype] = {name: dtype_of(frame.get_column(name)) for name in group.columns}
+        layout = _layout(group, table_columns(group, types))
+        rows = current_rows(frame, group, moment)
+    return Materialised(group, layout, rows, floor_time(moment, group.refresh))
+
+
+def _layout(group: Group, columns: tuple[FeatureColumn, ...]) -> RowLayout:
+    return RowLayout(group.name, columns, group.entity)
+
+
+def _end(pairs: list[tuple[Group, pl.DataFrame]]) -> datetime:
+    """Return the moment just after the last event of any log."""
+    times = [frame.get_column(group.event_time).max() for group, frame in pairs if isinstance(group, WindowGroup)]
+    times += [frame.get_column(group.valid_from).max() for group, frame in pairs if isinstance(group, ColumnGroup) and group.valid_from]
+    known = [time for time in times if isinstance(time, datetime)]
+    return max(known) + timedelta(microseconds=1) if known else datetime.now(UTC)

@@ -1,0 +1,51 @@
+"""Real rows of the test part as requests: examples on the service's page, and payments to try it with."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.training import artefacts
+from mlsd_framework.runtime.workspace import Workspace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FILE = "requests.json"
+_ROWS = 40
+
+
+def write(workspace: Workspace, endpoint: str, data: "pl.DataFrame", columns: Sequence[str], label: str | None, *, model: str) -> None:
+    """Add rows of the test part of `model` to the evaluation's requests, as bodies for `endpoint`, in order of time.
+
+    Half of them are positives where there are as many, so that a try shows every action; each says its label.
+    """
+    path = workspace.evaluation / FILE
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    predictions = artefacts.read_predictions(workspace.model(model))
+    rows = np.sort(_drawn(predictions.parts.test, None if label is None else data[label].to_numpy()))
+    bodies = data[rows].select(columns).to_dicts()
+    labels = [None] * len(bodies) if label is None else data[rows][label].to_list()
+    kept[endpoint] = [
+        {"label": truth, "request": {name: _wire(value) for name, value in body.items() if value is not None}}
+        for body, truth in zip(bodies, labels, strict=True)
+    ]
+    atomic.write_text(path, json.dumps(kept, indent=1) + "\n")
+
+
+def _drawn(test: "np.ndarray[tuple[int], np.dtype[np.int64]]", label: "np.ndarray[tuple[int], np.dtype[np.generic]] | None") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    draw = np.random.default_rng(0)
+    if label is None:
+        return draw.choice(test, min(_ROWS, len(test)), replace=False)
+    positive, negative = test[label[test] == 1], test[label[test] != 1]
+    some = draw.choice(positive, min(_ROWS // 2, len(positive)), replace=False)
+    rest = draw.choice(negative, min(_ROWS - len(some), len(negative)), replace=False)
+    return np.concatenate([some, rest])
+
+
+def _wire(value: object) -> object:
+    """Return a value as a request writes it: moments in ISO 8601 with their zone."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime | date) else value

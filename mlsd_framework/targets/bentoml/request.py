@@ -1,0 +1,85 @@
+"""The request of an endpoint as a typed struct, with an example that fits it."""
+
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, emit, given, identifier
+from mlsd_framework.codegen.service_code import SERVING, pointer
+from mlsd_framework.ir.serving import Endpoint
+from mlsd_framework.ir.sources import Column
+from mlsd_framework.ir.system import System
+
+_TYPES = {"string": "str", "category": "str", "bool": "bool", "timestamp": "Moment", "float32": "float", "float64": "float", "duration": "int", "date": "str"}
+_BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
+
+
+def request_name(endpoint: Endpoint) -> str:
+    """Return the name of the struct: `DecideRequest`."""
+    return "".join(part.title() for part in endpoint.name.split("_")) + "Request"
+
+
+def request_struct(endpoint: Endpoint, system: System, imports: Imports) -> str:
+    """Return the class; a column that can be null may be left out."""
+    imports.add("msgspec", "Struct")
+    source = system.source(endpoint.source)
+    columns = [column for column in source.columns if column.name in {value.name for value in endpoint.request}]
+    ordered = [one for one in columns if not one.type.nullable] + [one for one in columns if one.type.nullable]
+    fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, imports)}{' = None' if one.type.nullable else ''}" for one in ordered)
+    doc = f'    """A row of `{source.name}` to answer."""'
+    name = request_name(endpoint)
+    return f"{pointer(source.span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
+
+
+def _annotation(column: Column, imports: Imports) -> str:
+    if column.values is not None:
+        imports.add("typing", "Literal")
+        base = f"Literal[{', '.join(emit(value) for value in column.values)}]"
+    else:
+        base = _plain(column, imports)
+    return f"{base} | None" if column.type.nullable else base
+
+
+def _plain(column: Column, imports: Imports) -> str:
+    name = str(column.type.name)
+    base = "int" if name in _BITS else _TYPES.get(name, "float")
+    if base == "Moment":
+        imports.add(f"{SERVING}.moments", "Moment")
+        return base
+    low, high = column.minimum, column.maximum
+    named: tuple[tuple[str, Item], ...]
+    if base == "int":
+        bound = 2 ** _BITS.get(name, 63)
+        named = (("ge", int(low) if low is not None else -bound), ("le", int(high) if high is not None else bound - 1))
+    else:
+        named = given(ge=low, le=high)
+    named += given(description=column.type.unit)
+    if base == "str":
+        named = (("max_length", 1000),)
+    if not named:
+        return base
+    imports.add("typing", "Annotated")
+    imports.add("msgspec", "Meta")
+    return f"Annotated[{base}, {emit(Call('Meta', (), named))}]"
+
+
+def example(endpoint: Endpoint, system: System) -> str:
+    """Return a request that fits the types; the version's real rows take its place when the service starts."""
+    source = system.source(endpoint.source)
+    entries: list[tuple[Item, Item]] = []
+    for value in endpoint.request:
+        column = source.column(value.name)
+        if column is not None and not column.type.nullable:
+            entries.append((column.name, _example(column)))
+    return emit(Mapping(tuple(entries)), 1, 8)
+
+
+def _example(column: Column) -> Item:
+    name = column.type.name
+    if column.values:
+        return column.values[0]
+    if name == "timestamp":
+        return "2026-01-31T12:00:00Z"
+    if name == "bool":
+        return False
+    if column.type.text or name == "date":
+        return "2026-01-31" if name == "date" else "a"
+    low = column.minimum if column.minimum is not None else 1
+    number = min(max(low, 1), column.maximum) if column.maximum is not None else max(low, 1)
+    return float(number) if name in ("float32", "float64") else int(number)

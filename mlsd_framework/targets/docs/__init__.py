@@ -1,0 +1,1 @@
+"""The design of the system, for people."""

@@ -1,0 +1,1 @@
+"""Feast: a plain feature repository."""

@@ -1,0 +1,1 @@
+"""Training: declarations, the training set, one script a model, the evaluation."""
