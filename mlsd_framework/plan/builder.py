@@ -9,7 +9,7 @@ from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.plan.blueprint import Blueprint, Contract
 from mlsd_framework.plan.definition import Action, Plan
 from mlsd_framework.plan.service_state import Running
-from mlsd_framework.plan.stages import Build, Evaluate, Serve, Stage
+from mlsd_framework.plan.stages import ORDER, Build, Evaluate, Serve, Stage
 from mlsd_framework.plan.state import Record, State, stamps
 
 _SHOWN = 4
@@ -30,8 +30,7 @@ class Builder:
         """Return the plan of all stages, or of those up to the kind `until`."""
         wanted = list(self._blueprint.stages)
         if until is not None:
-            last = max((at for at, one in enumerate(wanted) if one.kind == until), default=len(wanted) - 1)
-            wanted = wanted[: last + 1]
+            wanted = [one for one in wanted if ORDER.index(one.kind) <= ORDER.index(until)]
         found = self.state.fingerprint
         actions, unchanged = [], []
         for stage in wanted:
