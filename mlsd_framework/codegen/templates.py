@@ -33,4 +33,5 @@ def _environment() -> "Environment":
 def render(template: str, context: Any) -> str:
     """Render `template`, named below `templates/`, with the fields of one frozen dataclass."""
     values = {field.name: getattr(context, field.name) for field in fields(context)}
-    return _environment().get_template(template).render(values)
+    text = _environment().get_template(template).render(values)
+    return "\n".join(line.rstrip() for line in text.split("\n"))

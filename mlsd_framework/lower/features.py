@@ -102,17 +102,17 @@ class FeatureLowering:
         found = [one for one in lowered if one is not None]
         if len(self.context.faults) > before:
             return None
-        features = tuple(self._window_features(name, spec, found, windows))
+        features = tuple(self._window_features(entity.name, spec, found, windows))
         return WindowGroup(
             name, entity.name, entity.key, source.name, windows, tuple(one.aggregate for one in found),
             spec.refresh, spec.delay or timedelta(0), features, self.context.span(at, key=True),
         )  # fmt: skip
 
-    def _window_features(self, name: str, spec: FeatureGroupSpec, found: list[TypedAggregate], windows: Windows) -> Iterator[Feature]:
+    def _window_features(self, entity: str, spec: FeatureGroupSpec, found: list[TypedAggregate], windows: Windows) -> Iterator[Feature]:
         for one in found:
             for window in windows:
                 full = f"{one.aggregate.name}_{window_label(window)}"
-                words = spec.describe.get(full) or spec.describe.get(one.aggregate.name) or _in_words(one.aggregate, name, window)
+                words = spec.describe.get(full) or spec.describe.get(one.aggregate.name) or _in_words(one.aggregate, entity, window)
                 yield Feature(full, one.type, words, one.aggregate.span)
 
     def _event_scope(self, source: Source) -> NameScope:
@@ -134,7 +134,16 @@ class FeatureLowering:
         return TableGroup(name, entity.name, entity.key, source.name, columns, features, self.context.span(("features", name), key=True))
 
 
-def _in_words(aggregate: Aggregate, group: str, window: timedelta | None) -> str:
-    """Say a windowed feature in words: `spend mean of card activity in 7d`."""
-    span = "ever" if window is None else f"in {window_label(window)}"
-    return f"{aggregate.name.replace('_', ' ')} of {group.replace('_', ' ')} {span}"
+def _in_words(aggregate: Aggregate, entity: str, window: timedelta | None) -> str:
+    """Say a windowed feature in words: `spend mean of the card in 7 days`."""
+    span = "ever" if window is None else f"in {_length_in_words(window)}"
+    return f"{aggregate.name.replace('_', ' ')} of the {entity.replace('_', ' ')} {span}"
+
+
+def _length_in_words(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:g} seconds"

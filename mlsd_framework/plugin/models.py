@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from mlsd_framework.codegen.service_code import ServiceCode
+from mlsd_framework.ir.features import FeatureRef
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
@@ -22,5 +23,8 @@ class ModelKind(ModelLowering, Protocol):
 class ExplainableKind(ModelKind, Protocol):
     """A kind of model that can say how much each feature moved a score."""
 
+    def inputs(self, model: Model) -> tuple[FeatureRef, ...]:
+        """Return the model's features in the order of the row that `score` leaves in `<model>_row`."""
+
     def explain(self, model: Model, code: ServiceCode) -> str:
-        """Return the source of one contribution a feature, for the row that `score` has left in `<model>_row`."""
+        """Return the source of one contribution a feature, in the order of `inputs`."""

@@ -60,11 +60,14 @@ TERMINAL_RISK_VIEW = FeatureView(
     entities=[TERMINAL_ID_ENTITY],
     ttl=timedelta(0),
     schema=[
-        Field(name="payments_settled_1d", dtype=Int64),
-        Field(name="payments_settled_7d", dtype=Int64),
-        Field(name="payments_settled_30d", dtype=Int64),
-        Field(name="fraud_rate_1d", dtype=Float64),
+        Field(name="settled_7d", dtype=Int64),
+        Field(name="settled_21d", dtype=Int64),
+        Field(name="settled_30d", dtype=Int64),
+        Field(name="frauds_7d", dtype=Int64),
+        Field(name="frauds_21d", dtype=Int64),
+        Field(name="frauds_30d", dtype=Int64),
         Field(name="fraud_rate_7d", dtype=Float64),
+        Field(name="fraud_rate_21d", dtype=Float64),
         Field(name="fraud_rate_30d", dtype=Float64),
     ],
     source=FileSource(

@@ -22,10 +22,10 @@ from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reas
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 
-FEATURES = "sha256:0ed9782509721aaa"
+FEATURES = "sha256:318675a888096563"
 APP = Application(
     "card-fraud",
-    spec="sha256:76c8886bbdd6cbcb",
+    spec="sha256:a29b301fa5f6fa3e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -44,7 +44,6 @@ class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     merchant_category: Annotated[str, Meta(max_length=1000)]
     channel: Literal["card_present", "online"]
     device_id: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)] | None = None
-
 
 
 # from specs/fraud.yaml:45
@@ -103,22 +102,28 @@ TERMINAL_ACTIVITY = RowLayout(
 class TerminalRisk(NamedTuple):
     """A row of the feature group `terminal_risk`."""
 
-    payments_settled_1d: int | None
-    payments_settled_7d: int | None
-    payments_settled_30d: int | None
-    fraud_rate_1d: float | None
+    settled_7d: int | None
+    settled_21d: int | None
+    settled_30d: int | None
+    frauds_7d: int | None
+    frauds_21d: int | None
+    frauds_30d: int | None
     fraud_rate_7d: float | None
+    fraud_rate_21d: float | None
     fraud_rate_30d: float | None
 
 
 TERMINAL_RISK = RowLayout(
     "terminal_risk",
     (
-        FeatureColumn("payments_settled_1d", "int64", 0),
-        FeatureColumn("payments_settled_7d", "int64", 0),
-        FeatureColumn("payments_settled_30d", "int64", 0),
-        FeatureColumn("fraud_rate_1d", "float64"),
+        FeatureColumn("settled_7d", "int64", 0),
+        FeatureColumn("settled_21d", "int64", 0),
+        FeatureColumn("settled_30d", "int64", 0),
+        FeatureColumn("frauds_7d", "int64", 0),
+        FeatureColumn("frauds_21d", "int64", 0),
+        FeatureColumn("frauds_30d", "int64", 0),
         FeatureColumn("fraud_rate_7d", "float64"),
+        FeatureColumn("fraud_rate_21d", "float64"),
         FeatureColumn("fraud_rate_30d", "float64"),
     ),
     ("terminal_id",),
@@ -128,49 +133,52 @@ FETCH_STAGE = Stage("fetch", budget=0.005, on_error="default")
 
 COMPUTE_STAGE = Stage("compute")
 
-SCORE_STAGE = Stage("score")
+SCORE_STAGE = Stage("score", on_error="fallback")
 
-SCORE_2_STAGE = Stage("score_2")
+SCORE_2_STAGE = Stage("score_2", on_error="skip")
 
-# from specs/fraud.yaml:106
+# from specs/fraud.yaml:108
 CARD_VELOCITY_RULE = Rule("card_velocity", "decline", "the card paid more than 50 times in a day", priority=10)
 
-# from specs/fraud.yaml:107
-UNUSUAL_RULE = Rule("unusual", "review", "the payment is unlike any seen before", priority=20)
+# from specs/fraud.yaml:109
+UNUSUAL_RULE = Rule("unusual", "review", "the payment is unlike any seen before")
 
 RULES_STAGE = Stage("rules")
 
-# from specs/fraud.yaml:108
+# from specs/fraud.yaml:110
 DECIDE_ACTIONS = ("approve", "review", "decline")
 
 DECIDE_STAGE = Stage("decide")
 
-# from specs/fraud.yaml:82
+# from specs/fraud.yaml:83
 FRAUD_FEATURES = (
-    Feature("card_activity.payments_1d", "payments of card activity in 1d"),
-    Feature("card_activity.payments_7d", "payments of card activity in 7d"),
-    Feature("card_activity.payments_30d", "payments of card activity in 30d"),
-    Feature("card_activity.spend_mean_1d", "spend mean of card activity in 1d", "EUR"),
-    Feature("card_activity.spend_mean_7d", "spend mean of card activity in 7d", "EUR"),
-    Feature("card_activity.spend_mean_30d", "spend mean of card activity in 30d", "EUR"),
-    Feature("card_activity.spend_max_1d", "spend max of card activity in 1d", "EUR"),
-    Feature("card_activity.spend_max_7d", "spend max of card activity in 7d", "EUR"),
-    Feature("card_activity.spend_max_30d", "spend max of card activity in 30d", "EUR"),
-    Feature("terminal_activity.payments_1d", "payments of terminal activity in 1d"),
-    Feature("terminal_activity.payments_7d", "payments of terminal activity in 7d"),
-    Feature("terminal_activity.payments_30d", "payments of terminal activity in 30d"),
-    Feature("terminal_risk.payments_settled_1d", "payments settled of terminal risk in 1d"),
-    Feature("terminal_risk.payments_settled_7d", "payments settled of terminal risk in 7d"),
-    Feature("terminal_risk.payments_settled_30d", "payments settled of terminal risk in 30d"),
-    Feature("terminal_risk.fraud_rate_1d", "fraud rate of terminal risk in 1d"),
-    Feature("terminal_risk.fraud_rate_7d", "fraud rate of terminal risk in 7d"),
-    Feature("terminal_risk.fraud_rate_30d", "fraud rate of terminal risk in 30d"),
+    Feature("card_activity.payments_1d", "payments of the card in 1 day"),
+    Feature("card_activity.payments_7d", "payments of the card in 7 days"),
+    Feature("card_activity.payments_30d", "payments of the card in 30 days"),
+    Feature("card_activity.spend_mean_1d", "spend mean of the card in 1 day", "EUR"),
+    Feature("card_activity.spend_mean_7d", "spend mean of the card in 7 days", "EUR"),
+    Feature("card_activity.spend_mean_30d", "spend mean of the card in 30 days", "EUR"),
+    Feature("card_activity.spend_max_1d", "spend max of the card in 1 day", "EUR"),
+    Feature("card_activity.spend_max_7d", "spend max of the card in 7 days", "EUR"),
+    Feature("card_activity.spend_max_30d", "spend max of the card in 30 days", "EUR"),
+    Feature("terminal_activity.payments_1d", "payments of the terminal in 1 day"),
+    Feature("terminal_activity.payments_7d", "payments of the terminal in 7 days"),
+    Feature("terminal_activity.payments_30d", "payments of the terminal in 30 days"),
+    Feature("terminal_risk.settled_7d", "settled of the terminal in 7 days"),
+    Feature("terminal_risk.settled_21d", "settled of the terminal in 21 days"),
+    Feature("terminal_risk.settled_30d", "settled of the terminal in 30 days"),
+    Feature("terminal_risk.frauds_7d", "frauds of the terminal in 7 days"),
+    Feature("terminal_risk.frauds_21d", "frauds of the terminal in 21 days"),
+    Feature("terminal_risk.frauds_30d", "frauds of the terminal in 30 days"),
+    Feature("terminal_risk.fraud_rate_7d", "fraud rate of the terminal in 7 days"),
+    Feature("terminal_risk.fraud_rate_21d", "fraud rate of the terminal in 21 days"),
+    Feature("terminal_risk.fraud_rate_30d", "fraud rate of the terminal in 30 days"),
     Feature("payment.amount", "amount", "EUR"),
+    Feature("payment.night", "night"),
+    Feature("payment.amount_ratio", "amount ratio"),
+    Feature("payment.max_ratio", "max ratio"),
     Feature("payment.merchant_category", "merchant_category"),
     Feature("payment.channel", "channel"),
-    Feature("payment.night", "night"),
-    Feature("payment.weekend", "weekend"),
-    Feature("payment.amount_ratio", "amount ratio"),
 )
 
 EXPLAIN_STAGE = Stage("explain")
@@ -197,11 +205,11 @@ class Decide:
         """Load the parts of the version that this endpoint uses."""
         self.version = bundle.version
         self.store = OnlineStore.connect(
-                    store_url(),
-                    system="card-fraud",
-                    features=FEATURES,
-                    layouts=(CARD_ACTIVITY, TERMINAL_ACTIVITY, TERMINAL_RISK),
-                )
+            store_url(),
+            system="card-fraud",
+            features=FEATURES,
+            layouts=(CARD_ACTIVITY, TERMINAL_ACTIVITY, TERMINAL_RISK),
+        )
         self.fraud = CompiledTrees.load(bundle.file("models/fraud/trees.safetensors"))
         self.fraud_calibration = calibration.read(bundle.file("models/fraud/calibration.json"))
         self.novelty = OnnxModel.load(bundle.file("models/novelty/model.onnx"))
@@ -222,21 +230,27 @@ class Decide:
         terminal_activity = TerminalActivity._make(TERMINAL_ACTIVITY.defaults)
         terminal_risk = TerminalRisk._make(TERMINAL_RISK.defaults)
 
-        # from specs/fraud.yaml:101
+        # from specs/fraud.yaml:103
         with call.stage(FETCH_STAGE):
-            asked = (("card_activity", (request.card_id,)), ("terminal_activity", (request.terminal_id,)), ("terminal_risk", (request.terminal_id,)))
+            asked = (
+                ("card_activity", (request.card_id,)),
+                ("terminal_activity", (request.terminal_id,)),
+                ("terminal_risk", (request.terminal_id,)),
+            )
             card_activity_row, terminal_activity_row, terminal_risk_row = self.store.read(asked, call.remaining())
             card_activity = CardActivity._make(card_activity_row)
             terminal_activity = TerminalActivity._make(terminal_activity_row)
             terminal_risk = TerminalRisk._make(terminal_risk_row)
 
-        # from specs/fraud.yaml:102
+        # from specs/fraud.yaml:104
         with call.stage(COMPUTE_STAGE):
             payment_night = sql.hour(ts) < 6
-            payment_weekend = sql.day_of_week(ts) >= 6
             payment_amount_ratio = sql.div(request.amount, sql.nullif(card_activity.spend_mean_30d, 0.0))
+            payment_max_ratio = sql.div(card_activity.spend_max_7d, sql.nullif(card_activity.spend_mean_30d, 0.0))
 
-        # from specs/fraud.yaml:103
+        fraud = None
+
+        # from specs/fraud.yaml:105
         with call.stage(SCORE_STAGE):
             fraud_row = (
                 card_activity.payments_1d,
@@ -251,22 +265,27 @@ class Decide:
                 terminal_activity.payments_1d,
                 terminal_activity.payments_7d,
                 terminal_activity.payments_30d,
-                terminal_risk.payments_settled_1d,
-                terminal_risk.payments_settled_7d,
-                terminal_risk.payments_settled_30d,
-                terminal_risk.fraud_rate_1d,
+                terminal_risk.settled_7d,
+                terminal_risk.settled_21d,
+                terminal_risk.settled_30d,
+                terminal_risk.frauds_7d,
+                terminal_risk.frauds_21d,
+                terminal_risk.frauds_30d,
                 terminal_risk.fraud_rate_7d,
+                terminal_risk.fraud_rate_21d,
                 terminal_risk.fraud_rate_30d,
                 request.amount,
                 payment_night,
-                payment_weekend,
                 payment_amount_ratio,
+                payment_max_ratio,
                 request.merchant_category,
                 request.channel,
             )
             fraud = self.fraud_calibration(self.fraud.score(fraud_row))
 
-        # from specs/fraud.yaml:104
+        novelty = None
+
+        # from specs/fraud.yaml:106
         with call.stage(SCORE_2_STAGE):
             novelty_row = (
                 request.amount,
@@ -275,21 +294,21 @@ class Decide:
             )
             novelty = self.novelty_rank(-self.novelty.score(novelty_row))
 
-        # from specs/fraud.yaml:105
+        # from specs/fraud.yaml:107
         with call.stage(RULES_STAGE):
             rules_held = fired(
                 (CARD_VELOCITY_RULE, card_activity.payments_1d > 50),
-                (UNUSUAL_RULE, novelty > 0.995 and request.amount > 200),
+                (UNUSUAL_RULE, novelty > 0.999 and request.amount > 200),
             )
 
-        # from specs/fraud.yaml:108
+        # from specs/fraud.yaml:110
         with call.stage(DECIDE_STAGE):
             risk = expected_cost_ratio(fraud, request.amount, 5)
             action = self.decide.decide(risk, rules_held)
 
         reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in rules_held]
 
-        # from specs/fraud.yaml:112
+        # from specs/fraud.yaml:114
         with call.stage(EXPLAIN_STAGE):
             reasons += feature_reasons(FRAUD_FEATURES, fraud_row, self.fraud.explain(fraud_row).values, top=3)
 
@@ -305,7 +324,7 @@ class Decide:
 
     def fall_back(self, request: DecideRequest, call: Call) -> Decision:
         """Answer from the request alone."""
-        # from specs/fraud.yaml:113
+        # from specs/fraud.yaml:115
         action = "review"
         if request.amount < 20:
             action = "approve"

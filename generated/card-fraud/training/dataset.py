@@ -25,28 +25,32 @@ def main() -> None:
     payments = load(PAYMENTS)
     chargebacks = load(CHARGEBACKS)
 
-    # from specs/fraud.yaml:79
+    # from specs/fraud.yaml:80
     labels = chargebacks.select("payment_id", "is_fraud")
     rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "is_fraud")
-    
+
     # from specs/fraud.yaml:45
     events = card_activity_events(payments)
     rows = beside(rows, "card_activity", window_features(events, rows, CARD_ACTIVITY_GROUP, time="ts"))
-    
+
     # from specs/fraud.yaml:54
     events = terminal_activity_events(payments)
     rows = beside(rows, "terminal_activity", window_features(events, rows, TERMINAL_ACTIVITY_GROUP, time="ts"))
-    
+
     # from specs/fraud.yaml:61
     events = terminal_risk_events(payments, chargebacks)
     rows = beside(rows, "terminal_risk", window_features(events, rows, TERMINAL_RISK_GROUP, time="ts"))
-    
-    # from specs/fraud.yaml:70
+
+    # from specs/fraud.yaml:71
     taken = ["amount", "merchant_category", "channel"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
     rows = rows.with_columns((sql.hour(pl.col("ts")) < 6).alias("payment.night"))
-    rows = rows.with_columns((sql.day_of_week(pl.col("ts")) >= 6).alias("payment.weekend"))
-    rows = rows.with_columns(sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)).alias("payment.amount_ratio"))
+    rows = rows.with_columns(
+        sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)).alias("payment.amount_ratio")
+    )
+    rows = rows.with_columns(
+        sql.div(pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)).alias("payment.max_ratio")
+    )
 
     write_dataset(rows, WORKSPACE)
 

@@ -11,9 +11,14 @@ from mlsd_framework.runtime.training.metrics.slices import SliceBy
 from mlsd_framework.runtime.training.thresholds import Costs
 from mlsd_framework.runtime.workspace import Workspace, project
 
-ORIGIN = bundle.Origin("card-fraud", spec="sha256:76c8886bbdd6cbcb", features="sha256:0ed9782509721aaa", created_from={"spec": "specs/fraud.yaml"})
+ORIGIN = bundle.Origin(
+    "card-fraud",
+    spec="sha256:a29b301fa5f6fa3e",
+    features="sha256:318675a888096563",
+    created_from={"spec": "specs/fraud.yaml"},
+)
 
-# from specs/fraud.yaml:82
+# from specs/fraud.yaml:83
 FRAUD_METRICS = [
     "average_precision",
     "roc_auc",
@@ -26,7 +31,7 @@ FRAUD_METRICS = [
     "cost",
     "calibration_error@15",
 ]
-FRAUD_GATES = [Gate("average_precision", ">=", 0.6), Gate("roc_auc", ">=", 0.85)]
+FRAUD_GATES = [Gate("average_precision", ">=", 0.5), Gate("roc_auc", ">=", 0.8)]
 SLICES = [SliceBy("channel"), SliceBy("amount", edges=(0.0, 20.0, 50.0, 100.0, 200.0))]
 FACTS = {"fraud": {"split": "by time, gap 7 days", "seed": "0"}}
 RESAMPLES = Resamples(100, seed=7)
@@ -35,8 +40,8 @@ RESAMPLES = Resamples(100, seed=7)
 def main(workspace: Workspace) -> None:
     """Evaluate every model and decision, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset)
-    
-    # from specs/fraud.yaml:108
+
+    # from specs/fraud.yaml:110
     fraud = artefacts.read_predictions(workspace.model("fraud"))
     label = data["is_fraud"].to_numpy()
     decide_costs = Costs(
@@ -51,7 +56,7 @@ def main(workspace: Workspace) -> None:
         label=label[fraud.parts.validate],
         costs=decide_costs.take(fraud.parts.validate),
     )
-    
+
     thresholds.write(workspace.evaluation / "thresholds.json", {"decide": decide})
 
     measured = [
@@ -68,17 +73,15 @@ def main(workspace: Workspace) -> None:
     for one in measured:
         evaluation.write(workspace, one, ORIGIN, currency="EUR", facts=FACTS[one.subject.model])
         tracking.record(workspace.runs, "card-fraud", evaluation.run_of(workspace, one))
-    
-    requests.write(workspace, "/decide", data, [
-        "payment_id",
-        "ts",
-        "card_id",
-        "terminal_id",
-        "device_id",
-        "amount",
-        "merchant_category",
-        "channel",
-    ], "is_fraud", model="fraud")
+
+    requests.write(
+        workspace,
+        "/decide",
+        data,
+        ["payment_id", "ts", "card_id", "terminal_id", "device_id", "amount", "merchant_category", "channel"],
+        "is_fraud",
+        model="fraud",
+    )
 
     # A model that fails a gate leaves its report and no version.
     gates.enforce([gate for one in measured for gate in one.gates])

@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:0ed9782509721aaa"
+FINGERPRINT = "sha256:318675a888096563"
 
 # from specs/fraud.yaml:12
 PAYMENTS = SourceTable(
@@ -83,8 +83,12 @@ TERMINAL_RISK_GROUP = WindowGroup(
     entity=("terminal_id",),
     source="payments",
     event_time="ts",
-    windows=(timedelta(days=1), timedelta(days=7), timedelta(days=30)),
-    aggregates=(Aggregate("payments_settled", "count"), Aggregate("fraud_rate", "mean", "is_fraud")),
+    windows=(timedelta(days=7), timedelta(days=21), timedelta(days=30)),
+    aggregates=(
+        Aggregate("settled", "count"),
+        Aggregate("frauds", "count", "frauds_value"),
+        Aggregate("fraud_rate", "mean", "is_fraud"),
+    ),
     refresh=timedelta(days=1),
     delay=timedelta(days=7),
     key=("payment_id",),
@@ -114,7 +118,11 @@ def terminal_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
 # from specs/fraud.yaml:61
 def terminal_risk_events(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `terminal_risk` with the values that its aggregates read."""
-    return payments.join(chargebacks.select("payment_id", "is_fraud"), on="payment_id", how="left", maintain_order="left")
+    labels = chargebacks.select("payment_id", "is_fraud")
+    events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
+    return events.with_columns(
+        frauds_value=pl.when(pl.col("is_fraud")).then(pl.lit(value=True)),
+    )
 
 
 def main() -> None:

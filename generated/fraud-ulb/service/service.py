@@ -20,7 +20,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
     "fraud-ulb",
-    spec="sha256:ac94fd89173386c8",
+    spec="sha256:dfd87363b0a32848",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -68,17 +68,17 @@ COMPUTE_STAGE = Stage("compute")
 
 SCORE_STAGE = Stage("score")
 
-# from specs/benchmarks/fraud_ulb.yaml:80
-VERY_LARGE_RULE = Rule("very_large", "review", "the amount is above 10 000 EUR", priority=100)
+# from specs/benchmarks/fraud_ulb.yaml:87
+VERY_LARGE_RULE = Rule("very_large", "review", "the amount is above 10 000 EUR")
 
 RULES_STAGE = Stage("rules")
 
-# from specs/benchmarks/fraud_ulb.yaml:81
+# from specs/benchmarks/fraud_ulb.yaml:88
 DECIDE_ACTIONS = ("approve", "review", "decline")
 
 DECIDE_STAGE = Stage("decide")
 
-# from specs/benchmarks/fraud_ulb.yaml:64
+# from specs/benchmarks/fraud_ulb.yaml:65
 FRAUD_FEATURES = (
     Feature("payment.amount", "amount", "EUR"),
     Feature("payment.V1", "V1"),
@@ -110,6 +110,7 @@ FRAUD_FEATURES = (
     Feature("payment.V27", "V27"),
     Feature("payment.V28", "V28"),
     Feature("payment.hour", "hour"),
+    Feature("payment.log_amount", "log amount"),
 )
 
 EXPLAIN_STAGE = Stage("explain")
@@ -167,11 +168,12 @@ class Decide:
         """Run the pipeline for one request."""
         time = microseconds(request.time)
 
-        # from specs/benchmarks/fraud_ulb.yaml:77
+        # from specs/benchmarks/fraud_ulb.yaml:84
         with call.stage(COMPUTE_STAGE):
             payment_hour = sql.hour(time)
+            payment_log_amount = sql.ln(request.amount + 1)
 
-        # from specs/benchmarks/fraud_ulb.yaml:78
+        # from specs/benchmarks/fraud_ulb.yaml:85
         with call.stage(SCORE_STAGE):
             fraud_row = (
                 request.amount,
@@ -204,23 +206,24 @@ class Decide:
                 request.V27,
                 request.V28,
                 payment_hour,
+                payment_log_amount,
             )
             fraud = self.fraud_calibration(self.fraud.score(fraud_row))
 
-        # from specs/benchmarks/fraud_ulb.yaml:79
+        # from specs/benchmarks/fraud_ulb.yaml:86
         with call.stage(RULES_STAGE):
             rules_held = fired(
                 (VERY_LARGE_RULE, request.amount > 10_000),
             )
 
-        # from specs/benchmarks/fraud_ulb.yaml:81
+        # from specs/benchmarks/fraud_ulb.yaml:88
         with call.stage(DECIDE_STAGE):
             risk = expected_cost_ratio(fraud, request.amount, 5)
             action = self.decide.decide(risk, rules_held)
 
         reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in rules_held]
 
-        # from specs/benchmarks/fraud_ulb.yaml:85
+        # from specs/benchmarks/fraud_ulb.yaml:92
         with call.stage(EXPLAIN_STAGE):
             reasons += feature_reasons(FRAUD_FEATURES, fraud_row, self.fraud.explain(fraud_row).values, top=3)
 

@@ -4,6 +4,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from catboost import CatBoostClassifier, Pool
 
@@ -41,16 +42,22 @@ NUMBERS = [
     "payment.V27",
     "payment.V28",
     "payment.hour",
+    "payment.log_amount",
 ]
 CATEGORIES: list[str] = []
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from specs/benchmarks/fraud_ulb.yaml:64
+# from specs/benchmarks/fraud_ulb.yaml:65
 PARAMETERS = {
-    "iterations": 600,
+    "iterations": 400,
     "depth": 6,
+    "learning_rate": 0.08,
     "l2_leaf_reg": 3.0,
     "random_strength": 1.0,
+    "rsm": 0.4,
+    "bootstrap_type": "Bernoulli",
+    "subsample": 0.8,
+    "boosting_type": "Plain",
     "border_count": 254,
     "loss_function": "Logloss",
     "eval_metric": "Logloss",
@@ -67,20 +74,26 @@ def main(workspace: Workspace) -> None:
     data = artefacts.read_dataset(workspace.dataset, [*FEATURES, "is_fraud"])
     label = data["is_fraud"].cast(pl.Int8).to_numpy()
 
-    # from specs/benchmarks/fraud_ulb.yaml:64
-    parts = splits.stratified(label, train=0.68, validate=0.12, test=0.2, seed=7)
+    # from specs/benchmarks/fraud_ulb.yaml:65
+    parts = splits.stratified(label, train=0.68, validate=0.12, test=0.2, seed=42)
     splits.checked(parts, label=label)
 
     # CatBoost takes a missing number as NaN and a missing category as a value of its own.
     frame = data.select(pl.col(NUMBERS).cast(pl.Float32), pl.col(CATEGORIES).cast(pl.String).fill_null(""))
     pools = {name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in parts if len(rows)}
-    
+
     model = CatBoostClassifier(**PARAMETERS)
     model.fit(pools["train"], eval_set=pools["validate"])
 
     # The probabilities of every row, calibrated on the validation part.
     score = model.predict_proba(Pool(frame, cat_features=CATEGORIES))[:, 1]
     calibrated = calibration.fit("isotonic", score[parts.validate], label[parts.validate])
+
+    # The served model learns from the validation part too; the test part stays unseen.
+    both = np.concatenate([parts.train, parts.validate])
+    model = CatBoostClassifier(**{**PARAMETERS, "iterations": model.tree_count_})
+    model.fit(Pool(frame[both], label[both], cat_features=CATEGORIES))
+    score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]
 
     catboost_file.save(model, folder / "model.cbm")
     known = {name: frame[name][parts.train].unique().sort().to_list() for name in CATEGORIES}

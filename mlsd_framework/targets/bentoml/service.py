@@ -138,8 +138,14 @@ def _lines(lines: list[str]) -> list[str]:
 
 
 def _spaced(code: ServiceCode) -> list[str]:
-    """Return the module's declarations; a class has a blank line more above it."""
-    return [f"\n{source}\n" if "\nclass " in f"\n{source}" else source for source in code.module.values()]
+    """Return the module's declarations; a class has two blank lines above and below it."""
+    found: list[str] = []
+    after_class = True  # the request's struct
+    for source in code.module.values():
+        is_class = "\nclass " in f"\n{source}"
+        found.append(f"\n{source}" if (is_class or after_class) else source)
+        after_class = is_class
+    return found
 
 
 def _moments(endpoint: Endpoint, system: System) -> list[str]:

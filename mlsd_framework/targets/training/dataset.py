@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.expressions_polars import to_polars
-from mlsd_framework.codegen.python import Imports, constant, identifier, literal
+from mlsd_framework.codegen.python import WIDTH, Imports, constant, identifier, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
@@ -105,7 +105,9 @@ def _computed(system: System, imports: Imports) -> Iterator[str]:
             yield f"rows = rows.with_columns(pl.col(taken).name.prefix({literal(group.name + '.')}))"
         for one in group.computed:
             source = _polars(one.expression, group.name, own, imports)
-            yield f"rows = rows.with_columns({source}.alias({literal(f'{group.name}.{one.name}')}))"
+            named = f"{source}.alias({literal(f'{group.name}.{one.name}')})"
+            line = f"rows = rows.with_columns({named})"
+            yield from [line] if len(line) <= WIDTH - 4 else ["rows = rows.with_columns(", f"    {named}", ")"]
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -27,9 +27,7 @@ class EvaluateFile:
     system: str
     spec: str
     imports: str
-    spec_fingerprint: str
-    features_fingerprint: str
-    created_from: str
+    origin: str
     declarations: list[str]
     decisions: list[str]
     measured: list[str]
@@ -56,9 +54,7 @@ def evaluate_file(system: System, spec: str) -> str:
         spec=spec,
         declarations=_declarations(system, imports),
         imports="",
-        spec_fingerprint=literal(system_fingerprint(system)),
-        features_fingerprint=literal(features_fingerprint(system)),
-        created_from=emit(Mapping((("spec", spec),))),
+        origin=_origin(system, spec),
         decisions=decisions,
         measured=measured,
         currency=literal(_currency(stages)),
@@ -69,6 +65,15 @@ def evaluate_file(system: System, spec: str) -> str:
     from dataclasses import replace  # noqa: PLC0415 - the imports are known last
 
     return render("training/evaluate.py.j2", replace(context, imports="\n".join(imports.lines())))
+
+
+def _origin(system: System, spec: str) -> str:
+    named: tuple[tuple[str, Item], ...] = (
+        ("spec", system_fingerprint(system)),
+        ("features", features_fingerprint(system)),
+        ("created_from", Mapping((("spec", spec),))),
+    )
+    return emit(Call("bundle.Origin", (system.name,), named), 0, 9)
 
 
 def metric_name(metric: Metric) -> str:
@@ -217,7 +222,8 @@ def _requests(system: System, imports: Imports) -> list[str]:
     first = _measured(system)[0].name if _measured(system) else system.models[0].name
     lines = [""]
     for endpoint in system.serving:
-        columns = emit([value.name for value in endpoint.request], 1, 20)
-        label = literal(system.label.name) if system.label else "None"
-        lines.append(f"requests.write(workspace, {literal(endpoint.path)}, data, {columns}, {label}, model={literal(first)})")
+        columns = [value.name for value in endpoint.request]
+        label = system.label.name if system.label else None
+        call = Call("requests.write", (Raw("workspace"), endpoint.path, Raw("data"), columns, label), (("model", first),))
+        lines += emit(call, 0, 4).split("\n")
     return lines

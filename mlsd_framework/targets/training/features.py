@@ -92,7 +92,8 @@ def _events(group: WindowGroup, system: System, imports: Imports) -> str:
         if label.source != group.source:
             parameters.append(f"{identifier(label.source)}: pl.DataFrame")
             known = f"{identifier(label.source)}.select({literal(label.join or '')}, {_renamed(label.column, label.name)})"
-            result = f'{source}.join({known}, on={literal(label.join or "")}, how="left", maintain_order="left")'
+            lines.append(f"labels = {known}")
+            result = f'{source}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left")'
         elif label.name != label.column:
             result = f"{source}.with_columns({_renamed(label.column, label.name)})"
     computed = [_value(one, imports) for one in group.aggregates if plain(one.value) is None or one.where is not None]

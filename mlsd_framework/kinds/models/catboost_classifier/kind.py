@@ -3,18 +3,21 @@
 from typing import Any
 
 from mlsd_framework.codegen.service_code import ServiceCode
+from mlsd_framework.ir.features import FeatureRef
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.models import Model, Output, SettingValue
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import FLOAT64, DataType
+from mlsd_framework.kinds.models.catboost_classifier.inputs import inputs
 from mlsd_framework.kinds.models.catboost_classifier.service import write_score
 from mlsd_framework.kinds.models.catboost_classifier.spec import CatBoostClassifierSpec
 from mlsd_framework.kinds.models.catboost_classifier.training import script
 
 SETTINGS = (
-    "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "border_count",
-    "early_stopping", "loss", "eval_metric",
+    "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "rsm",
+    "bootstrap_type", "subsample", "boosting_type", "border_count",
+    "early_stopping", "loss", "eval_metric", "refit",
 )  # fmt: skip
 
 
@@ -44,6 +47,10 @@ class CatBoostClassifier:
     def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:
         """Write what loads the trees and asks them."""
         write_score(model, stage, code)
+
+    def inputs(self, model: Model) -> tuple[FeatureRef, ...]:
+        """Return numbers, then categories."""
+        return inputs(model)
 
     def explain(self, model: Model, code: ServiceCode) -> str:  # noqa: ARG002 - the extension point's signature
         """Return the SHAP values of the row that was scored."""

@@ -8,6 +8,7 @@ from mlsd_framework.codegen.splits import split_columns, split_lines
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.models import Model, TimeSplit, Tuning
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.models.catboost_classifier import inputs
 
 TRAINING = "mlsd_framework.runtime.training"
 _ONE_HOT = 255
@@ -35,6 +36,7 @@ class Script:
     weights: list[str]
     fitting: list[str]
     calibration: list[str]
+    refit: list[str]
 
 
 def script(model: Model, system: System) -> str:
@@ -46,8 +48,8 @@ def script(model: Model, system: System) -> str:
     imports.add("catboost", "CatBoostClassifier", "Pool")
     imports.add(TRAINING, "artefacts", "calibration", "catboost_file", "splits", "trees")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    numbers = [ref.dotted for ref in model.features if not ref.type.text]
-    categories = [ref.dotted for ref in model.features if ref.type.text]
+    numbers = [ref.dotted for ref in inputs.numbers(model)]
+    categories = [ref.dotted for ref in inputs.categories(model)]
     label = model.label or ""
     columns = Raw(f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]")
     split = split_lines(model, system, imports)
@@ -70,6 +72,7 @@ def script(model: Model, system: System) -> str:
         weights=_weights(model, imports),
         fitting=_fitting(model, system, imports),
         calibration=_calibration(model),
+        refit=_refit(model, imports),
     )
     return render("training/catboost_classifier.py.j2", _with_imports(context, imports))
 
@@ -93,7 +96,7 @@ def _parameters(model: Model, categories: bool) -> str:  # noqa: FBT001 - one fa
     kept: list[tuple[Item, Item]] = []
     names = {"loss": "loss_function", "early_stopping": "early_stopping_rounds"}
     for name, value in model.settings:
-        if value is not None and name != "eval_metric" and not isinstance(value, tuple):
+        if value is not None and name not in ("eval_metric", "refit") and not isinstance(value, tuple):
             kept.append((names.get(name, name), value))
     metric = str(model.setting("eval_metric"))
     kept.append(("eval_metric", "PRAUC:use_weights=false" if metric == "PRAUC" else metric))
@@ -177,3 +180,20 @@ def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # no
 def _calibration(model: Model) -> list[str]:
     method = literal(model.calibration or "none")
     return [f"calibrated = calibration.fit({method}, score[parts.validate], label[parts.validate])"]
+
+
+def _refit(model: Model, imports: Imports) -> list[str]:
+    """Return the lines that fit once more, to the validation part too; the test part stays unseen."""
+    if not model.setting("refit"):
+        return []
+    imports.add("numpy as np")
+    weights = ", class_weights=weights" if model.imbalance.class_weights is not None else ""
+    chosen = "{**PARAMETERS, **best.parameters, " if model.tuning is not None else "{**PARAMETERS, "
+    return [
+        "",
+        "# The served model learns from the validation part too; the test part stays unseen.",
+        "both = np.concatenate([parts.train, parts.validate])",
+        f'model = CatBoostClassifier(**{chosen}"iterations": model.tree_count_}}{weights})',
+        "model.fit(Pool(frame[both], label[both], cat_features=CATEGORIES))",
+        "score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]",
+    ]

@@ -14,7 +14,7 @@ from mlsd_framework.kinds.stages.decide.kind import DecideSettings, report_actio
 from mlsd_framework.kinds.stages.explain.spec import ExplainSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
-from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.models import ExplainableKind, ModelKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,13 @@ class Explain:
             return
         model = settings.model
         code.imports.add(f"{SERVING}.reasons", "Feature", "feature_reasons")
+        kind: ExplainableKind = models[model.kind]  # type: ignore[assignment]  # lowering took explainable kinds only
         features = tuple(
-            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else []))) for ref in model.features
+            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else []))) for ref in kind.inputs(model)
         )
         name = f"{constant(model.name)}_FEATURES"
         code.declare(name, f"{name} = {emit(features, 0, len(name) + 3)}", model.span)
-        explain = models[model.kind].explain(model, code)  # type: ignore[attr-defined]  # lowering took explainable kinds only
+        explain = kind.explain(model, code)
         line = f"reasons += feature_reasons({name}, {model.name}_row, {explain}, top={settings.top})"
         if settings.on is not None:
             line = f"if action in {emit(settings.on)}:\n    {line}"

@@ -15,13 +15,13 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
     for group in groups:
         _declare(group, code)
     _connect(groups, system, code)
-    asked = ", ".join(f'({emit(group.name)}, ({_key(group, code)},))' for group in groups)
+    asked = tuple((group.name, tuple(Raw(code.values[column]) for column in group.key)) for group in groups)
     rows = [f"{identifier(group.name)}_row" for group in groups]
     for group in groups:
         name = identifier(group.name)
         code.body += [f"{name} = {_class(group)}._make({constant(group.name)}.defaults)"]
         code.values |= {f"{group.name}.{feature.name}": f"{name}.{feature.name}" for feature in group.features}
-    lines = [f"asked = ({asked}{',' if len(groups) == 1 else ''})"]
+    lines = f"asked = {emit(asked, 0, 20)}".split("\n")
     lines.append(f"{', '.join(rows)}{',' if len(rows) == 1 else ''} = self.store.read(asked, call.remaining())")
     lines += [f"{identifier(group.name)} = {_class(group)}._make({row})" for group, row in zip(groups, rows, strict=True)]
     code.run(stage, lines)
@@ -51,11 +51,7 @@ def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
         layouts = [*former.split("layouts=(")[1].rstrip("),").split(", "), *layouts]
     named = (("system", system.name), ("features", Raw("FEATURES")), ("layouts", tuple(Raw(name) for name in dict.fromkeys(layouts))))
     connect = Call("OnlineStore.connect", (Raw("store_url()"),), named)
-    code.init["store"] = f"self.store = {emit(connect, 2, 13)}"
-
-
-def _key(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
-    return ", ".join(code.values[column] for column in group.key)
+    code.init["store"] = f"self.store = {emit(connect, 0, 21)}"
 
 
 def _class(group: WindowGroup | TableGroup) -> str:

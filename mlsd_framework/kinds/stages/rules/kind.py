@@ -31,7 +31,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RulesSettings:
-    """The rules in the order that they are tried: by priority, then as written."""
+    """The rules in the order that they are told: the highest priority first, then as written."""
 
     rules: tuple[Rule, ...]
 
@@ -58,7 +58,7 @@ class Rules:
                 continue
             reason = rule.reason or f"the rule {rule.name.replace('_', ' ')} applies"
             found.append(Rule(rule.name, when, rule.action, rule.priority, reason, scope.context.span((*scope.at, *at, "action"))))
-        ordered = tuple(sorted(found, key=lambda one: one.priority))
+        ordered = tuple(sorted(found, key=lambda one: -one.priority))
         writes = (Value(None, f"{spec.name or spec.stage}_action", STRING.or_null()),)
         return StageDraft(scope.reads(*(one.when for one in ordered)), writes, RulesSettings(ordered))
 
