@@ -18,6 +18,7 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.serving.calibration import Isotonic
 from mlsd_framework.runtime.training import calibration
+from mlsd_framework.runtime.training.isolation_onnx import forest_to_onnx
 
 if TYPE_CHECKING:
     import onnx
@@ -63,33 +64,13 @@ def save(folder: Path, fitted: Fitted, sample: Features) -> tuple[str, ...]:
 
     Scores some rows of `sample` with ONNX Runtime first and raises E6335 where they differ from scikit-learn's.
     """
-    model = to_onnx(fitted)
+    model = forest_to_onnx(fitted.pipeline["forest"], np.asarray(fitted.medians))
     _check_parity(model, fitted, sample[:_SAMPLE])
     medians = dict(zip(fitted.features, fitted.medians, strict=True))
     atomic.write_bytes(folder / "model.onnx", model.SerializeToString(deterministic=True))
     atomic.write_text(folder / "medians.json", json.dumps(medians, indent=2) + "\n")
     calibration.write(folder / "calibration.json", fitted.novelty)
     return ("calibration.json", "medians.json", "model.onnx")
-
-
-def to_onnx(fitted: Fitted) -> "onnx.ModelProto":
-    """Return the graph `features` -> `score`, the same bytes for the same forest."""
-    import onnx  # noqa: PLC0415 - heavy
-    from skl2onnx import convert_sklearn  # noqa: PLC0415
-    from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
-
-    model: onnx.ModelProto = convert_sklearn(
-        fitted.pipeline,
-        name="novelty",
-        initial_types=[("features", FloatTensorType([None, len(fitted.features)]))],
-        target_opset={"": 17, "ai.onnx.ml": 3},
-    )
-    graph = model.graph
-    graph.node.append(onnx.helper.make_node("Neg", ["scores"], ["score"], name="stranger_is_larger"))
-    del graph.output[:]
-    graph.output.append(onnx.helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, [None, 1]))
-    onnx.checker.check_model(model)
-    return model
 
 
 def _check_parity(model: "onnx.ModelProto", fitted: Fitted, sample: Features) -> None:

@@ -277,7 +277,8 @@ def _mean_raw(
         part = slice(first, first + (1 << len(tree)))
         total = leaf_weights[part].sum()
         if total > 0.0:
-            mean += leaf_weights[part] @ leaf_values[part] / total
+            # A product of matrices may add up in another order next time; this sum does not.
+            mean += (leaf_weights[part][:, None] * leaf_values[part]).sum(axis=0) / total
         first = part.stop
     return np.asarray(mean * structure.scale + np.array(structure.bias))
 

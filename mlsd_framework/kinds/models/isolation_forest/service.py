@@ -16,5 +16,5 @@ def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     row = [f"    {code.value(ref)}," for ref in model.features]
     if stage.on_error != "fail":
         code.default(name)
-    lines = [f"{name}_row = (", *row, ")", f"{name} = self.{name}_rank(-self.{name}.score({name}_row))"]
+    lines = [f"{name}_row = (", *row, ")", f"{name} = self.{name}_rank(self.{name}.score({name}_row))"]
     code.run(stage, lines)
