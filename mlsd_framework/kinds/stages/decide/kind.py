@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import Call, Raw, constant, emit, literal
+from mlsd_framework.codegen.decisions import decision_name
+from mlsd_framework.codegen.python import Call, Item, Raw, assigned, emit, literal
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.models import Model
@@ -118,23 +119,22 @@ class Decide:
         if not isinstance(settings, DecideSettings):
             return
         code.imports.add(f"{SERVING}.decision", "Thresholds")
-        actions = f"{constant(stage.name)}_ACTIONS"
-        code.declare(actions, f"{actions} = {emit(settings.actions)}", stage.span)
-        chosen = Call("Thresholds.load", (Raw("bundle"), stage.name, Raw(actions)))
-        code.init[stage.name] = f"self.{stage.name} = {emit(chosen)}"
+        actions = code.own(f"actions of {stage.name}", f"{stage.name}_actions")
+        code.declare(actions, f"{actions} = {emit(settings.actions, 0, len(actions) + 3)}", stage.span)
+        chosen = Call("Thresholds.load", (Raw("bundle"), decision_name(code.endpoint, stage, system), Raw(actions)))
+        thresholds = code.attribute(f"thresholds of {stage.name}", stage.name)
+        code.init[thresholds] = "\n".join(assigned(thresholds, chosen, 2))
         score = code.values[settings.model.outputs[0].name]
-        risk = score
+        risk: Item = Raw(score)
         if settings.cost is not None:
             code.imports.add(f"{SERVING}.decision", "expected_cost_ratio")
             costs = [code.expression(one) for one in (settings.cost.false_negative, settings.cost.false_positive)]
-            risk = f"expected_cost_ratio({score}, {', '.join(costs)})"
+            risk = Call("expected_cost_ratio", (Raw(score), *(Raw(one) for one in costs)))
         held = [code.values[name] for name in settings.rules]
         rules = f"[{', '.join(f'*{name}' for name in held)}]" if len(held) > 1 else held[0] if held else "[]"
-        if stage.on_error != "fail":
-            code.body += ["risk = None", f"action = {literal(settings.actions[min(1, len(settings.actions) - 1)])}"]
-        code.run(stage, [f"risk = {risk}", f"action = self.{stage.name}.decide(risk, {rules})"])
+        code.default(stage, risk="None", action=literal(settings.actions[min(1, len(settings.actions) - 1)]))
+        code.run(stage, [*assigned("risk", risk, 3), f"action = {thresholds}.decide(risk, {rules})"])
         code.values |= {"action": "action", "risk": "risk", "score": score, "rules": rules}
-
 
 
 def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, ...], span: Any) -> None:

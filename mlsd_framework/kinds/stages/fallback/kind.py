@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import literal
+from mlsd_framework.codegen.python import Raw, condition, literal
 from mlsd_framework.codegen.service_code import ServiceCode, pointer
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.serving import Stage, Value
@@ -72,5 +72,5 @@ class Fallback:
             return
         code.fallback = ["", pointer(stage.span), f"action = {literal(settings.action)}"]
         for index, case in enumerate(settings.cases):
-            code.fallback.append(f"{'el' if index else ''}if {code.expression(case.when)}:")
+            code.fallback += condition(f"{'el' if index else ''}if", Raw(code.expression(case.when)), 2)
             code.fallback.append(f"    action = {literal(case.action)}")
