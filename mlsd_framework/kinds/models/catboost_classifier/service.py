@@ -13,7 +13,9 @@ def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     code.imports.add(SERVING, "calibration")
     code.imports.add(f"{SERVING}.trees", "CompiledTrees")
     code.init[name] = f'self.{name} = CompiledTrees.load(bundle.file("models/{name}/trees.safetensors"))'
-    code.init[f"{name}_calibration"] = f'self.{name}_calibration = calibration.read(bundle.file("models/{name}/calibration.json"))'
+    code.init[f"{name}_calibration"] = (
+        f'self.{name}_calibration = calibration.read(bundle.file("models/{name}/calibration.json"))'
+    )
     row = [f"    {code.value(ref)}," for ref in inputs(model)]
     if stage.on_error != "fail":
         code.default(name)

@@ -34,7 +34,12 @@ class Compute:
         if group is None:
             return None
         if not isinstance(group, RequestGroup):
-            scope.context.report("E2043", f"`compute` names `{group.name}`, which is stored", (*scope.at, "compute"), help=f"write `- fetch: [{group.name}]`")
+            scope.context.report(
+                "E2043",
+                f"`compute` names `{group.name}`, which is stored",
+                (*scope.at, "compute"),
+                help=f"write `- fetch: [{group.name}]`",
+            )
             return None
         span = scope.context.span(scope.at)
         own = {one.name for one in group.computed}

@@ -39,7 +39,12 @@ class Explain:
             return None
         if not model.kind.startswith("catboost."):
             what = f"`explain` cannot weigh the features of `models.{model.name}`, of kind `{model.kind}`"
-            scope.context.report("E2046", what, (*scope.at, "explain", "model"), expected="a model of trees, such as `catboost.classifier`")
+            scope.context.report(
+                "E2046",
+                what,
+                (*scope.at, "explain", "model"),
+                expected="a model of trees, such as `catboost.classifier`",
+            )
             return None
         decisions = [stage.settings for stage in scope.before if isinstance(stage.settings, DecideSettings)]
         for index, action in enumerate(spec.on or ()):
@@ -61,7 +66,8 @@ class Explain:
         code.imports.add(f"{SERVING}.reasons", "Feature", "feature_reasons")
         kind: ExplainableKind = models[model.kind]  # type: ignore[assignment]  # lowering took explainable kinds only
         features = tuple(
-            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else []))) for ref in kind.inputs(model)
+            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else [])))
+            for ref in kind.inputs(model)
         )
         name = f"{constant(model.name)}_FEATURES"
         code.declare(name, f"{name} = {emit(features, 0, len(name) + 3)}", model.span)

@@ -23,7 +23,9 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
         code.values |= {f"{group.name}.{feature.name}": f"{name}.{feature.name}" for feature in group.features}
     lines = f"asked = {emit(asked, 0, 20)}".split("\n")
     lines.append(f"{', '.join(rows)}{',' if len(rows) == 1 else ''} = self.store.read(asked, call.remaining())")
-    lines += [f"{identifier(group.name)} = {_class(group)}._make({row})" for group, row in zip(groups, rows, strict=True)]
+    lines += [
+        f"{identifier(group.name)} = {_class(group)}._make({row})" for group, row in zip(groups, rows, strict=True)
+    ]
     code.run(stage, lines)
 
 
@@ -35,7 +37,14 @@ def _declare(group: WindowGroup | TableGroup, code: ServiceCode) -> None:
     doc = f'    """A row of the feature group `{group.name}`."""\n\n'
     code.declare(_class(group), f"class {_class(group)}(NamedTuple):\n{doc}{fields}", group.span)
     columns = tuple(
-        Call("FeatureColumn", (one.name, store_dtype(one.type), *([default_of(group, one.name)] if default_of(group, one.name) is not None else [])))
+        Call(
+            "FeatureColumn",
+            (
+                one.name,
+                store_dtype(one.type),
+                *([default_of(group, one.name)] if default_of(group, one.name) is not None else []),
+            ),
+        )
         for one in group.features
     )
     layout = Call("RowLayout", (group.name, columns, group.key))
@@ -49,7 +58,11 @@ def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
     former = code.init.get("store")
     if former is not None:  # a pipeline with several fetches has one store
         layouts = [*former.split("layouts=(")[1].rstrip("),").split(", "), *layouts]
-    named = (("system", system.name), ("features", Raw("FEATURES")), ("layouts", tuple(Raw(name) for name in dict.fromkeys(layouts))))
+    named = (
+        ("system", system.name),
+        ("features", Raw("FEATURES")),
+        ("layouts", tuple(Raw(name) for name in dict.fromkeys(layouts))),
+    )
     connect = Call("OnlineStore.connect", (Raw("store_url()"),), named)
     code.init["store"] = f"self.store = {emit(connect, 0, 21)}"
 
@@ -59,4 +72,10 @@ def _class(group: WindowGroup | TableGroup) -> str:
 
 
 def _annotation(dtype: str) -> str:
-    return {"float64": "float | None", "int64": "int | None", "bool": "bool | None", "timestamp": "int | None", "string": "str | None"}[dtype]
+    return {
+        "float64": "float | None",
+        "int64": "int | None",
+        "bool": "bool | None",
+        "timestamp": "int | None",
+        "string": "str | None",
+    }[dtype]
