@@ -24,7 +24,11 @@ def parse_assignment(text: str) -> Assignment:
     parts = tuple(part.strip() for part in key.split("."))
     if not sign or not all(parts):
         raise SpecError(
-            Diagnostic(code="E1012", what=f"`--set {text}` is not an assignment", expected="KEY=VALUE, such as models.fraud.iterations=500")
+            Diagnostic(
+                code="E1012",
+                what=f"`--set {text}` is not an assignment",
+                expected="KEY=VALUE, such as models.fraud.iterations=500",
+            )
         )
     document = parse_document(f"value: {value}" if "\n" not in value else "value:", f"--set {text}")
     return Assignment(text, parts, cast(dict[str, Any], document.data)["value"])
