@@ -51,12 +51,12 @@ class Document:
 
     def scalar(self, at: Path_) -> Any | None:
         """Return the YAML scalar node at `at`, for places inside its text, or none."""
-        node, _, _ = self._walk(at)
-        return node if isinstance(node, yaml.ScalarNode) else None
+        node, _, exact = self._walk(at)
+        return node if exact and isinstance(node, yaml.ScalarNode) else None
 
     def has(self, at: Path_) -> bool:
         """Say whether the file itself writes the value at `at`."""
-        return self._walk(at)[2]
+        return len(self.present(at)) == len(at)
 
     def present(self, at: Path_) -> tuple[str | int, ...]:
         """Return the parts of `at` that the file writes."""

@@ -52,7 +52,9 @@ class Overlays:
         if assignment is not None:
             return f"--set {assignment.text}"
         for where, prefix in ((self._overlay(at), f"environment `{self.environment}`, "), (at, "")):
-            if self.document.has(where):
+            # A key of the long form stands where the short form was written: a scalar in the mapping's place.
+            short = self.document.scalar(where[:-1]) if self.document.has(where[: len(where) - len(at)]) else None
+            if self.document.has(where) or short is not None:
                 return f"{prefix}line {self.document.place(where, key=True).line}"
         return "default"
 

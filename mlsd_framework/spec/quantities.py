@@ -4,8 +4,9 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)")
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d|w))+\Z")
@@ -51,7 +52,7 @@ def write_duration(value: timedelta) -> str:
 def _fraction(value: object) -> float:
     number: float | None = None
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
-        number = float(value[:-1]) / 100
+        number = round(float(value[:-1]) / 100, 12)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value)
     if number is None or not 0 <= number <= 1:
@@ -104,9 +105,20 @@ Size = Annotated[int, BeforeValidator(_size), PlainSerializer(lambda v: f"{v}B",
 """A number of bytes."""
 
 
-def _single(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+class _OneOrMore:
+    """Takes a text in place of a list of one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(schema)
+        return {"anyOf": [made, made["items"]]} if "items" in made else made
+
+    @staticmethod
+    def _listed(value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
 
-OneOrMore = BeforeValidator(_single)
+OneOrMore = _OneOrMore()
 """`key: card_id` is short for `key: [card_id]`."""
