@@ -85,7 +85,9 @@ class Loaded:
         return self.layers.environment
 
 
-def load(path: Path, model: type[SystemSpec], *, environment: str | None = None, assignments: Sequence[str] = ()) -> Loaded:
+def load(
+    path: Path, model: type[SystemSpec], *, environment: str | None = None, assignments: Sequence[str] = ()
+) -> Loaded:
     """Read, merge and validate the spec at `path`; raise `SpecError` with every fault, in order of place."""
     document = read_document(path)
     data = cast(dict[str, Any], document.data)

@@ -24,7 +24,11 @@ def parse_assignment(text: str) -> Assignment:
     parts = tuple(part.strip() for part in key.split("."))
     if not sign or not all(parts):
         raise SpecError(
-            Diagnostic(code="E1012", what=f"`--set {text}` is not an assignment", expected="KEY=VALUE, such as models.fraud.iterations=500")
+            Diagnostic(
+                code="E1012",
+                what=f"`--set {text}` is not an assignment",
+                expected="KEY=VALUE, such as models.fraud.iterations=500",
+            )
         )
     document = parse_document(f"value: {value}" if "\n" not in value else "value:", f"--set {text}")
     return Assignment(text, parts, cast(dict[str, Any], document.data)["value"])
@@ -33,7 +37,7 @@ def parse_assignment(text: str) -> Assignment:
 def merge(data: dict[str, Any], overrides: dict[str, Any], assignments: Sequence[Assignment]) -> dict[str, Any]:
     """Merge overrides, then assignments, over `data`: mappings by key, everything else replaced whole.
 
-    OmegaConf merges; its interpolations stay text, so that no resolver ever runs.
+    An override of null takes the key away: `split: {by: time, seed: null}` over a split that has a seed. OmegaConf merges; its interpolations stay text, so that no resolver ever runs.
     """
     if not overrides and not assignments:
         return data
@@ -42,8 +46,21 @@ def merge(data: dict[str, Any], overrides: dict[str, Any], assignments: Sequence
     config = omegaconf.OmegaConf
     layers = [config.create(data, flags={"allow_objects": False}), config.create(overrides)]
     layers += [config.create(_nested(one.at, one.value)) for one in assignments]
-    merged = config.to_container(config.merge(*layers), resolve=False)
-    return _with_lists(cast(dict[str, Any], merged), assignments)
+    merged = cast(dict[str, Any], config.to_container(config.merge(*layers), resolve=False))
+    for layer in (overrides, *(_nested(one.at, one.value) for one in assignments)):
+        _take_away(merged, layer)
+    return _with_lists(merged, assignments)
+
+
+def _take_away(merged: Any, layer: dict[str, Any]) -> None:
+    """Remove from `merged` the keys that `layer` gives as null, unless a later layer has set them again."""
+    for key, value in layer.items():
+        if not isinstance(merged, dict) or key not in merged:
+            continue
+        if value is None and merged[key] is None:
+            del merged[key]
+        elif isinstance(value, dict):
+            _take_away(merged[key], value)
 
 
 def _nested(at: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -47,7 +47,10 @@ def _excerpt(diagnostic: Diagnostic, texts: Mapping[str, str], paint: Callable[[
 
 def _printable(row: str) -> str:
     """Show a row on a terminal as it stands, without control characters that would act on it."""
-    return "".join(char if char.isprintable() else " " if char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in row.rstrip("\r"))
+    return "".join(
+        char if char.isprintable() else " " if char == "\t" else "\N{REPLACEMENT CHARACTER}"
+        for char in row.rstrip("\r")
+    )
 
 
 def _plain(text: str, _: str) -> str:

@@ -52,6 +52,7 @@ class CatBoostClassifier:
         """Return numbers, then categories."""
         return inputs(model)
 
-    def explain(self, model: Model, code: ServiceCode) -> str:  # noqa: ARG002 - the extension point's signature
+    def explain(self, model: Model, code: ServiceCode) -> str:
         """Return the SHAP values of the row that was scored."""
-        return f"self.{model.name}.explain({model.name}_row).values"
+        trees = code.attribute(f"trees of {model.name}", model.name)
+        return f"{trees}.explain({code.name(f'row of the model {model.name}', f'{model.name}_row')}).values"
