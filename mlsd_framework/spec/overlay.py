@@ -36,11 +36,23 @@ def parse_assignment(text: str) -> Assignment:
 
 
 def merge(data: dict[str, Any], overrides: dict[str, Any], assignments: Sequence[Assignment]) -> dict[str, Any]:
-    """Merge overrides, then assignments in their order, over `data`: mappings by key, everything else replaced whole."""
-    merged = _merged(data, overrides) if overrides else data
+    """Merge overrides, then assignments in their order, over `data`: mappings by key, everything else replaced whole.
+
+    An override of null takes its key away.
+    """
+    merged = _without_nulls(_merged(data, overrides), overrides) if overrides else data
     for one in assignments:
         merged = _assigned(merged, one.at, one)
     return merged
+
+
+def _without_nulls(merged: Any, over: dict[str, Any]) -> Any:
+    """Take away the keys that an override gives as null: `split: {by: time, seed: null}` over a split that has a seed."""
+    if not isinstance(merged, dict):
+        return merged
+    gone = {key for key, value in over.items() if value is None}
+    below = {key: value for key, value in over.items() if isinstance(value, dict)}
+    return {key: _without_nulls(item, below.get(key, {})) for key, item in merged.items() if key not in gone}
 
 
 def _assigned(holder: Any, at: tuple[str, ...], one: Assignment) -> Any:
