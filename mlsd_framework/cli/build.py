@@ -7,7 +7,7 @@ from mlsd_framework.codegen.artefacts import stale, write
 from mlsd_framework.plan.project import Project, find_spec, project_root
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("specs", metavar="SPEC", nargs="*", help="specs' paths, or names of built systems")
     parser.add_argument("--env", metavar="NAME", help="the environment (default: `local`)")

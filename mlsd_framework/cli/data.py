@@ -10,7 +10,7 @@ from mlsd_framework.plan.progress import Progress, Step
 from mlsd_framework.plan.project import Project
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the three commands."""
     commands = parser.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
     fetch = commands.add_parser("fetch", help="bring published files to the workspace, or one address to a folder")

@@ -15,7 +15,7 @@ from mlsd_framework.plan.progress import Progress
 from mlsd_framework.plan.project import Project, project_root
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser, optional=True)
     parser.add_argument("--plan", metavar="FILE", type=Path, help="apply a plan that `mlsd plan --out FILE` saved")

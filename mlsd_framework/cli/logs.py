@@ -7,7 +7,7 @@ import sys
 from mlsd_framework.cli.project_options import add_spec, project_of
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     parser.add_argument("--part", metavar="PART", default="service", help="service, supervisor, store, or a stage such as `train-fraud`")

@@ -9,7 +9,7 @@ from mlsd_framework.plan.evaluator import make_plan
 from mlsd_framework.plan.explainer import explain
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     add_json(parser)

@@ -16,7 +16,7 @@ from mlsd_framework.plan.project import Project
 _TIMEOUT_S = 30.0
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     parser.add_argument("--file", metavar="FILE", help="the request as JSON, `-` for standard input (default: a real row)")

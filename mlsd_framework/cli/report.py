@@ -6,7 +6,7 @@ from mlsd_framework.cli.project_options import add_json, add_spec, print_json, p
 from mlsd_framework.diagnostics.errors import PlanError, RunError
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     parser.add_argument("--open", action="store_true", help="show it in a browser")

@@ -7,7 +7,7 @@ from mlsd_framework.plan.evaluator import switch
 from mlsd_framework.plan.progress import Progress
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     parser.add_argument("version", metavar="VERSION", nargs="?", help="which one (default: the one that served before)")

@@ -16,7 +16,7 @@ _FIGURES = 6
 _HOUR, _DAY = 3600, 86_400
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser, optional=True)
     add_json(parser)

@@ -5,7 +5,7 @@ import argparse
 from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     add_json(parser)

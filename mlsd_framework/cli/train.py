@@ -8,7 +8,7 @@ from mlsd_framework.plan.progress import Progress
 from mlsd_framework.plan.state import read_state
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     add_json(parser)
