@@ -7,6 +7,7 @@ from typing import Any
 
 from mlsd_framework.codegen import places
 from mlsd_framework.codegen.artefacts import fingerprint as text_fingerprint
+from mlsd_framework.ir.features import TableGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import fingerprint, system_fingerprint
 from mlsd_framework.ir.sources import Files, Process, Source
 from mlsd_framework.ir.system import System
@@ -130,7 +131,11 @@ class _Drafting:
     def _build(self) -> Build:
         hashes = tuple(sorted((path, text_fingerprint(text)) for path, text in self._files.items()))
         parts = tuple(
-            sorted((path, text_fingerprint(without_pointers(text))) for path, text in self._files.items() if path != "manifest.json")
+            sorted(
+                (path, text_fingerprint(without_pointers(text)))
+                for path, text in self._files.items()
+                if path != "manifest.json"
+            )
         )
         return Build(parts=parts, folder=self._generated, files=hashes)
 
@@ -191,14 +196,17 @@ class _Drafting:
 
     def _materialise(self) -> Materialise:
         system = self._system
-        groups = (*system.windows, *system.tables)
+        groups: tuple[WindowGroup | TableGroup, ...] = (*system.windows, *system.tables)
         store = system.environment.online_store
         features = ((group.name, one.name) for group in groups for one in group.features)
         parts = meaning.collected(
             [
                 *self._definitions.of_names(features),
                 (f"environments.{system.environment.name}.online_store", meaning.value(store)),
-                *((f"features.{group.name}", meaning.value((group.key, tuple(one.name for one in group.features)))) for group in groups),
+                *(
+                    (f"features.{group.name}", meaning.value((group.key, tuple(one.name for one in group.features))))
+                    for group in groups
+                ),
             ]
         )
         embedded = (f"{self._workspace}/store",) if store is None else ()

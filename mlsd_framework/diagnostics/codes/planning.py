@@ -25,12 +25,6 @@ CODES: tuple[Code, ...] = (
         "Plan again, look at the new plan, and apply that.",
     ),
     Code(
-        "E5013",
-        "unknown-system",
-        "The command names neither a file nor a system under `generated/`.",
-        "Give the path of the spec; the name of a system works once it was built.",
-    ),
-    Code(
         "E5014",
         "state-not-writable",
         "A file of the system's state cannot be written: the disk is full, or the folder belongs to another user. What "
