@@ -63,6 +63,11 @@ class Imports:
             module, _, name = line.removeprefix("from ").partition(" import ")
             self.add(*([module, name] if name else [line.removeprefix("import ")]))
 
+    def bound(self) -> frozenset[str]:
+        """Return the names that the imports give the file."""
+        names = [name for found in self.names.values() for name in found] + [module.split(".")[0] if " as " not in module else module for module in self.modules]
+        return frozenset(name.split(" as ")[-1] for name in names)
+
     def lines(self) -> list[str]:
         """Return the import block as isort orders it: standard library, packages, ours."""
         parts: list[list[str]] = [[], [], []]

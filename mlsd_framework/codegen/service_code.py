@@ -18,8 +18,8 @@ OURS = frozenset(
         # of the module
         "APP", "FEATURES", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Decision", "FallbackError", "Feature",
         "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple", "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule",
-        "Service", "Stage", "Struct", "Thresholds", "bentoml", "calibration", "expected_cost_ratio", "feature_reasons", "fired",
-        "microseconds", "rule_reason", "sql", "store_url",
+        "Day", "Service", "Stage", "Struct", "Thresholds", "bentoml", "calibration", "expected_cost_ratio", "feature_reasons", "fired",
+        "days", "microseconds", "rule_reason", "sql", "store_url",
         # of the methods
         "action", "bundle", "call", "reasons", "request", "risk", "rule", "self",
     }

@@ -63,6 +63,7 @@ class ModelInputs:
             imbalance=_imbalance(spec),
             tuning=_tuning(spec),
             describe=spec.describe,
+            explains=kind.explains,
             span=self.context.span(("models", name), key=True),
         )
 

@@ -58,6 +58,16 @@ class Document:
         """Say whether the file itself writes the value at `at`."""
         return len(self.present(at)) == len(at)
 
+    def below(self, at: Path_) -> "Document | None":
+        """Return what stands at `at` as a document of its own, or none where the file has no mapping there."""
+        if not self.has(at):
+            return None
+        data: Any = self.data
+        for part in at:
+            data = data[part]
+        node = self._walk(at)[0]
+        return Document(self.path, self.text, node, data) if isinstance(node, yaml.MappingNode) else None
+
     def present(self, at: Path_) -> tuple[str | int, ...]:
         """Return the parts of `at` that the file writes."""
         node, found = self.node, []

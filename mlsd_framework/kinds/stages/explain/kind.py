@@ -37,7 +37,7 @@ class Explain:
         model = scope.model(spec.model, "explain", "model")
         if model is None:
             return None
-        if not model.kind.startswith("catboost."):
+        if not model.explains:
             what = f"`explain` cannot weigh the features of `models.{model.name}`, of kind `{model.kind}`"
             scope.context.report(
                 "E2046",

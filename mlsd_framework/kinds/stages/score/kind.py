@@ -46,4 +46,3 @@ class Score:
         settings = stage.settings
         if isinstance(settings, ScoreSettings):
             models[settings.model.kind].score(settings.model, stage, code)
-            code.values |= {output.name: output.name for output in settings.model.outputs}
