@@ -108,8 +108,12 @@ def test_strange_payment_is_novel_and_an_ordinary_one_is_not(
     """The rule on novelty fires for what the forest isolates soonest, and for nothing ordinary."""
     monkeypatch.setenv("MLSD_STORE_URL", valkey.url)
     publish(card_fraud, valkey.url)
-    assert [r.name for r in answer(card_fraud, PAYMENT | {"amount": 90_000.0}).reasons if r.kind == "rule"] == ["unusual"]
-    assert [r.name for r in answer(card_fraud, PAYMENT | {"amount": 201.0, "card_id": 8}).reasons if r.kind == "rule"] == []
+    assert [r.name for r in answer(card_fraud, PAYMENT | {"amount": 90_000.0}).reasons if r.kind == "rule"] == [
+        "unusual"
+    ]
+    assert [
+        r.name for r in answer(card_fraud, PAYMENT | {"amount": 201.0, "card_id": 8}).reasons if r.kind == "rule"
+    ] == []
 
 
 @pytest.mark.parametrize(("broken", "degraded"), [("novelty", ["score_2"]), ("fraud", ["score"])])
@@ -123,7 +127,13 @@ def test_a_model_that_fails_leaves_an_answer(
     handler = endpoint.pipeline(load_bundle(card_fraud.bundle.folder))
     setattr(handler, broken, None)
     request = endpoint.request(
-        payment_id=1, ts=datetime(2026, 1, 31, tzinfo=UTC), card_id=7, terminal_id=3, amount=40.0, merchant_category="a", channel="online"
+        payment_id=1,
+        ts=datetime(2026, 1, 31, tzinfo=UTC),
+        card_id=7,
+        terminal_id=3,
+        amount=40.0,
+        merchant_category="a",
+        channel="online",
     )
     found = handler(request, Call("r", time.perf_counter(), 60.0))
     assert found.degraded == degraded
