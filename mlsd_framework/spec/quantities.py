@@ -4,12 +4,21 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)")
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d|w))+\Z")
-_MICROSECONDS: Final = {"us": 1, "ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6, "w": 7 * 86400 * 10**6}
+_MICROSECONDS: Final = {
+    "us": 1,
+    "ms": 1_000,
+    "s": 10**6,
+    "m": 60 * 10**6,
+    "h": 3600 * 10**6,
+    "d": 86400 * 10**6,
+    "w": 7 * 86400 * 10**6,
+}
 _COUNT: Final = re.compile(r"(\d+(?:\.\d+)?)([kMGT]?)\Z")
 _SCALE: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)\Z")
@@ -18,7 +27,9 @@ _MAX_DURATION: Final = timedelta(days=36500)
 
 
 def _fault(kind: str, expected: str, value: object) -> PydanticCustomError:
-    return PydanticCustomError("quantity", "is not a {kind}", {"kind": kind, "expected": expected, "value": repr(value)})
+    return PydanticCustomError(
+        "quantity", "is not a {kind}", {"kind": kind, "expected": expected, "value": repr(value)}
+    )
 
 
 def parse_duration(value: object) -> timedelta:
@@ -51,7 +62,7 @@ def write_duration(value: timedelta) -> str:
 def _fraction(value: object) -> float:
     number: float | None = None
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
-        number = float(value[:-1]) / 100
+        number = round(float(value[:-1]) / 100, 12)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value)
     if number is None or not 0 <= number <= 1:
@@ -87,26 +98,62 @@ def _text(pattern: str) -> WithJsonSchema:
 
 
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="always"), _text(_DURATION.pattern.replace(r"\Z", "$"))
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(write_duration, when_used="always"),
+    _text(_DURATION.pattern.replace(r"\Z", "$")),
 ]
 """A length of time, exact to the microsecond."""
 
-Fraction = Annotated[float, BeforeValidator(_fraction), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}]})]
+Fraction = Annotated[
+    float,
+    BeforeValidator(_fraction),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}]}
+    ),
+]
 """A share, from 0 to 1."""
 
-Rate = Annotated[float, BeforeValidator(_rate), PlainSerializer(lambda v: f"{v:g}/s", when_used="always"), _text(r"^\d+(\.\d+)?[kMGT]?/(s|m|h|d)$")]
+Rate = Annotated[
+    float,
+    BeforeValidator(_rate),
+    PlainSerializer(lambda v: f"{v:g}/s", when_used="always"),
+    _text(r"^\d+(\.\d+)?[kMGT]?/(s|m|h|d)$"),
+]
 """Events a second."""
 
-Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[kMGT]?$"}]})]
+Count = Annotated[
+    int,
+    BeforeValidator(_count),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[kMGT]?$"}]}
+    ),
+]
 """A number of things."""
 
-Size = Annotated[int, BeforeValidator(_size), PlainSerializer(lambda v: f"{v}B", when_used="always"), _text(r"^\d+(\.\d+)?(B|KB|MB|GB|TB)$")]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    PlainSerializer(lambda v: f"{v}B", when_used="always"),
+    _text(r"^\d+(\.\d+)?(B|KB|MB|GB|TB)$"),
+]
 """A number of bytes."""
 
 
-def _single(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+class _OneOrMore:
+    """Takes a text in place of a list of one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(schema)
+        return {"anyOf": [made, made["items"]]} if "items" in made else made
+
+    @staticmethod
+    def _listed(value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
 
-OneOrMore = BeforeValidator(_single)
+OneOrMore = _OneOrMore()
 """`key: card_id` is short for `key: [card_id]`."""

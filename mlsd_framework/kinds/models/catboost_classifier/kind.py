@@ -27,6 +27,7 @@ class CatBoostClassifier:
     name = "catboost.classifier"
     spec = CatBoostClassifierSpec
     supervised = True
+    explains = True
 
     def accepts(self, type_: DataType) -> bool:
         """Take numbers, booleans and categories, null or not."""
@@ -52,6 +53,7 @@ class CatBoostClassifier:
         """Return numbers, then categories."""
         return inputs(model)
 
-    def explain(self, model: Model, code: ServiceCode) -> str:  # noqa: ARG002 - the extension point's signature
+    def explain(self, model: Model, code: ServiceCode) -> str:
         """Return the SHAP values of the row that was scored."""
-        return f"self.{model.name}.explain({model.name}_row).values"
+        trees = code.attribute(f"trees of {model.name}", model.name)
+        return f"{trees}.explain({code.name(f'row of the model {model.name}', f'{model.name}_row')}).values"

@@ -1,0 +1,1 @@
+"""What several benchmarks share: a project made from a spec, and the times of whole processes."""

@@ -1,0 +1,83 @@
+"""Print a spec's long form: every default filled in, and where each value came from."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mlsd_framework.cli.main import OK
+from mlsd_framework.cli.specs import add_spec, find_spec
+
+_COLUMN = 64
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_spec(parser)
+    parser.add_argument("--json", action="store_true", help="print as JSON, without origins")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the long form."""
+    from mlsd_framework.plan.compilation import compile_spec
+
+    compiled = compile_spec(find_spec(arguments.spec), environment=arguments.env, assignments=arguments.assignments)
+    data = compiled.loaded.spec.model_dump(mode="json", by_alias=True)
+    if arguments.json:
+        print(json.dumps(data, indent=2))
+        return OK
+    layers = compiled.loaded.layers
+    for text, at in _lines(_folded(data), (), 0):
+        origin = layers.origin(at) if at else ""
+        print(f"{text:<{_COLUMN}}  # {origin}" if origin else text)
+    return OK
+
+
+def _folded(data: Any) -> Any:
+    """Write items of pipelines and metrics as the language does: under the key of their kind."""
+    if isinstance(data, dict):
+        for tag in ("stage", "metric"):
+            if isinstance(data.get(tag), str) and "as" in data:
+                rest = {key: _folded(value) for key, value in data.items() if key != tag and value is not None}
+                return {data[tag]: rest}
+        return {key: _folded(value) for key, value in data.items() if value is not None}
+    if isinstance(data, list):
+        return [_folded(one) for one in data]
+    return data
+
+
+def _lines(value: Any, at: tuple[str | int, ...], depth: int) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    pad = "  " * depth
+    if isinstance(value, dict):
+        for key, item in value.items():
+            below = (*at, key)
+            if isinstance(item, dict | list) and item and not _flat(item):
+                yield f"{pad}{_scalar(key)}:", ()
+                yield from _lines(item, below, depth + 1)
+            else:
+                yield f"{pad}{_scalar(key)}: {_flow(item)}", below
+        return
+    for index, item in enumerate(value):
+        lines = list(_lines(item, (*at, index), depth + 1)) if isinstance(item, dict | list) and item else [(f"{pad}  {_flow(item)}", (*at, index))]
+        first, rest = lines[0], lines[1:]
+        yield f"{pad}- {first[0].lstrip()}", first[1]
+        yield from rest
+
+
+def _flat(item: Any) -> bool:
+    return isinstance(item, list) and all(not isinstance(one, dict | list) for one in item)
+
+
+def _flow(item: Any) -> str:
+    if isinstance(item, list):
+        return f"[{', '.join(_flow(one) for one in item)}]"
+    return "{}" if item == {} else _scalar(item)
+
+
+def _scalar(value: Any) -> str:
+    """Write a scalar as YAML 1.2: plain where that is unmistakable, else in JSON's double quotes."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    plain = value and value[0].isalnum() and all(char.isalnum() or char in "_./%-" for char in value)
+    looks_other = value in ("true", "false", "null") or value.replace(".", "", 1).replace("e", "", 1).isdigit()
+    return value if (plain and not looks_other) or value.startswith("/") and value[1:].isidentifier() else json.dumps(value)
