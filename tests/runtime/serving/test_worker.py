@@ -130,7 +130,7 @@ def test_burst_is_answered_whole(start: Made) -> None:
 
 
 def test_lasting_overload_is_shed_with_retry_after(start: Made) -> None:
-    """When more comes than can be answered for longer, some get a 503 that says when to come back, the others an answer.
+    """When more comes than can be answered for longer, some get a 503 that says when to come back, others an answer.
 
     What is refused waits for no handler, and when the load falls nothing is refused any more.
     """
@@ -180,7 +180,7 @@ def test_rate_limit_says_when_to_come_back(
 
 
 def test_callers_that_leave_the_queue_are_not_answered_for(start: Made) -> None:
-    """Requests whose callers have gone before their turn do not hold up those who stay, and are not counted as waiting."""
+    """Requests whose callers have gone before their turn hold nobody up and are not counted as waiting."""
     with contextlib.ExitStack() as stack:
         worker = start()
         for client in _asked(_clients(worker, stack, 40), "sleep-0.01"):
