@@ -212,9 +212,7 @@ class Decide:
 
         # from specs/benchmarks/fraud_ulb.yaml:86
         with call.stage(RULES_STAGE):
-            rules_held = fired(
-                (VERY_LARGE_RULE, request.amount > 10_000),
-            )
+            rules_held = fired((VERY_LARGE_RULE, request.amount > 10_000))
 
         # from specs/benchmarks/fraud_ulb.yaml:88
         with call.stage(DECIDE_STAGE):

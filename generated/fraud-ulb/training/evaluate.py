@@ -4,7 +4,16 @@
 import sys
 from pathlib import Path
 
-from mlsd_framework.runtime.training import artefacts, bundle, evaluation, gates, requests, thresholds, tracking
+from mlsd_framework.runtime.training import (
+    artefacts,
+    bundle,
+    evaluation,
+    gates,
+    requests,
+    summary,
+    thresholds,
+    tracking,
+)
 from mlsd_framework.runtime.training.gates import Gate
 from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.slices import SliceBy
@@ -17,6 +26,7 @@ ORIGIN = bundle.Origin(
     features="sha256:8fab8322f51655f3",
     created_from={"spec": "specs/benchmarks/fraud_ulb.yaml"},
 )
+MODELS = ("fraud",)
 
 # from specs/benchmarks/fraud_ulb.yaml:65
 FRAUD_METRICS = [
@@ -39,15 +49,11 @@ RESAMPLES = Resamples(200, seed=7)
 def main(workspace: Workspace) -> None:
     """Evaluate every model and decision, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset)
-
-    # from specs/benchmarks/fraud_ulb.yaml:88
     fraud = artefacts.read_predictions(workspace.model("fraud"))
     label = data["is_fraud"].to_numpy()
-    decide_costs = Costs(
-        false_negative=data["amount"].to_numpy(),
-        false_positive=5.0,
-        review=2.0,
-    )
+
+    # from specs/benchmarks/fraud_ulb.yaml:88
+    decide_costs = Costs(false_negative=data["amount"].to_numpy(), false_positive=5.0, review=2.0)
     decide = thresholds.by_cost(
         score="fraud",
         actions=["approve", "review", "decline"],
@@ -69,10 +75,6 @@ def main(workspace: Workspace) -> None:
             resamples=RESAMPLES,
         ),
     ]
-    for one in measured:
-        evaluation.write(workspace, one, ORIGIN, currency="EUR", facts=FACTS[one.subject.model])
-        tracking.record(workspace.runs, "fraud-ulb", evaluation.run_of(workspace, one))
-
     requests.write(
         workspace,
         "/decide",
@@ -114,9 +116,16 @@ def main(workspace: Workspace) -> None:
         model="fraud",
     )
 
+    version = bundle.version(workspace, ORIGIN, MODELS)
+    for one in measured:
+        evaluation.write(workspace, one, ORIGIN, version=version, currency="EUR", facts=FACTS[one.subject.model])
+        tracking.record(workspace.runs, "fraud-ulb", evaluation.run_of(workspace, one))
+    evaluation.write_index(workspace, measured, ORIGIN, version=version)
+    summary.show(measured, currency="EUR")
+
     # A model that fails a gate leaves its report and no version.
     gates.enforce([gate for one in measured for gate in one.gates])
-    version = bundle.write(workspace, ORIGIN, ("fraud",))
+    bundle.write(workspace, ORIGIN, MODELS)
     print(f"version {version}")
 
 
