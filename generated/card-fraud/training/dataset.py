@@ -44,8 +44,6 @@ def main() -> None:
     # from specs/fraud.yaml:71
     taken = ["amount", "merchant_category", "channel"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-
-    # from specs/fraud.yaml:71
     rows = computed(
         rows,
         "payment",

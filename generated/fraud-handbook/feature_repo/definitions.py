@@ -4,7 +4,7 @@
 from datetime import timedelta
 
 from feast import Entity, FeatureView, Field, FileSource, ValueType
-from feast.types import Float64, Int64
+from feast.types import Bool, Float64, Int64
 
 from mlsd_framework.runtime.workspace import project
 
@@ -75,7 +75,7 @@ TERMINAL_HISTORY_VIEW = FeatureView(
     entities=[TERMINAL_ID_ENTITY],
     ttl=timedelta(0),
     schema=[
-        Field(name="last_verdict_lifetime", dtype=Float64),
+        Field(name="last_verdict_lifetime", dtype=Bool),
         Field(name="since_fraud_lifetime", dtype=Float64),
         Field(name="since_genuine_lifetime", dtype=Float64),
     ],

@@ -50,8 +50,6 @@ def main() -> None:
     # from specs/benchmarks/fraud_handbook.yaml:71
     taken = ["amount"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-
-    # from specs/benchmarks/fraud_handbook.yaml:71
     rows = computed(
         rows,
         "payment",

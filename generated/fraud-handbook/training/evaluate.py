@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-handbook",
-    spec="sha256:4e2a58924ffcfc62",
-    features="sha256:f5a4533c4748f26d",
+    spec="sha256:7c5a3373178c19a0",
+    features="sha256:36ca37c713975c73",
     created_from={"spec": "specs/benchmarks/fraud_handbook.yaml"},
 )
 MODELS = ("published_features", "fraud")

@@ -48,8 +48,6 @@ def main() -> None:
         "V28",
     ]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-
-    # from specs/benchmarks/fraud_ulb.yaml:54
     rows = computed(
         rows,
         "payment",
