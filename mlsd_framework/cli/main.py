@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "predict": "ask the running service",
         "logs": "print what the service logged",
         "report": "say where the newest report is",
+        "promote": "serve a version that was trained before",
         "rollback": "serve the version before",
         "stop": "end the service",
     },

@@ -20,7 +20,7 @@ _PACKAGES = frozenset(
     }
 )  # fmt: skip
 # Types that the request's fields are declared with.
-_TYPES = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "Struct", "bool", "date", "datetime", "float", "int", "str"})
+_TYPES = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
 _PAGES = frozenset({"/docs", "/healthz", "/livez", "/metrics", "/openapi.json", "/readyz"})
 
 
@@ -33,7 +33,12 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         if keyword.iskeyword(name):
             yield Diagnostic(code="E2012", what=f"`{name}` is a word of Python's", span=span, help=cure)
         elif "__" in name or name.endswith("_"):
-            yield Diagnostic(code="E2012", what=f"`{name}` has `__` in it or ends with `_`, which generated names use", span=span, help=cure)
+            yield Diagnostic(
+                code="E2012",
+                what=f"`{name}` has `__` in it or ends with `_`, which generated names use",
+                span=span,
+                help=cure,
+            )
     for source in system.sources:
         for column in source.columns:
             if column.name in _TYPES:
@@ -49,7 +54,12 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
             what = f"the script of a model `{model.name}` would hide a module that training uses"
             yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
         if model.name in _OURS:
-            yield Diagnostic(code="E2012", what=f"`{model.name}` is a name that every service uses itself", span=model.span, help="give the model another name")
+            yield Diagnostic(
+                code="E2012",
+                what=f"`{model.name}` is a name that every service uses itself",
+                span=model.span,
+                help="give the model another name",
+            )
 
 
 def _same_but_for_case(system: System) -> Iterator[Diagnostic]:

@@ -22,10 +22,10 @@ from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reas
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 
-FEATURES = "sha256:318675a888096563"
+FEATURES = "sha256:6525201a7a2e7387"
 APP = Application(
     "card-fraud",
-    spec="sha256:344424afb1b224c6",
+    spec="sha256:a2ee54487aec4f56",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:344424afb1b224c6",
-    features="sha256:318675a888096563",
+    spec="sha256:a2ee54487aec4f56",
+    features="sha256:6525201a7a2e7387",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")

@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-handbook",
-    spec="sha256:7c5a3373178c19a0",
-    features="sha256:36ca37c713975c73",
+    spec="sha256:8fce26725764ecd3",
+    features="sha256:f0cec945fc8905ff",
     created_from={"spec": "specs/benchmarks/fraud_handbook.yaml"},
 )
 MODELS = ("published_features", "fraud")

@@ -27,6 +27,7 @@ class CatBoostClassifier:
     name = "catboost.classifier"
     spec = CatBoostClassifierSpec
     supervised = True
+    explains = True
 
     def accepts(self, type_: DataType) -> bool:
         """Take numbers, booleans and categories, null or not."""

@@ -11,7 +11,10 @@ def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     """Load the trees and the calibration, and score the row of the model's features."""
     name, row = identifier(model.name), code.name(f"row of the model {model.name}", f"{model.name}_row")
     score = code.name(f"score of the model {model.name}", name)
-    trees, calibrated = code.attribute(f"trees of {name}", name), code.attribute(f"calibration of {name}", f"{name}_calibration")
+    trees, calibrated = (
+        code.attribute(f"trees of {name}", name),
+        code.attribute(f"calibration of {name}", f"{name}_calibration"),
+    )
     code.imports.add(SERVING, "calibration")
     code.imports.add(f"{SERVING}.trees", "CompiledTrees")
     code.init[trees] = f'{trees} = CompiledTrees.load(bundle.file("models/{name}/trees.safetensors"))'

@@ -19,6 +19,7 @@ class IsolationForest:
     name = "isolation_forest"
     spec = IsolationForestSpec
     supervised = False
+    explains = False
 
     def accepts(self, type_: DataType) -> bool:
         """Take numbers and booleans; null is filled with the training median."""

@@ -34,7 +34,12 @@ class Compute:
         if group is None:
             return None
         if not isinstance(group, RequestGroup):
-            scope.context.report("E2043", f"`compute` names `{group.name}`, which is stored", (*scope.at, "compute"), help=f"write `- fetch: [{group.name}]`")
+            scope.context.report(
+                "E2043",
+                f"`compute` names `{group.name}`, which is stored",
+                (*scope.at, "compute"),
+                help=f"write `- fetch: [{group.name}]`",
+            )
             return None
         span = scope.context.span(scope.at)
         own = {one.name for one in group.computed}
@@ -45,7 +50,8 @@ class Compute:
         # Where the pipeline goes on without the stage, what it computes is null; columns are in the request all the same.
         absent = spec.on_error in ("default", "skip")
         writes = tuple(
-            Value(group.name, feature.name, feature.type.or_null() if absent and feature.name in own else feature.type) for feature in group.features
+            Value(group.name, feature.name, feature.type.or_null() if absent and feature.name in own else feature.type)
+            for feature in group.features
         )
         return StageDraft(tuple(reads), writes, ComputeSettings(group))
 

@@ -64,9 +64,14 @@ class Decide:
             scope.context.report("E2046", what, (*scope.at, "decide", "score"), expected="a classifier")
             return None
         span = scope.context.span(scope.at)
-        reads = [Value(None, output.name, output.type, span), *(Value(None, stage.writes[0].name, STRING.or_null(), span) for stage in rules)]
+        reads = [
+            Value(None, output.name, output.type, span),
+            *(Value(None, stage.writes[0].name, STRING.or_null(), span) for stage in rules),
+        ]
         reads += scope.reads(cost.false_negative, cost.false_positive) if cost is not None else ()
-        settings = DecideSettings(model, tuple(spec.actions), cost, thresholds, tuple(stage.writes[0].name for stage in rules))
+        settings = DecideSettings(
+            model, tuple(spec.actions), cost, thresholds, tuple(stage.writes[0].name for stage in rules)
+        )
         return StageDraft(tuple(reads), (Value(None, "action", STRING),), settings)
 
     def _cost(self, spec: Any, scope: StageScope) -> Cost | None:
@@ -87,10 +92,17 @@ class Decide:
             return None
         if spec.cost.review is None and len(spec.actions) > 2:  # noqa: PLR2004 - approve and decline need no review
             what = f"`decide` has {len(spec.actions)} actions and no cost of a review"
-            scope.context.report("E2047", what, (*scope.at, "decide", "cost"), key=True, expected="`review:` with its cost")
+            scope.context.report(
+                "E2047", what, (*scope.at, "decide", "cost"), key=True, expected="`review:` with its cost"
+            )
             return None
         if len(spec.actions) > 3:  # noqa: PLR2004 - mild, review, hard
-            scope.context.report("E2047", "`decide` with `cost` has more than three actions", (*scope.at, "decide", "actions"), expected="two or three actions, or `thresholds`")
+            scope.context.report(
+                "E2047",
+                "`decide` with `cost` has more than three actions",
+                (*scope.at, "decide", "actions"),
+                expected="two or three actions, or `thresholds`",
+            )
             return None
         return Cost(found["false_negative"], found["false_positive"], spec.cost.review, next(iter(units), None))
 
@@ -98,11 +110,23 @@ class Decide:
         at = (*scope.at, "decide", "thresholds")
         wanted = list(spec.actions[1:])
         if sorted(spec.thresholds) != sorted(wanted):
-            scope.context.report("E2047", "`thresholds` does not name every action but the first", at, key=True, expected=f"a number for each of: {', '.join(wanted)}")
+            scope.context.report(
+                "E2047",
+                "`thresholds` does not name every action but the first",
+                at,
+                key=True,
+                expected=f"a number for each of: {', '.join(wanted)}",
+            )
             return None
         values = tuple(spec.thresholds[action] for action in wanted)
         if any(not 0 <= value <= 1 for value in values) or list(values) != sorted(values):
-            scope.context.report("E2047", "the thresholds do not rise from action to action within 0 and 1", at, key=True, expected="rising probabilities, in the order of `actions`")
+            scope.context.report(
+                "E2047",
+                "the thresholds do not rise from action to action within 0 and 1",
+                at,
+                key=True,
+                expected="rising probabilities, in the order of `actions`",
+            )
             return None
         return values
 
@@ -142,5 +166,7 @@ def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, 
     from dataclasses import replace  # noqa: PLC0415 - only faults pay
 
     before = len(scope.context.faults)
-    scope.context.unknown("E2044", f"{who} takes the action `{action}`, which `decide` does not declare", scope.at, action, actions)
+    scope.context.unknown(
+        "E2044", f"{who} takes the action `{action}`, which `decide` does not declare", scope.at, action, actions
+    )
     scope.context.faults[before] = replace(scope.context.faults[before], span=span)

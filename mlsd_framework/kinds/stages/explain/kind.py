@@ -37,9 +37,14 @@ class Explain:
         model = scope.model(spec.model, "explain", "model")
         if model is None:
             return None
-        if not model.kind.startswith("catboost."):
+        if not model.explains:
             what = f"`explain` cannot weigh the features of `models.{model.name}`, of kind `{model.kind}`"
-            scope.context.report("E2046", what, (*scope.at, "explain", "model"), expected="a model of trees, such as `catboost.classifier`")
+            scope.context.report(
+                "E2046",
+                what,
+                (*scope.at, "explain", "model"),
+                expected="a model of trees, such as `catboost.classifier`",
+            )
             return None
         decisions = [stage.settings for stage in scope.before if isinstance(stage.settings, DecideSettings)]
         for index, action in enumerate(spec.on or ()):
@@ -58,7 +63,14 @@ class Explain:
         if not isinstance(settings, ExplainSettings):
             return
         model = settings.model
-        scored = next((one for one in code.endpoint.pipeline if one.kind == "score" and model.outputs[0].name in {w.name for w in one.writes}), None)
+        scored = next(
+            (
+                one
+                for one in code.endpoint.pipeline
+                if one.kind == "score" and model.outputs[0].name in {w.name for w in one.writes}
+            ),
+            None,
+        )
         code.imports.add(f"{SERVING}.reasons", "Feature", "Reason", "feature_reasons")
         rules = code.values.get("rules", "[]")
         if rules == "[]":
@@ -69,14 +81,19 @@ class Explain:
         code.values["reasons"] = "reasons"
         kind: ExplainableKind = models[model.kind]  # type: ignore[assignment]  # lowering took explainable kinds only
         features = tuple(
-            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else []))) for ref in kind.inputs(model)
+            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else [])))
+            for ref in kind.inputs(model)
         )
         name = code.shared(f"features of the model {model.name}", f"{model.name}_features")
         code.declare(name, f"{name} = {emit(features, 0, len(name) + 3)}", model.span)
         explain = kind.explain(model, code)
         row = code.name(f"row of the model {model.name}", f"{model.name}_row")
         reasons = Call("feature_reasons", (Raw(name), Raw(row), Raw(explain)), (("top", settings.top),))
-        asked = [] if settings.on is None else [f"action in {emit(settings.on)}" if len(settings.on) > 1 else f"action == {emit(settings.on[0])}"]
+        asked = (
+            []
+            if settings.on is None
+            else [f"action in {emit(settings.on)}" if len(settings.on) > 1 else f"action == {emit(settings.on[0])}"]
+        )
         if scored is not None and goes_on(scored):
             asked.append(f"{code.values[model.outputs[0].name]} is not None")
         lines = assigned("reasons", reasons, 4 if asked else 3, "+=")

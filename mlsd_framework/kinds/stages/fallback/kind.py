@@ -55,7 +55,9 @@ class Fallback:
             cases.append(FallbackCase(when, case.action))
         actions = [stage.settings.actions for stage in scope.before if isinstance(stage.settings, DecideSettings)]
         if not actions:
-            scope.context.report("E2047", "`fallback` stands without a `decide` before it", scope.at, expected="`- decide: …` before it")
+            scope.context.report(
+                "E2047", "`fallback` stands without a `decide` before it", scope.at, expected="`- decide: …` before it"
+            )
             return None
         named = [(case.action, ("fallback", "when", index, "action")) for index, case in enumerate(spec.when)]
         for action, below in [(spec.action, ("fallback", "action")), *named]:

@@ -17,14 +17,21 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
     _connect(groups, system, code)
     names = {group.name: code.name(f"features of {group.name}", group.name) for group in groups}
     rows = [code.name(f"stored row of {group.name}", f"{group.name}_row") for group in groups]
-    code.default(stage, **{names[group.name]: f"{_class(group, code)}._make({_layout(group, code)}.defaults)" for group in groups})
-    code.values |= {f"{group.name}.{one.name}": f"{names[group.name]}.{one.name}" for group in groups for one in group.features}
+    code.default(
+        stage,
+        **{names[group.name]: f"{_class(group, code)}._make({_layout(group, code)}.defaults)" for group in groups},
+    )
+    code.values |= {
+        f"{group.name}.{one.name}": f"{names[group.name]}.{one.name}" for group in groups for one in group.features
+    }
     keys = tuple((group.name, tuple(Raw(code.values[column]) for column in group.key)) for group in groups)
     asked = code.name(f"keys of {stage.name}", "asked")
     lines = f"{asked} = {emit(keys, 3, len(asked) + 3)}".replace(f"\n{' ' * 12}", "\n").split("\n")
     found = f"({rows[0]},)" if len(rows) == 1 else ", ".join(rows)
     lines.append(f"{found} = self.store.read({asked}, call.remaining())")
-    lines += [f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)]
+    lines += [
+        f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)
+    ]
     code.run(stage, lines)
 
 
@@ -37,7 +44,14 @@ def _declare(group: WindowGroup | TableGroup, code: ServiceCode) -> None:
     name, layout_name = _class(group, code), _layout(group, code)
     code.declare(name, f"class {name}(NamedTuple):\n{doc}{fields}", group.span)
     columns = tuple(
-        Call("FeatureColumn", (one.name, store_dtype(one.type), *([default_of(group, one.name)] if default_of(group, one.name) is not None else [])))
+        Call(
+            "FeatureColumn",
+            (
+                one.name,
+                store_dtype(one.type),
+                *([default_of(group, one.name)] if default_of(group, one.name) is not None else []),
+            ),
+        )
         for one in group.features
     )
     layout = Call("RowLayout", (group.name, columns, group.key))
@@ -48,7 +62,11 @@ def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
     code.imports.add(f"{RUNTIME}.features.online", "OnlineStore")
     code.imports.add(f"{SERVING}.store", "store_url")
     code.layouts += [_layout(group, code) for group in groups]  # a pipeline with several fetches has one store
-    named = (("system", system.name), ("features", Raw("FEATURES")), ("layouts", tuple(Raw(name) for name in code.layouts)))
+    named = (
+        ("system", system.name),
+        ("features", Raw("FEATURES")),
+        ("layouts", tuple(Raw(name) for name in code.layouts)),
+    )
     connect = Call("OnlineStore.connect", (Raw("store_url()"),), named)
     code.init["store"] = f"self.store = {emit(connect, 2, 13)}".replace(f"\n{' ' * 8}", "\n")
 
@@ -63,5 +81,7 @@ def _layout(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
 
 def _annotation(feature: Feature, group: WindowGroup | TableGroup) -> str:
     """Return the type of a feature's value; counts have a number even for a key never seen."""
-    base = {"float64": "float", "int64": "int", "bool": "bool", "timestamp": "int", "string": "str"}[store_dtype(feature.type)]
+    base = {"float64": "float", "int64": "int", "bool": "bool", "timestamp": "int", "string": "str"}[
+        store_dtype(feature.type)
+    ]
     return base if default_of(group, feature.name) is not None else f"{base} | None"

@@ -57,7 +57,11 @@ class Rules:
                 scope.context.report("E2045", what, (*scope.at, *at, "when"), expected="`bool`")
                 continue
             reason = rule.reason or f"the rule {rule.name.replace('_', ' ')} applies"
-            found.append(Rule(rule.name, when, rule.action, rule.priority, reason, scope.context.span((*scope.at, *at, "action"))))
+            found.append(
+                Rule(
+                    rule.name, when, rule.action, rule.priority, reason, scope.context.span((*scope.at, *at, "action"))
+                )
+            )
         ordered = tuple(sorted(found, key=lambda one: -one.priority))
         writes = (Value(None, f"{spec.name or spec.stage}_action", STRING.or_null()),)
         return StageDraft(scope.reads(*(one.when for one in ordered)), writes, RulesSettings(ordered))
@@ -72,7 +76,11 @@ class Rules:
         for rule in settings.rules:
             name = code.own(f"rule {stage.name}.{rule.name}", f"{rule.name}_rule")
             named = (("priority", rule.priority),) if rule.priority else ()
-            code.declare(name, f"{name} = {emit(Call('Rule', (rule.name, rule.action, rule.reason), named), 0, len(name) + 3)}", rule.span)
+            code.declare(
+                name,
+                f"{name} = {emit(Call('Rule', (rule.name, rule.action, rule.reason), named), 0, len(name) + 3)}",
+                rule.span,
+            )
             tried.append((Raw(name), Raw(code.expression(rule.when))))
         held = code.name(f"rules held of {stage.name}", f"{stage.name}_held")
         code.default(stage, **{held: "[]"})

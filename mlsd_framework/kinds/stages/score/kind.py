@@ -36,7 +36,9 @@ class Score:
         reads = tuple(Value(ref.group, ref.name, ref.type, span) for ref in model.features)
         # Where the pipeline goes on without the score, whatever reads it has to take null.
         absent = spec.on_error in ("default", "skip")
-        writes = tuple(Value(None, output.name, output.type.or_null() if absent else output.type) for output in model.outputs)
+        writes = tuple(
+            Value(None, output.name, output.type.or_null() if absent else output.type) for output in model.outputs
+        )
         return StageDraft(reads, writes, ScoreSettings(model))
 
     def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
