@@ -17,7 +17,7 @@ from mlsd_framework.kinds.models.catboost_classifier.training import script
 SETTINGS = (
     "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "rsm",
     "bootstrap_type", "subsample", "boosting_type", "border_count",
-    "early_stopping", "loss", "eval_metric", "refit",
+    "early_stopping", "use_best_model", "loss", "eval_metric", "refit",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ class CatBoostClassifierSpec(ModelSpec):
     boosting_type: Literal["Plain", "Ordered"] | None = Field(None, description="The boosting scheme; CatBoost's own choice where left out.")
     border_count: int = Field(254, ge=1, le=65_535, description="Borders a feature.")
     early_stopping: int | None = Field(None, ge=1, description="Trees without a better validation score after which training stops.")
+    use_best_model: bool | None = Field(None, description="Whether trees after the best validation score are dropped; where left out, they are if there is a validation part.")
     loss: Literal["Logloss", "CrossEntropy"] = Field("Logloss", description="What is minimised.")
     eval_metric: Literal["Logloss", "AUC", "PRAUC"] = Field("Logloss", description="What early stopping watches.")
     refit: bool = Field(False, description="Whether the served model learns from the validation part too, once it has set trees, calibration and thresholds.")
