@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mlsd_framework.codegen.layout import INDENT, WIDTH, layout, operator
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import InternalError
 
-WIDTH = 120
-_INDENT = "    "
+_INDENT = INDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,17 @@ class Imports:
             self.names.setdefault(module, set()).update(names)
         else:
             self.modules.add(module)
+
+    def add_lines(self, lines: Iterable[str]) -> None:
+        """Import what lines such as `import polars as pl` and `from a import b` do."""
+        for line in lines:
+            module, _, name = line.removeprefix("from ").partition(" import ")
+            self.add(*([module, name] if name else [line.removeprefix("import ")]))
+
+    def bound(self) -> frozenset[str]:
+        """Return the names that the imports give the file."""
+        names = [name for found in self.names.values() for name in found] + [module.split(".")[0] if " as " not in module else module for module in self.modules]
+        return frozenset(name.split(" as ")[-1] for name in names)
 
     def lines(self) -> list[str]:
         """Return the import block as isort orders it: standard library, packages, ours."""
@@ -120,8 +131,8 @@ def literal(value: Value) -> str:
 
 def _quoted(value: str) -> str:
     body = "".join(_escaped(char) for char in value)
-    if '"' in body and "'" not in body:
-        return f"'{body}'"
+    if value.count('"') > value.count("'"):
+        return "'" + body.replace("'", "\\'") + "'"
     return '"' + body.replace('"', '\\"') + '"'
 
 
@@ -158,8 +169,10 @@ def emit(item: Item, indent: int = 0, before: int = 0) -> str:
     What does not fit into a line is broken one part a line with a trailing comma, as ruff's formatter does.
     """
     line = _line(item)
-    if len(_INDENT) * indent + before + len(line) <= WIDTH and "\n" not in line:
+    if len(_INDENT) * indent + before + len(line) <= WIDTH:
         return line
+    if isinstance(item, Raw):
+        return layout(line, indent, before)
     opened, parts, closed = _parts(item)
     if not parts:
         return line
@@ -206,6 +219,25 @@ def _parts(item: Item) -> tuple[str, list[tuple[str, Item]], str]:
             return "[", [("", one) for one in item], "]"
         case _:
             return "", [], ""
+
+
+def assigned(target: str, item: Item, indent: int, sign: str = "=") -> list[str]:
+    """Return the lines of `target = item`, `indent` levels deep, without that indentation."""
+    return _bracketed(f"{target} {sign} ", item, indent, "")
+
+
+def condition(keyword: str, item: Item, indent: int) -> list[str]:
+    """Return the lines of `if item:`, `indent` levels deep, without that indentation."""
+    return _bracketed(f"{keyword} ", item, indent, ":")
+
+
+def _bracketed(opening: str, item: Item, indent: int, closing: str) -> list[str]:
+    line = _line(item)
+    if len(_INDENT) * indent + len(opening) + len(line) + len(closing) > WIDTH and operator(line):
+        text = f"(\n{_INDENT * (indent + 1)}{layout(line, indent + 1, 0)}\n{_INDENT * indent})"
+    else:
+        text = emit(item, indent, len(opening) + len(closing))
+    return [part.removeprefix(_INDENT * indent) for part in f"{opening}{text}{closing}".split("\n")]
 
 
 def indented(lines: Iterable[str], levels: int = 1) -> str:

@@ -1,63 +1,115 @@
 """The parts of a generated service that stages and models write into, each in its own place."""
 
-
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from mlsd_framework.codegen.expressions_python import to_python
-from mlsd_framework.codegen.python import Call, Imports, emit, identifier
+from mlsd_framework.codegen.names import Names, path_name
+from mlsd_framework.codegen.python import Call, Imports, emit
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Column, Expression
 from mlsd_framework.ir.features import FeatureRef
-from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.serving import Endpoint, Stage, Value
 
 RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
+OURS = frozenset(
+    {
+        # of the module
+        "APP", "FEATURES", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Decision", "FallbackError", "Feature",
+        "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple", "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule",
+        "Day", "Service", "Stage", "Struct", "Thresholds", "bentoml", "calibration", "expected_cost_ratio", "feature_reasons", "fired",
+        "days", "microseconds", "rule_reason", "sql", "store_url",
+        # of the methods
+        "action", "bundle", "call", "reasons", "request", "risk", "rule", "self",
+    }
+)  # fmt: skip
+ATTRIBUTES = frozenset({"decide_on", "fall_back", "store", "version"})
+
+
+@dataclass
+class ServiceModule:
+    """What the endpoints of one service share: imports, names, and declarations above the classes, once each."""
+
+    imports: Imports = field(default_factory=Imports)
+    names: Names = field(default_factory=lambda: Names(OURS))
+    declared: set[str] = field(default_factory=set)
 
 
 @dataclass
 class ServiceCode:
     """One endpoint's code as it grows, stage by stage.
 
-    `module` are declarations above the class, by name and once each; `init` the lines that load what the stages need
-    from the bundle; `body` the pipeline; `fallback` the answer when a stage has fallen back, empty without one.
+    `prefix` tells the constants of one endpoint from another's. `declarations` stand above the class; `init` are the
+    lines that load what the stages need from the bundle; `body` is the pipeline; `fallback` the answer when a stage has
+    fallen back, empty without one. `values` holds the source of every value of the flow.
     """
 
-    imports: Imports
-    module: dict[str, str] = field(default_factory=dict)
+    module: ServiceModule
+    endpoint: Endpoint
+    prefix: str = ""
+    attributes: Names = field(default_factory=lambda: Names(ATTRIBUTES))
+    declarations: list[str] = field(default_factory=list)
     init: dict[str, str] = field(default_factory=dict)
     body: list[str] = field(default_factory=list)
     fallback: list[str] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
+    layouts: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def imports(self) -> Imports:
+        """The imports of the service."""
+        return self.module.imports
+
+    def name(self, thing: str, wanted: str) -> str:
+        """Return the name of a thing in the pipeline, or of what all endpoints share."""
+        return self.module.names.of(thing, wanted)
+
+    def class_name(self, thing: str, wanted: str) -> str:
+        """Return the name of a class that all endpoints share."""
+        return self.module.names.class_name(thing, wanted)
+
+    def shared(self, thing: str, wanted: str) -> str:
+        """Return the name of a constant that all endpoints share."""
+        return self.module.names.constant(thing, wanted)
+
+    def own(self, thing: str, wanted: str) -> str:
+        """Return the name of a constant of this endpoint."""
+        return self.module.names.constant(f"{self.endpoint.path}: {thing}", f"{self.prefix}{wanted}")
+
+    def attribute(self, thing: str, wanted: str) -> str:
+        """Return `self.name`, with a name that no other part of the endpoint has."""
+        return f"self.{self.attributes.of(thing, wanted)}"
+
     def declare(self, name: str, source: str, span: Span | None = None) -> None:
-        """Put `source` above the class, under a pointer to the line of the spec that it comes from."""
-        self.module.setdefault(name, f"{pointer(span)}\n{source}" if span else source)
+        """Put `source` above the class, once a service, under a pointer to the line of the spec that it comes from."""
+        if name not in self.module.declared:
+            self.module.declared.add(name)
+            self.declarations.append(f"{pointer(span)}\n{source}" if span else source)
 
     def stage(self, stage: Stage) -> str:
         """Declare the stage and return the name of its constant."""
-        name = f"{identifier(stage.name).upper()}_STAGE"
+        name = self.own(f"stage {stage.name}", f"{stage.name}_stage")
         self.imports.add(f"{SERVING}.call", "Stage")
-        named = (("budget", stage.budget.total_seconds()),) if stage.budget is not None else ()
+        named = (("budget", stage.budget / timedelta(seconds=1)),) if stage.budget is not None else ()
         named += (("on_error", stage.on_error),) if stage.on_error != "fail" else ()
         self.declare(name, f"{name} = {emit(Call('Stage', (stage.name,), named))}")
         self.stages.append(name)
         return name
 
     def run(self, stage: Stage, lines: list[str]) -> None:
-        """Add the lines of a stage to the pipeline, timed, after a pointer to the spec.
-
-        Where the pipeline goes on without the stage, what it writes is none first.
-        """
+        """Add the lines of a stage to the pipeline, timed, after a pointer to the spec."""
         name = self.stage(stage)
         self.body += ["", pointer(stage.span)]
         self.body.append(f"with call.stage({name}):")
         self.body += [f"    {line}" if line else "" for line in lines]
 
-    def default(self, *names: str) -> None:
-        """Let `names` be none before the next stage, which may be left out."""
-        self.body += [""] if self.body and self.body[-1] else []
-        self.body += [f"{name} = None" for name in names]
+    def default(self, stage: Stage, **values: str) -> None:
+        """Give what the stage writes a value before it, where the pipeline goes on without it."""
+        if goes_on(stage) and values:
+            self.body += [""] if self.body and self.body[-1] else []
+            self.body += [f"{name} = {value}" for name, value in values.items()]
 
     def value(self, value: Value | FeatureRef) -> str:
         """Return the source of a value that the request or a stage before has given."""
@@ -66,9 +118,7 @@ class ServiceCode:
     def expression(self, expression: Expression) -> str:
         """Return the source of an expression over the values."""
         code = to_python(expression, self.column)
-        for line in code.imports:
-            module, _, name = line.removeprefix("from ").partition(" import ")
-            self.imports.add(module, name)
+        self.imports.add_lines(code.imports)
         return code.text
 
     def column(self, column: Column) -> str:
@@ -76,11 +126,25 @@ class ServiceCode:
         return self.values[column.path]
 
 
+def goes_on(stage: Stage) -> bool:
+    """Say whether the pipeline goes on without the stage where it fails."""
+    return stage.on_error in ("default", "skip")
+
+
+def endpoint_prefix(endpoint: Endpoint, several: bool) -> str:  # noqa: FBT001 - a fact of the system
+    """Return what an endpoint's constants begin with: nothing where it is the only one."""
+    return f"{path_name(endpoint.path)}_" if several else ""
+
+
+def printable(path: str) -> str:
+    """Return a spec's path as it can stand in a comment or a text: letters, digits and a few signs, none of them `:`."""
+    return "".join(char if char.isascii() and (char.isalnum() or char in "._-/ ") else "?" for char in path)
+
+
 def pointer(span: Span | None) -> str:
-    """Return the comment that points from generated code to the spec; the path is printed as ASCII."""
+    """Return the comment that points from generated code to the spec."""
     if span is None:
         return "# from the spec"
-    path = "".join(char if char.isascii() and char.isprintable() else "?" for char in span.path)
-    return f"# from {path}:{span.line}"
-
-
+    if span.path.startswith("--set "):  # a place on the command line, and its text with it
+        return "# from --set"
+    return f"# from {printable(span.path)}:{span.line}"

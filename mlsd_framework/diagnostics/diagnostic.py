@@ -13,7 +13,8 @@ class Diagnostic:
     """What is at fault, where, what was expected and what to write instead.
 
     `code` is a key of `codes.CODES`. `what` is one sentence in the present tense, paths and
-    names in backticks. `expected` and `help` complete "expected: …" and "help: …".
+    names in backticks. `expected` and `help` complete "expected: …" and "help: …". `secret` says that
+    the text at the place must not be shown.
     """
 
     code: str
@@ -23,3 +24,4 @@ class Diagnostic:
     expected: str | None = None
     help: str | None = None
     notes: tuple[str, ...] = ()
+    secret: bool = False

@@ -1,12 +1,12 @@
 """The exceptions of mlsd: one root, one subclass a stage.
 
-    MlsdError
-    ├── SpecError       the spec is at fault: shape (1xxx), references and types (2xxx)
-    ├── TargetError     a target cannot express the spec (3xxx)
-    ├── PluginError     a plugin is at fault (4xxx)
-    ├── PlanError       planning or deploying is refused (5xxx)
-    ├── RunError        data or a run is at fault (6xxx)
-    └── InternalError   a bug of ours; shown with its traceback
+MlsdError
+├── SpecError       the spec is at fault: shape (1xxx), references and types (2xxx)
+├── TargetError     a target cannot express the spec (3xxx)
+├── PluginError     a plugin is at fault (4xxx)
+├── PlanError       planning or deploying is refused (5xxx)
+├── RunError        data or a run is at fault (6xxx)
+└── InternalError   a bug of ours; shown with its traceback
 """
 
 from collections.abc import Iterable
@@ -44,7 +44,9 @@ class RunError(MlsdError):
     """Data, a training, a service or a process is at fault."""
 
     @classmethod
-    def of(cls, code: str, what: str, *, expected: str | None = None, help: str | None = None, notes: Iterable[str] = ()) -> "RunError":  # noqa: A002 - the field's name in every renderer
+    def of(
+        cls, code: str, what: str, *, expected: str | None = None, help: str | None = None, notes: Iterable[str] = ()
+    ) -> "RunError":  # noqa: A002 - the field's name in every renderer
         """Build the error from one fault without a place in a spec."""
         return cls(Diagnostic(code=code, what=what, expected=expected, help=help, notes=tuple(notes)))
 

@@ -1,4 +1,4 @@
-"""Fingerprints of what a spec means: places do not count, so a comment or a moved line changes nothing."""
+"""Fingerprints of what a spec means: places and descriptions do not count, so a comment changes nothing."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from typing import Any
 from mlsd_framework.ir.system import System
 
 _PLACES = frozenset({"span", "path"})
+_WORDS = frozenset({"describe", "licence"})
 
 
 def fingerprint(*parts: object) -> str:
@@ -33,7 +34,7 @@ def features_fingerprint(system: System) -> str:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _PLACES}
+        kept = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _PLACES | _WORDS}
         return {"": type(value).__name__, **kept}
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]

@@ -88,7 +88,10 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A named model; `settings` are the kind's own, in the order of its declaration."""
+    """A named model; `settings` are the kind's own, in the order of its declaration.
+
+    `explains` says whether the kind can tell how much each feature moved a score.
+    """
 
     name: str
     kind: str
@@ -103,6 +106,7 @@ class Model:
     imbalance: Imbalance = Imbalance()
     tuning: Tuning | None = None
     describe: str | None = None
+    explains: bool = False
     span: Span | None = None
 
     def setting(self, name: str) -> SettingValue:

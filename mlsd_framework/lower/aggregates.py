@@ -40,7 +40,12 @@ def lower_aggregate(
     at: Loc = ("features", group, "aggregate", name)
     split = _split(text)
     if split is None:
-        context.report("E2041", f"`features.{group}.aggregate.{name}` is not an aggregate", at, expected="such as `count()`, `sum(amount)` or `count() where amount > 10`")
+        context.report(
+            "E2041",
+            f"`features.{group}.aggregate.{name}` is not an aggregate",
+            at,
+            expected="such as `count()`, `sum(amount)` or `count() where amount > 10`",
+        )
         return None
     function, argument, condition = split
     kind = kinds.get(function)

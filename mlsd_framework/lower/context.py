@@ -26,10 +26,20 @@ class Context:
         return self.layers.place(at, key=key)
 
     def report(
-        self, code: str, what: str, at: Loc, *, key: bool = False, expected: str | None = None, help: str | None = None, notes: tuple[str, ...] = ()  # noqa: A002 - the field's name
+        self,
+        code: str,
+        what: str,
+        at: Loc,
+        *,
+        key: bool = False,
+        expected: str | None = None,
+        help: str | None = None,
+        notes: tuple[str, ...] = (),  # noqa: A002 - the field's name
     ) -> None:
         """Add a fault at the value, or at its key."""
-        self.faults.append(Diagnostic(code=code, what=what, span=self.span(at, key=key), expected=expected, help=help, notes=notes))
+        self.faults.append(
+            Diagnostic(code=code, what=what, span=self.span(at, key=key), expected=expected, help=help, notes=notes)
+        )
 
     def unknown(self, code: str, what: str, at: Loc, name: str, known: Iterable[str], *, key: bool = False) -> None:
         """Add a fault about a name that is not declared, with the nearest that is."""

@@ -49,9 +49,21 @@ class FeatureLowering:
         source = self._source(name, spec)
         entity = self._entity(name, spec, source)
         if spec.compute:
-            self.context.report("E2042", f"`features.{name}` computes expressions but is not `at: request`", (*at, "compute"), key=True, expected="`at: request`")
+            self.context.report(
+                "E2042",
+                f"`features.{name}` computes expressions but is not `at: request`",
+                (*at, "compute"),
+                key=True,
+                expected="`at: request`",
+            )
         if bool(spec.aggregate) == bool(spec.columns):
-            self.context.report("E2042", f"`features.{name}` says neither or both of `aggregate` and `columns`", at, key=True, expected="one of the two")
+            self.context.report(
+                "E2042",
+                f"`features.{name}` says neither or both of `aggregate` and `columns`",
+                at,
+                key=True,
+                expected="one of the two",
+            )
             return None
         if source is None or entity is None:
             return None
@@ -60,7 +72,13 @@ class FeatureLowering:
     def _source(self, name: str, spec: FeatureGroupSpec) -> Source | None:
         at: Loc = ("features", name)
         if spec.source is None:
-            self.context.report("E2042", f"`features.{name}` does not say where its values come from", at, key=True, expected="`from:` with the name of a source")
+            self.context.report(
+                "E2042",
+                f"`features.{name}` does not say where its values come from",
+                at,
+                key=True,
+                expected="`from:` with the name of a source",
+            )
             return None
         if spec.source not in self.sources and spec.source not in self.declared_sources:
             what = f"`features.{name}` refers to source `{spec.source}`, which is not declared"
@@ -70,7 +88,13 @@ class FeatureLowering:
     def _entity(self, name: str, spec: FeatureGroupSpec, source: Source | None) -> Entity | None:
         at: Loc = ("features", name, "entity")
         if spec.entity is None:
-            self.context.report("E2042", f"`features.{name}` does not say what it is about", at[:2], key=True, expected="`entity:`, or `at: request`")
+            self.context.report(
+                "E2042",
+                f"`features.{name}` does not say what it is about",
+                at[:2],
+                key=True,
+                expected="`entity:`, or `at: request`",
+            )
             return None
         if unknown := [one for one in spec.entity if one not in self.entities]:
             what = f"`features.{name}` refers to entity `{unknown[0]}`, which is not declared"
@@ -88,17 +112,33 @@ class FeatureLowering:
         at: Loc = ("features", name)
         before = len(self.context.faults)
         if source.event_time is None:
-            self.context.report("E2031", f"`features.{name}` has windows over `{source.name}`, which has no `event_time`", (*at, "from"), expected="a source of events")
+            self.context.report(
+                "E2031",
+                f"`features.{name}` has windows over `{source.name}`, which has no `event_time`",
+                (*at, "from"),
+                expected="a source of events",
+            )
         if not spec.windows:
-            self.context.report("E2042", f"`features.{name}` aggregates over no windows", (*at, "aggregate"), key=True, expected="`windows: [1d, 7d]`")
+            self.context.report(
+                "E2042",
+                f"`features.{name}` aggregates over no windows",
+                (*at, "aggregate"),
+                key=True,
+                expected="`windows: [1d, 7d]`",
+            )
         windows = tuple(None if window == "lifetime" else window for window in spec.windows)
         for index, window in enumerate(windows):
             if window is not None and window <= timedelta(0):
-                self.context.report("E2032", f"a window of `features.{name}` is empty", (*at, "windows", index), expected="more than 0")
+                self.context.report(
+                    "E2032", f"a window of `features.{name}` is empty", (*at, "windows", index), expected="more than 0"
+                )
             if window in windows[:index]:
                 self.context.report("E2010", f"`features.{name}` names a window twice", (*at, "windows", index))
         scope = self._event_scope(source)
-        lowered = [lower_aggregate(name, key, text, scope, self.aggregates, self.context) for key, text in spec.aggregate.items()]
+        lowered = [
+            lower_aggregate(name, key, text, scope, self.aggregates, self.context)
+            for key, text in spec.aggregate.items()
+        ]
         found = [one for one in lowered if one is not None]
         if len(self.context.faults) > before:
             return None
@@ -108,11 +148,17 @@ class FeatureLowering:
             spec.refresh, spec.delay or timedelta(0), features, self.context.span(at, key=True),
         )  # fmt: skip
 
-    def _window_features(self, entity: str, spec: FeatureGroupSpec, found: list[TypedAggregate], windows: Windows) -> Iterator[Feature]:
+    def _window_features(
+        self, entity: str, spec: FeatureGroupSpec, found: list[TypedAggregate], windows: Windows
+    ) -> Iterator[Feature]:
         for one in found:
             for window in windows:
                 full = f"{one.aggregate.name}_{window_label(window)}"
-                words = spec.describe.get(full) or spec.describe.get(one.aggregate.name) or _in_words(one.aggregate, entity, window)
+                words = (
+                    spec.describe.get(full)
+                    or spec.describe.get(one.aggregate.name)
+                    or _in_words(one.aggregate, entity, window)
+                )
                 yield Feature(full, one.type, words, one.aggregate.span)
 
     def _event_scope(self, source: Source) -> NameScope:
@@ -128,10 +174,22 @@ class FeatureLowering:
         if columns is None:
             return None
         features = tuple(
-            Feature(column, source.column(column).type.or_null(), spec.describe.get(column) or source.column(column).describe or column)  # type: ignore[union-attr]
+            Feature(
+                column,
+                source.column(column).type.or_null(),
+                spec.describe.get(column) or source.column(column).describe or column,
+            )  # type: ignore[union-attr]
             for column in columns
         )
-        return TableGroup(name, entity.name, entity.key, source.name, columns, features, self.context.span(("features", name), key=True))
+        return TableGroup(
+            name,
+            entity.name,
+            entity.key,
+            source.name,
+            columns,
+            features,
+            self.context.span(("features", name), key=True),
+        )
 
 
 def _in_words(aggregate: Aggregate, entity: str, window: timedelta | None) -> str:

@@ -62,6 +62,10 @@ class ModelLowering(Protocol):
     def supervised(self) -> bool:
         """Whether it learns a label."""
 
+    @property
+    def explains(self) -> bool:
+        """Whether it can say how much each feature moved a score."""
+
     def accepts(self, type_: DataType) -> bool:
         """Say whether a feature of this type can be an input."""
 

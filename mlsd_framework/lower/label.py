@@ -8,7 +8,9 @@ from mlsd_framework.lower.context import Context
 from mlsd_framework.spec.label import LabelSpec
 
 
-def lower_label(spec: LabelSpec | None, sources: Mapping[str, Source], declared: frozenset[str], context: Context) -> Label | None:
+def lower_label(
+    spec: LabelSpec | None, sources: Mapping[str, Source], declared: frozenset[str], context: Context
+) -> Label | None:
     """Return the label, or none where there is none or it has faults."""
     if spec is None:
         return None
@@ -26,7 +28,13 @@ def lower_label(spec: LabelSpec | None, sources: Mapping[str, Source], declared:
     if examples is not holder:
         _join(spec, holder, examples, context)
     if examples.event_time is None:
-        context.report("E2033", f"the examples, `sources.{examples.name}`, have no `event_time`", ("label",), key=True, expected="a source of events")
+        context.report(
+            "E2033",
+            f"the examples, `sources.{examples.name}`, have no `event_time`",
+            ("label",),
+            key=True,
+            expected="a source of events",
+        )
     if column is None or len(context.faults) > before:
         return None
     return Label(
@@ -41,9 +49,13 @@ def lower_label(spec: LabelSpec | None, sources: Mapping[str, Source], declared:
     )
 
 
-def _source(name: str, key: str, sources: Mapping[str, Source], declared: frozenset[str], context: Context) -> Source | None:
+def _source(
+    name: str, key: str, sources: Mapping[str, Source], declared: frozenset[str], context: Context
+) -> Source | None:
     if name not in sources and name not in declared:
-        context.unknown("E2004", f"`label.{key}` refers to source `{name}`, which is not declared", ("label", key), name, declared)
+        context.unknown(
+            "E2004", f"`label.{key}` refers to source `{name}`, which is not declared", ("label", key), name, declared
+        )
     return sources.get(name)
 
 

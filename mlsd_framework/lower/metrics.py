@@ -17,11 +17,19 @@ def lower_metrics(spec: Any, kinds: Mapping[str, MetricLowering], context: Conte
         kind = kinds[item.metric]
         name = item.name or item.metric
         if name in found:
-            context.report("E2010", f"two metrics are called `{name}`", at, help="give one of them another name with `as:`")
+            context.report(
+                "E2010", f"two metrics are called `{name}`", at, help="give one of them another name with `as:`"
+            )
             continue
-        found[name] = Metric(name, item.metric, kind.parameters(item), kind.needs, kind.higher_is_better, context.span(at))
+        found[name] = Metric(
+            name, item.metric, kind.parameters(item), kind.needs, kind.higher_is_better, context.span(at)
+        )
     slices = tuple(
-        Slice(column, None if isinstance(bins, str) else tuple(bins), context.span(("metrics", "slices", column), key=True))
+        Slice(
+            column,
+            None if isinstance(bins, str) else tuple(bins),
+            context.span(("metrics", "slices", column), key=True),
+        )
         for column, bins in spec.slices.items()
     )
     return Metrics(tuple(found.values()), slices, spec.bootstrap, spec.confidence)

@@ -63,6 +63,7 @@ class ModelInputs:
             imbalance=_imbalance(spec),
             tuning=_tuning(spec),
             describe=spec.describe,
+            explains=kind.explains,
             span=self.context.span(("models", name), key=True),
         )
 
@@ -74,7 +75,13 @@ class ModelInputs:
             return self._request_column(text, shown, at, kind)
         if group not in self.groups:
             if group not in self.declared_groups:
-                self.context.unknown("E2001", f"{shown} refers to feature group `{group}`, which is not declared", at, group, self.declared_groups)
+                self.context.unknown(
+                    "E2001",
+                    f"{shown} refers to feature group `{group}`, which is not declared",
+                    at,
+                    group,
+                    self.declared_groups,
+                )
             return []
         features = self.groups[group].features
         chosen = [one for one in features if name in ("*", one.name)]
@@ -103,7 +110,12 @@ class ModelInputs:
     def _fits(self, ref: FeatureRef, model: str, shown: str, at: Loc, kind: ModelLowering) -> bool:
         if kind.accepts(ref.type):
             return True
-        self.context.report("E2035", f"{shown} is `{ref.dotted}` of type `{ref.type}`, which `models.{model}` cannot take", at, help="compute a number from it, or leave it out")
+        self.context.report(
+            "E2035",
+            f"{shown} is `{ref.dotted}` of type `{ref.type}`, which `models.{model}` cannot take",
+            at,
+            help="compute a number from it, or leave it out",
+        )
         return False
 
     def _label(self, name: str, spec: ModelSpec) -> None:
@@ -111,14 +123,23 @@ class ModelInputs:
             return
         at: Loc = ("models", name, "label")
         known = [self.label.name] if self.label else []
-        if (self.label is None and not self.label_declared) or (self.label is not None and spec.label != self.label.name):
-            self.context.unknown("E2006", f"`models.{name}.label` is `{spec.label}`, which is not declared", at, spec.label, known)
+        if (self.label is None and not self.label_declared) or (
+            self.label is not None and spec.label != self.label.name
+        ):
+            self.context.unknown(
+                "E2006", f"`models.{name}.label` is `{spec.label}`, which is not declared", at, spec.label, known
+            )
 
     def _gate(self, name: str, text: str, index: int) -> Gate | None:
         at: Loc = ("models", name, "gates", index)
         match = _GATE.match(text)
         if match is None:
-            self.context.report("E2036", f"`models.{name}.gates[{index}]` is not a comparison of a metric", at, expected="such as `average_precision >= 0.8`")
+            self.context.report(
+                "E2036",
+                f"`models.{name}.gates[{index}]` is not a comparison of a metric",
+                at,
+                expected="such as `average_precision >= 0.8`",
+            )
             return None
         return Gate(match[1], cast(Any, match[2]), float(match[3]), text, self.context.span(at))
 
@@ -128,7 +149,9 @@ class ModelInputs:
         shares = (split.train, split.validate_, split.test)
         if all(isinstance(one, float) for one in shares) and abs(sum(cast(tuple[float, ...], shares)) - 1) > 1e-9:  # noqa: PLR2004
             total = sum(cast(tuple[float, ...], shares))
-            self.context.report("E2037", f"the parts of `models.{name}.split` add up to {total:.0%}", at, key=True, expected="100%")
+            self.context.report(
+                "E2037", f"the parts of `models.{name}.split` add up to {total:.0%}", at, key=True, expected="100%"
+            )
             return None
         if isinstance(split, GroupSplitSpec):
             return GroupSplit(split.group, split.train, split.validate_, split.test, split.seed)
@@ -140,12 +163,24 @@ class ModelInputs:
         at: Loc = ("models", name, "split")
         lengths = [isinstance(one, timedelta) for one in (split.train, split.validate_, split.test)]
         if any(lengths) and not (all(lengths) and split.start is not None):
-            self.context.report("E2037", f"`models.{name}.split` mixes shares and lengths of time, or lacks `start`", at, key=True, expected="three shares, or `start` and three lengths")
+            self.context.report(
+                "E2037",
+                f"`models.{name}.split` mixes shares and lengths of time, or lacks `start`",
+                at,
+                key=True,
+                expected="three shares, or `start` and three lengths",
+            )
             return None
         known: tuple[str, ...] = ()
         if split.exclude_known is not None:
             if split.exclude_known not in self.entities:
-                self.context.unknown("E2005", f"`exclude_known` of `models.{name}` refers to entity `{split.exclude_known}`, which is not declared", (*at, "exclude_known"), split.exclude_known, self.entities)
+                self.context.unknown(
+                    "E2005",
+                    f"`exclude_known` of `models.{name}` refers to entity `{split.exclude_known}`, which is not declared",
+                    (*at, "exclude_known"),
+                    split.exclude_known,
+                    self.entities,
+                )
                 return None
             known = self.entities[split.exclude_known].key
         start = split.start.isoformat() if split.start else None

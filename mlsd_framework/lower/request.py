@@ -12,7 +12,9 @@ from mlsd_framework.spec.features import FeatureGroupSpec
 def request_columns(source: Source, label: Label | None) -> tuple[Column, ...]:
     """Return the columns that are known when a row of `source` comes: no label, nothing known only later."""
     hidden = {label.column} if label is not None and label.source == source.name else set()
-    return tuple(column for column in source.columns if column.name not in hidden and column.known_after == timedelta(0))
+    return tuple(
+        column for column in source.columns if column.name not in hidden and column.known_after == timedelta(0)
+    )
 
 
 def expand_columns(group: str, spec: FeatureGroupSpec, source: Source, context: Context) -> tuple[str, ...] | None:
@@ -21,7 +23,11 @@ def expand_columns(group: str, spec: FeatureGroupSpec, source: Source, context: 
     names = [column.name for column in source.columns]
     faulty = False
     for index, pattern in enumerate(spec.columns):
-        matched = [name for name in names if fnmatchcase(name, pattern)] if "*" in pattern else [name for name in names if name == pattern]
+        matched = (
+            [name for name in names if fnmatchcase(name, pattern)]
+            if "*" in pattern
+            else [name for name in names if name == pattern]
+        )
         if not matched:
             faulty = True
             what = f"`features.{group}` takes the column `{pattern}`, which `sources.{source.name}` does not have"

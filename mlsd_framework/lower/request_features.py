@@ -33,7 +33,13 @@ class RequestGroups:
         source = self.sources[spec.source or ""]
         for key in ("entity", "windows", "aggregate", "refresh", "delay"):
             if getattr(spec, key):
-                self.context.report("E2042", f"`features.{group}` is `at: request` and has `{key}`", (*at, key), key=True, expected="`columns` and `compute`")
+                self.context.report(
+                    "E2042",
+                    f"`features.{group}` is `at: request` and has `{key}`",
+                    (*at, key),
+                    key=True,
+                    expected="`columns` and `compute`",
+                )
         taken = expand_columns(group, spec, source, self.context)
         computed = [self._computed((group, name)) for name in spec.compute]
         if taken is None or any(one is None for one in computed):
@@ -48,7 +54,12 @@ class RequestGroups:
         features = [self._column_feature(spec, source, column) for column in kept]
         features += [self._computed_feature(spec, one) for one in computed if one is not None]
         self.groups[group] = RequestGroup(
-            group, source.name, kept, tuple(one for one in ordered if one is not None), tuple(features), self.context.span(at, key=True)
+            group,
+            source.name,
+            kept,
+            tuple(one for one in ordered if one is not None),
+            tuple(features),
+            self.context.span(at, key=True),
         )
 
     def lookup(self, qualifier: str | None, name: str) -> DataType | None:
@@ -72,7 +83,9 @@ class RequestGroups:
         """Return every name that could be meant there."""
         group = self.open[-1][0]
         spec = self.specs[group]
-        bare = [column.name for column in request_columns(self.sources[spec.source or ""], self.label)] + list(spec.compute)
+        bare = [column.name for column in request_columns(self.sources[spec.source or ""], self.label)] + list(
+            spec.compute
+        )
         return bare + [f"{one.name}.{feature.name}" for one in self.groups.values() for feature in one.features]
 
     def _type(self, name: Name) -> DataType:
@@ -85,13 +98,22 @@ class RequestGroups:
         at: Loc = ("features", name[0], "compute", name[1])
         if name in self.open:
             ring = [*self.open[self.open.index(name) :], name]
-            self.context.report("E2007", "features compute each other in a circle: " + " → ".join(f"`{g}.{n}`" for g, n in ring), at, key=True)
+            self.context.report(
+                "E2007",
+                "features compute each other in a circle: " + " → ".join(f"`{g}.{n}`" for g, n in ring),
+                at,
+                key=True,
+            )
             return None
         self.open.append(name)
         before = len(self.context.faults)
         expression = self.context.expression(self.specs[name[0]].compute[name[1]], at, self)
         self.open.pop()
-        found = Computed(name[1], expression, self.context.span(at, key=True)) if expression and len(self.context.faults) == before else None
+        found = (
+            Computed(name[1], expression, self.context.span(at, key=True))
+            if expression and len(self.context.faults) == before
+            else None
+        )
         self.done[name] = found
         return found
 
@@ -102,4 +124,6 @@ class RequestGroups:
         return Feature(name, column.type, spec.describe.get(name) or column.describe or name, column.span)
 
     def _computed_feature(self, spec: FeatureGroupSpec, one: Computed) -> Feature:
-        return Feature(one.name, one.expression.type, spec.describe.get(one.name) or one.name.replace("_", " "), one.span)
+        return Feature(
+            one.name, one.expression.type, spec.describe.get(one.name) or one.name.replace("_", " "), one.span
+        )

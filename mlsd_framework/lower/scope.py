@@ -76,7 +76,9 @@ class StageScope:
                 found.setdefault(value.dotted, value)
         return tuple(found.values())
 
-    def _find(self, what: str, name: str, known: Mapping[str, T], section: str, code: str, at: tuple[str | int, ...]) -> T | None:
+    def _find(
+        self, what: str, name: str, known: Mapping[str, T], section: str, code: str, at: tuple[str | int, ...]
+    ) -> T | None:
         if name in known:
             return known[name]
         if name not in self.declared[section]:  # a declared one with faults has been reported already

@@ -43,7 +43,9 @@ class ServingLowering:
                 what = f"`serving.{path}.request` refers to source `{spec.request}`, which is not declared"
                 self.context.unknown("E2004", what, (*at, "request"), spec.request, self.declared["sources"])
             return None
-        request = tuple(Value(None, column.name, column.type, column.span) for column in request_columns(source, self.label))
+        request = tuple(
+            Value(None, column.name, column.type, column.span) for column in request_columns(source, self.label)
+        )
         before = len(self.context.faults)
         stages: list[Stage] = []
         for index, item in enumerate(spec.pipeline):
@@ -53,11 +55,21 @@ class ServingLowering:
         if len(self.context.faults) > before:
             return None
         limits = Limits(spec.limits.body, spec.limits.timeout, spec.limits.concurrency, spec.limits.rate)
-        return Endpoint(path, source.name, request, tuple(stages), limits, spec.describe, self.context.span(at, key=True))
+        return Endpoint(
+            path, source.name, request, tuple(stages), limits, spec.describe, self.context.span(at, key=True)
+        )
 
     def _stage(self, item: Any, at: Loc, request: tuple[Value, ...], before: tuple[Stage, ...]) -> Stage | None:
         scope = StageScope(
-            self.context, at, self._names(request), request, self.entities, self.groups, self.models, self.declared, before
+            self.context,
+            at,
+            self._names(request, before),
+            request,
+            self.entities,
+            self.groups,
+            self.models,
+            self.declared,
+            before,
         )
         draft = self.kinds[item.stage].lower(item, scope)
         if draft is None:
@@ -65,10 +77,22 @@ class ServingLowering:
         name = item.name or item.stage
         taken = sum(1 for stage in before if stage.name == name or stage.name.startswith(f"{name}_"))
         unique = name if taken == 0 else f"{name}_{taken + 1}"
-        return Stage(item.stage, unique, draft.reads, draft.writes, draft.settings, item.budget, item.on_error, self.context.span(at))
+        return Stage(
+            item.stage,
+            unique,
+            draft.reads,
+            draft.writes,
+            draft.settings,
+            item.budget,
+            item.on_error,
+            self.context.span(at),
+        )
 
-    def _names(self, request: tuple[Value, ...]) -> NameScope:
-        """Every name that some stage could give; whether one has given it is checked on the flow."""
+    def _names(self, request: tuple[Value, ...], before: tuple[Stage, ...]) -> NameScope:
+        """Every name that some stage could give; whether one has given it is checked on the flow.
+
+        What a stage before has given is of the type that it gives: null too, where its failure leaves it out.
+        """
         faulty = (self.declared["features"] - set(self.groups)) | (self.declared["models"] - set(self.models))
         scope = NameScope(faulty=faulty)
         for group in self.groups.values():
@@ -77,6 +101,9 @@ class ServingLowering:
         for model in self.models.values():
             for output in model.outputs:
                 scope.add(None, output.name, output.type)
+        for value in (value for stage in before for value in stage.writes):
+            if (value.group, value.name) in scope.types:
+                scope.add(value.group, value.name, value.type)
         for value in request:
             scope.add(None, value.name, value.type)
         return scope

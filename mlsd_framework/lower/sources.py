@@ -10,7 +10,9 @@ from mlsd_framework.spec.loading import Loc
 from mlsd_framework.spec.sources import ColumnSpec, SourceSpec
 
 
-def lower_sources(specs: Mapping[str, SourceSpec], kinds: Mapping[str, SourceLowering], context: Context) -> dict[str, Source]:
+def lower_sources(
+    specs: Mapping[str, SourceSpec], kinds: Mapping[str, SourceLowering], context: Context
+) -> dict[str, Source]:
     """Return the sources that have no faults, in the order of the file."""
     found = {}
     for name, spec in specs.items():
@@ -29,12 +31,24 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
     for index, key in enumerate(spec.key):
         if key not in declared:
             where = (*at, "key", index) if len(spec.key) > 1 else (*at, "key")
-            context.unknown("E2003", f"the key of `sources.{name}` names the column `{key}`, which its schema does not have", where, key, declared)
+            context.unknown(
+                "E2003",
+                f"the key of `sources.{name}` names the column `{key}`, which its schema does not have",
+                where,
+                key,
+                declared,
+            )
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
     row_number = getattr(spec, "row_number", None)
     if row_number is not None and row_number not in declared:
-        context.unknown("E2003", f"`row_number` names the column `{row_number}`, which the schema does not have", (*at, "row_number"), row_number, declared)
+        context.unknown(
+            "E2003",
+            f"`row_number` names the column `{row_number}`, which the schema does not have",
+            (*at, "row_number"),
+            row_number,
+            declared,
+        )
     if len(context.faults) > before:
         return None
     return Source(
@@ -51,16 +65,34 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
     )
 
 
-def _time(source: str, field: str, name: str | None, known: Mapping[str, Column], declared: frozenset[str], context: Context) -> None:
+def _time(
+    source: str, field: str, name: str | None, known: Mapping[str, Column], declared: frozenset[str], context: Context
+) -> None:
     at: Loc = ("sources", source, field)
     if name is None:
         return
     if name not in declared:
-        context.unknown("E2003", f"`{field}` of `sources.{source}` names the column `{name}`, which its schema does not have", at, name, declared)
+        context.unknown(
+            "E2003",
+            f"`{field}` of `sources.{source}` names the column `{name}`, which its schema does not have",
+            at,
+            name,
+            declared,
+        )
     elif name in known and known[name].type.name != "timestamp":
-        context.report("E2031", f"`{field}` of `sources.{source}` is the column `{name}` of type `{known[name].type}`", at, expected="a column of type `timestamp`")
+        context.report(
+            "E2031",
+            f"`{field}` of `sources.{source}` is the column `{name}` of type `{known[name].type}`",
+            at,
+            expected="a column of type `timestamp`",
+        )
     elif name in known and known[name].type.nullable:
-        context.report("E2031", f"`{field}` of `sources.{source}` is the column `{name}`, which can be null", at, expected="a column of type `timestamp` without `?`")
+        context.report(
+            "E2031",
+            f"`{field}` of `sources.{source}` is the column `{name}`, which can be null",
+            at,
+            expected="a column of type `timestamp` without `?`",
+        )
 
 
 def _column(name: str, spec: ColumnSpec, at: Loc, context: Context) -> Column | None:
@@ -94,6 +126,12 @@ def _settings_fit(name: str, spec: ColumnSpec, type_: DataType, at: Loc, context
     }
     for key, (value, fits, wanted) in uses.items():
         if value is not None and not fits:
-            context.report("E2032", f"`{key}` of the column `{name}` means nothing for the type `{type_}`", (*at, key), key=True, expected=f"a column that holds {wanted}")
+            context.report(
+                "E2032",
+                f"`{key}` of the column `{name}` means nothing for the type `{type_}`",
+                (*at, key),
+                key=True,
+                expected=f"a column that holds {wanted}",
+            )
     if spec.min is not None and spec.max is not None and spec.min > spec.max:
         context.report("E2032", f"`min` of the column `{name}` is above its `max`", (*at, "min"))

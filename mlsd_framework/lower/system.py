@@ -31,10 +31,14 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     sources = lower_sources(spec.sources, kinds.sources, context)
     entities = lower_entities(spec.entities, context)
     label = lower_label(spec.label, sources, declared["sources"], context)
-    groups = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context).lower(spec.features)
+    groups = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context).lower(
+        spec.features
+    )
     inputs = ModelInputs(groups, declared["features"], sources, entities, label, spec.label is not None, context)
     models = inputs.lower(spec.models, kinds.models)
-    serving = ServingLowering(sources, entities, groups, models, declared, label, kinds.stages, context).lower(spec.serving)
+    serving = ServingLowering(sources, entities, groups, models, declared, label, kinds.stages, context).lower(
+        spec.serving
+    )
     system = System(
         name=spec.system,
         description=spec.description,

@@ -13,7 +13,13 @@ def expressible(system: System) -> Iterator[Diagnostic]:
     A window group without `refresh` that a pipeline fetches → E3001; a wide `host` without `auth` → E3002.
     """
     environment = system.environment
-    fetched = {value.group for endpoint in system.serving for stage in endpoint.pipeline for value in stage.writes if stage.kind == "fetch"}
+    fetched = {
+        value.group
+        for endpoint in system.serving
+        for stage in endpoint.pipeline
+        for value in stage.writes
+        if stage.kind == "fetch"
+    }
     for group in system.features:
         if isinstance(group, WindowGroup) and group.refresh is None and group.name in fetched:
             yield Diagnostic(

@@ -32,11 +32,20 @@ def _endpoint(endpoint: Endpoint, system: System) -> Iterator[Diagnostic]:
         for value in stage.writes:
             if value.dotted in known:
                 what = f"the stage `{stage.name}` writes `{value.dotted}`, which is there already"
-                yield Diagnostic(code="E2010", what=what, span=stage.span, help="give one of the two another name, or leave the stage out")
+                yield Diagnostic(
+                    code="E2010",
+                    what=what,
+                    span=stage.span,
+                    help="give one of the two another name, or leave the stage out",
+                )
         known |= {value.dotted for value in stage.writes}
-        if stage.on_error == "fallback" and not any(later.kind == "fallback" for later in endpoint.pipeline[index + 1 :]):
+        if stage.on_error == "fallback" and not any(
+            later.kind == "fallback" for later in endpoint.pipeline[index + 1 :]
+        ):
             what = f"`{stage.name}` falls back, and no stage after it is a `fallback`"
-            yield Diagnostic(code="E2111", what=what, span=stage.span, expected="`- fallback: …` at the end of the pipeline")
+            yield Diagnostic(
+                code="E2111", what=what, span=stage.span, expected="`- fallback: …` at the end of the pipeline"
+            )
 
 
 def _missing(stage: Stage, names: list[str], span: Span | None, endpoint: Endpoint, system: System) -> Diagnostic:

@@ -28,7 +28,11 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
         for used in columns(expression) if expression is not None else ():
             column = source.column(used.name)
             waits = column.known_after if column is not None else timedelta(0)
-            if label is not None and label.of == group.source and used.name in (label.name, label.column if label.source == group.source else label.name):
+            if (
+                label is not None
+                and label.of == group.source
+                and used.name in (label.name, label.column if label.source == group.source else label.name)
+            ):
                 waits = max(waits, label.matures_after)
             if group.delay < waits:
                 yield Diagnostic(

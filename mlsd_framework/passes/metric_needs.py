@@ -25,7 +25,13 @@ def metric_needs(system: System) -> Iterator[Diagnostic]:
             if metric_or_none is None:
                 near = nearest(gate.metric, declared)
                 what = f"a gate of `models.{model.name}` names the metric `{gate.metric}`, which `metrics.offline` does not have"
-                yield Diagnostic(code="E2106", what=what, span=gate.span, expected=f"one of: {', '.join(sorted(declared))}", help=f"did you mean `{near}`?" if near else None)
+                yield Diagnostic(
+                    code="E2106",
+                    what=what,
+                    span=gate.span,
+                    expected=f"one of: {', '.join(sorted(declared))}",
+                    help=f"did you mean `{near}`?" if near else None,
+                )
             elif not metric_or_none.needs <= gives[model.name]:
                 missing = ", ".join(sorted(metric_or_none.needs - gives[model.name]))
                 what = f"a gate of `models.{model.name}` names `{gate.metric}`, which needs {missing}"
@@ -45,7 +51,9 @@ def given(model: Model, system: System) -> frozenset[str]:
     names = {output.name for output in model.outputs}
     for endpoint in system.serving:
         for stage in endpoint.pipeline:
-            if any(value.name == "action" for value in stage.writes) and any(value.group is None and value.name in names for value in stage.reads):
+            if any(value.name == "action" for value in stage.writes) and any(
+                value.group is None and value.name in names for value in stage.reads
+            ):
                 have.add("decision")
                 if getattr(stage.settings, "cost", None) is not None:
                     have.add("cost")

@@ -23,7 +23,12 @@ def paths_inside(system: System) -> Iterator[Diagnostic]:
             yield _fault(source.name, "holds characters that cannot be printed", source.span)
         elif scheme not in ("", "https", "pypi", "deb"):
             expected = "a path inside the project, or `https:`, `pypi:`, `deb:`"
-            yield Diagnostic(code="E2108", what=f"the path of `sources.{source.name}` has the scheme `{scheme}`", span=source.span, expected=expected)
+            yield Diagnostic(
+                code="E2108",
+                what=f"the path of `sources.{source.name}` has the scheme `{scheme}`",
+                span=source.span,
+                expected=expected,
+            )
         elif not origin.remote and _leaves(origin.uri):
             yield _fault(source.name, "leaves the project's folder", source.span)
         elif origin.remote and ".." in PurePosixPath(origin.uri.split(":", 1)[1]).parts:
@@ -31,8 +36,18 @@ def paths_inside(system: System) -> Iterator[Diagnostic]:
 
 
 def _leaves(path: str) -> bool:
-    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or ".." in PurePosixPath(path.replace("\\", "/")).parts or path.startswith("~")
+    return (
+        PurePosixPath(path).is_absolute()
+        or PureWindowsPath(path).is_absolute()
+        or ".." in PurePosixPath(path.replace("\\", "/")).parts
+        or path.startswith("~")
+    )
 
 
 def _fault(source: str, how: str, span: Span | None) -> Diagnostic:
-    return Diagnostic(code="E2108", what=f"the path of `sources.{source}` {how}", span=span, expected="a path below the project's folder")
+    return Diagnostic(
+        code="E2108",
+        what=f"the path of `sources.{source}` {how}",
+        span=span,
+        expected="a path below the project's folder",
+    )

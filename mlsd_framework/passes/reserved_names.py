@@ -20,10 +20,20 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         if keyword.iskeyword(name):
             yield Diagnostic(code="E2012", what=f"`{name}` is a word of Python's", span=span, help=cure)
         elif "__" in name or name.endswith("_"):
-            yield Diagnostic(code="E2012", what=f"`{name}` has `__` in it or ends with `_`, which generated names use", span=span, help=cure)
+            yield Diagnostic(
+                code="E2012",
+                what=f"`{name}` has `__` in it or ends with `_`, which generated names use",
+                span=span,
+                help=cure,
+            )
     for model in system.models:
         if model.name in _OURS:
-            yield Diagnostic(code="E2012", what=f"`{model.name}` is a name that every service uses itself", span=model.span, help="give the model another name")
+            yield Diagnostic(
+                code="E2012",
+                what=f"`{model.name}` is a name that every service uses itself",
+                span=model.span,
+                help="give the model another name",
+            )
 
 
 def _names(system: System) -> Iterator[tuple[str, Span | None, str]]:

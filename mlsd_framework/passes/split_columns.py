@@ -37,7 +37,12 @@ def split_columns(system: System) -> Iterator[Diagnostic]:
             what = f"the slice `{one.column}` has bins, and its type is `{column.type}`"
             yield Diagnostic(code="E2110", what=what, span=one.span, expected="`by value`")
         elif one.bins is not None and (len(one.bins) < 2 or list(one.bins) != sorted(set(one.bins))):  # noqa: PLR2004 - a bin has two edges
-            yield Diagnostic(code="E2110", what=f"the bins of the slice `{one.column}` do not rise", span=one.span, expected="two numbers or more, rising")
+            yield Diagnostic(
+                code="E2110",
+                what=f"the bins of the slice `{one.column}` do not rise",
+                span=one.span,
+                expected="two numbers or more, rising",
+            )
     entities = {entity.name: entity for entity in system.entities}
     for metric in system.metrics.offline:
         name = dict(metric.parameters).get("entity")
@@ -48,4 +53,10 @@ def split_columns(system: System) -> Iterator[Diagnostic]:
 def _unknown(who: str, name: str, known: list[str], span: Span | None) -> Diagnostic:
     near = nearest(name, known)
     expected = f"one of: {', '.join(sorted(known))}" if known else None
-    return Diagnostic(code="E2110", what=f"{who} is `{name}`, which is not declared", span=span, expected=expected, help=f"did you mean `{near}`?" if near else None)
+    return Diagnostic(
+        code="E2110",
+        what=f"{who} is `{name}`, which is not declared",
+        span=span,
+        expected=expected,
+        help=f"did you mean `{near}`?" if near else None,
+    )

@@ -18,7 +18,12 @@ def supervised(system: System) -> Iterator[Diagnostic]:
             gives_probability = any(output.role == "probability" for output in model.outputs)
             if gives_probability and system.label.type.name not in _CLASSES:
                 what = f"`models.{model.name}` predicts a probability, and its label is of type `{system.label.type}`"
-                yield Diagnostic(code="E2109", what=what, span=model.span, expected="a label of type `bool`, or whole numbers 0 and 1")
+                yield Diagnostic(
+                    code="E2109",
+                    what=what,
+                    span=model.span,
+                    expected="a label of type `bool`, or whole numbers 0 and 1",
+                )
         if model.features and system.label is None:
             what = f"`models.{model.name}` has no examples: nothing says which rows they are"
             yield Diagnostic(code="E2109", what=what, span=model.span, expected="a section `label`")

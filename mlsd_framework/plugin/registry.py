@@ -42,7 +42,9 @@ def registry(plugins: Iterable[Plugin]) -> Registry:
     found = tuple(plugins)
     joined: dict[str, dict[str, Any]] = {point: _join(point, found) for point in POINTS}
     kinds = Kinds(joined["sources"], joined["aggregates"], joined["models"], joined["stages"], joined["metrics"])
-    models = SpecKinds(*({name: kind.spec for name, kind in joined[point].items()} for point in POINTS if point != "aggregates"))
+    models = SpecKinds(
+        *({name: kind.spec for name, kind in joined[point].items()} for point in POINTS if point != "aggregates")
+    )
     return Registry(found, kinds, joined["models"], joined["stages"], system_model(models))
 
 

@@ -15,6 +15,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.fchmod(handle, 0o644)  # a temporary file is for its owner alone; a service may run as somebody else
     os.close(handle)
     part = Path(name)
     try:

@@ -19,9 +19,10 @@ class Workspace:
 
     data/            fetched or simulated source files, one folder a source
     features/        one Parquet file a feature group, as last materialised
-    dataset.parquet  the training set: one row an example, with its split
-    models/<model>/  the newest trained model: its files, predictions, card
-    evaluation/      metrics.json, thresholds.json, report.html of the newest evaluation
+    dataset.parquet  the training set: one row an example
+    models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
+    evaluation/      of the newest evaluation: report.html, the entry to <model>.report.html; <model>.metrics.json;
+                     thresholds.json; requests.json
     versions/<id>/   bundles: models, thresholds, features and spec as one set
     current          the id of the version that serves
     run/             sockets, process ids and the supervisor's state

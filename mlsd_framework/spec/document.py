@@ -58,6 +58,16 @@ class Document:
         """Say whether the file itself writes the value at `at`."""
         return len(self.present(at)) == len(at)
 
+    def below(self, at: Path_) -> "Document | None":
+        """Return what stands at `at` as a document of its own, or none where the file has no mapping there."""
+        if not self.has(at):
+            return None
+        data: Any = self.data
+        for part in at:
+            data = data[part]
+        node = self._walk(at)[0]
+        return Document(self.path, self.text, node, data) if isinstance(node, yaml.MappingNode) else None
+
     def present(self, at: Path_) -> tuple[str | int, ...]:
         """Return the parts of `at` that the file writes."""
         node, found = self.node, []
@@ -101,7 +111,9 @@ def read_document(path: Path) -> Document:
         raw = path.read_bytes()
     except OSError as fault:
         what = f"`{shown}` cannot be read: {fault.strerror}"
-        raise SpecError(Diagnostic(code="E1000", what=what, help="name a spec file, such as `specs/fraud.yaml`")) from None
+        raise SpecError(
+            Diagnostic(code="E1000", what=what, help="name a spec file, such as `specs/fraud.yaml`")
+        ) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
@@ -121,7 +133,11 @@ def parse_document(text: str, path: str) -> Document:
         raise SpecError(syntax_fault(fault, path)) from None
     if not isinstance(node, yaml.MappingNode):
         span = Span(path, 1, 1, 1, 1)
-        raise SpecError(Diagnostic(code="E1009", what="the file holds no mapping", span=span, expected="sections such as `sources:`"))
+        raise SpecError(
+            Diagnostic(
+                code="E1009", what="the file holds no mapping", span=span, expected="sections such as `sources:`"
+            )
+        )
     faults: list[Diagnostic] = []
     data = _to_data(node, path, faults)
     if faults:
@@ -142,11 +158,15 @@ def _pairs(node: Any, path: str, faults: list[Diagnostic]) -> Iterator[tuple[str
     for key, value in node.value:
         span = span_of(path, key.start_mark, _end(key))
         if not isinstance(key, yaml.ScalarNode):
-            faults.append(Diagnostic(code="E1010", what="a key is not a name", span=span, expected="plain text before the colon"))
+            faults.append(
+                Diagnostic(code="E1010", what="a key is not a name", span=span, expected="plain text before the colon")
+            )
             continue
         if key.value in seen:
             note = f"first written at {seen[key.value]}"
-            faults.append(Diagnostic(code="E1011", what=f"the key `{key.value}` is written twice", span=span, notes=(note,)))
+            faults.append(
+                Diagnostic(code="E1011", what=f"the key `{key.value}` is written twice", span=span, notes=(note,))
+            )
             continue
         seen[key.value] = span
         yield key.value, _to_data(value, path, faults)

@@ -13,23 +13,31 @@ from mlsd_framework.spec.quantities import Duration, Size
 class SecretSpec(SpecModel):
     """A secret by reference: from the environment or from a file, never in clear."""
 
-    env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds it.")
+    env: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds it."
+    )
     file: str | None = Field(None, description="The file that holds it.")
 
     @model_validator(mode="before")
     @classmethod
     def _by_reference(cls, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise PydanticCustomError("secret-in-clear", "is a secret written in clear", {"expected": "{env: NAME} or {file: PATH}"})
+            raise PydanticCustomError(
+                "secret-in-clear", "is a secret written in clear", {"expected": "{env: NAME} or {file: PATH}"}
+            )
         if ("env" in value) == ("file" in value):
-            raise PydanticCustomError("one-of", "names one of `env` and `file`", {"expected": "{env: NAME} or {file: PATH}"})
+            raise PydanticCustomError(
+                "one-of", "names one of `env` and `file`", {"expected": "{env: NAME} or {file: PATH}"}
+            )
         return value
 
 
 class OnlineStoreSpec(SpecModel):
     """The store that the service reads features from."""
 
-    url: SecretSpec = Field(description="A redis://, rediss:// or unix:// URL, by reference since it may hold a password.")
+    url: SecretSpec = Field(
+        description="A redis://, rediss:// or unix:// URL, by reference since it may hold a password."
+    )
 
 
 class AuthSpec(SpecModel):
@@ -41,12 +49,20 @@ class AuthSpec(SpecModel):
 class EnvironmentSpec(SpecModel):
     """One place to run; `overrides` changes any other section there."""
 
-    host: str = Field("127.0.0.1", pattern=r"^[0-9A-Za-z.:\[\]-]+$", description="The address to listen on; wider than loopback needs `auth`.")
+    host: str = Field(
+        "127.0.0.1",
+        pattern=r"^[0-9A-Za-z.:\[\]-]+$",
+        description="The address to listen on; wider than loopback needs `auth`.",
+    )
     port: int = Field(3000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     workers: int = Field(1, ge=1, le=256, description="Processes that answer requests.")
-    online_store: Literal["embedded"] | OnlineStoreSpec = Field("embedded", description="`embedded` starts a Valkey beside the service.")
+    online_store: Literal["embedded"] | OnlineStoreSpec = Field(
+        "embedded", description="`embedded` starts a Valkey beside the service."
+    )
     store_memory: Size = Field(256 * 2**20, description="The most memory that the embedded store may take.")
     auth: AuthSpec | None = Field(None, description="Who may ask.")
     target: Literal["local", "kubernetes"] = Field("local", description="What `deploy` deploys to.")
-    drain: Duration = Field(timedelta(seconds=10), description="The longest that requests of an old version are waited for.")
+    drain: Duration = Field(
+        timedelta(seconds=10), description="The longest that requests of an old version are waited for."
+    )
     overrides: dict[str, Any] = Field(default_factory=dict, description="Values that differ there, section by section.")

@@ -140,7 +140,10 @@ def _pattern(context: dict[str, Any]) -> tuple[str, str]:
 
 _PHRASES: dict[str, Callable[[dict[str, Any]], tuple[str, str | None]]] = {
     "string_pattern_mismatch": _pattern,
-    "literal_error": lambda c: ("is not one of the values it can have", f"one of: {c.get('expected', '').replace(chr(39), '').replace(' or ', ', ')}"),
+    "literal_error": lambda c: (
+        "is not one of the values it can have",
+        f"one of: {c.get('expected', '').replace(chr(39), '').replace(' or ', ', ')}",
+    ),
     "string_type": lambda _: ("is not text", "text"),
     "int_type": lambda _: ("is not a whole number", "a whole number"),
     "int_parsing": lambda _: ("is not a whole number", "a whole number"),

@@ -14,10 +14,24 @@ class FeatureGroupSpec(SpecModel):
     entity: Annotated[list[Name], OneOrMore] | None = Field(None, description="The entity that the values are about.")
     source: Name | None = Field(None, alias="from", description="The source that they come from.")
     at: Literal["request"] | None = Field(None, description="`request`: computed from the request when it comes.")
-    columns: list[str] = Field(default_factory=list, description="Columns of the source taken as they are; `V*` takes all that begin so.")
-    windows: list[Duration | Literal["lifetime"]] = Field(default_factory=list, description="Lengths of the windows before the event, `[t - w, t)`.")
-    aggregate: dict[Name, str] = Field(default_factory=dict, description="What is computed over each window, such as `sum(amount)`.")
-    compute: dict[Name, ExpressionText] = Field(default_factory=dict, description="Scalar expressions over the request and fetched features.")
-    refresh: Duration | None = Field(None, description="How often a batch computes the values; without it they are exact to the event.")
-    delay: Duration | None = Field(None, description="How long an event waits before it counts; labels need their maturity.")
-    describe: dict[Name, str] = Field(default_factory=dict, description="What a feature is called in reasons and reports.")
+    columns: list[str] = Field(
+        default_factory=list, description="Columns of the source taken as they are; `V*` takes all that begin so."
+    )
+    windows: list[Duration | Literal["lifetime"]] = Field(
+        default_factory=list, description="Lengths of the windows before the event, `[t - w, t)`."
+    )
+    aggregate: dict[Name, str] = Field(
+        default_factory=dict, description="What is computed over each window, such as `sum(amount)`."
+    )
+    compute: dict[Name, ExpressionText] = Field(
+        default_factory=dict, description="Scalar expressions over the request and fetched features."
+    )
+    refresh: Duration | None = Field(
+        None, description="How often a batch computes the values; without it they are exact to the event."
+    )
+    delay: Duration | None = Field(
+        None, description="How long an event waits before it counts; labels need their maturity."
+    )
+    describe: dict[Name, str] = Field(
+        default_factory=dict, description="What a feature is called in reasons and reports."
+    )

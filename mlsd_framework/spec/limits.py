@@ -106,7 +106,9 @@ class _Scan:
                 self.tagged(event)
                 self.grow(event, 1)
                 if event.value == "<<" and not event.style:
-                    self.refuse(event, "E1007", "merge keys (`<<`) are not part of the language", "an alias of a whole value")
+                    self.refuse(
+                        event, "E1007", "merge keys (`<<`) are not part of the language", "an alias of a whole value"
+                    )
             case _:
                 pass
 
@@ -142,7 +144,9 @@ class _Scan:
 
     def tagged(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":
-            self.refuse(event, "E1008", f"the tag `{event.tag}` is not part of the language", "plain values without tags")
+            self.refuse(
+                event, "E1008", f"the tag `{event.tag}` is not part of the language", "plain values without tags"
+            )
 
     def refuse(self, event: Any, code: str, what: str, expected: str | None) -> None:
         span = span_of(self.path, event.start_mark, event.end_mark)

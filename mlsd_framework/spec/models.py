@@ -13,11 +13,15 @@ class TimeSplitSpec(SpecModel):
 
     by: Literal["time"]
     train: Fraction | Duration = Field(0.7, description="The first part, as a share or a length of time.")
-    validate_: Fraction | Duration = Field(0.15, alias="validate", description="The part for early stopping, calibration and thresholds.")
+    validate_: Fraction | Duration = Field(
+        0.15, alias="validate", description="The part for early stopping, calibration and thresholds."
+    )
     test: Fraction | Duration = Field(0.15, description="The last part; seen by nothing but the metrics.")
     gap: Duration | None = Field(None, description="Time left out between the parts, so that labels have matured.")
     start: AwareDatetime | None = Field(None, description="Where the first part begins, with lengths of time.")
-    exclude_known: Name | None = Field(None, description="An entity: those with a positive known before a test day are left out of that day.")
+    exclude_known: Name | None = Field(
+        None, description="An entity: those with a positive known before a test day are left out of that day."
+    )
 
 
 class GroupSplitSpec(SpecModel):
@@ -47,7 +51,9 @@ SplitSpec = Annotated[TimeSplitSpec | GroupSplitSpec | StratifiedSplitSpec, Fiel
 class ImbalanceSpec(SpecModel):
     """How a rare class is weighed; sampling touches the training part only."""
 
-    class_weights: Literal["balanced", "sqrt_balanced"] | dict[str, float] | None = Field(None, description="Weights by class.")
+    class_weights: Literal["balanced", "sqrt_balanced"] | dict[str, float] | None = Field(
+        None, description="Weights by class."
+    )
     sampling: Literal["under", "over", "smote"] | None = Field(None, description="Resampling of the training part.")
     ratio: Fraction = Field(0.1, description="Positives per negative after sampling.")
 
@@ -65,11 +71,13 @@ class ModelSpec(SpecModel):
     """What every kind of model has."""
 
     kind: str
-    features: Annotated[list[str], OneOrMore, Field(min_length=1)] = Field(description="Its inputs: `group.feature`, `group.*` or a column of the request.")
+    features: Annotated[list[str], OneOrMore, Field(min_length=1)] = Field(
+        description="Its inputs: `group.feature`, `group.*` or a column of the request."
+    )
     label: Name | None = Field(None, description="The label that it learns; none for an unsupervised kind.")
     split: SplitSpec = Field(default_factory=lambda: TimeSplitSpec(by="time"), description="How examples are divided.")
     seed: int = Field(0, description="Seed of everything random in its training.")
-    gates: list[str] = Field(default_factory=list, description="Comparisons of metrics; a model that fails one is not deployed.")
+    gates: list[str] = Field(
+        default_factory=list, description="Comparisons of metrics; a model that fails one is not deployed."
+    )
     describe: str | None = Field(None, description="What the model is for; it stands in the model card.")
-
-

@@ -1,12 +1,14 @@
 """Overlays: an environment's `overrides` and `--set KEY=VALUE`, merged over the file's data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import SpecError
-from mlsd_framework.spec.document import parse_document
+from mlsd_framework.diagnostics.secrets import holds_secret
+from mlsd_framework.spec.document import Data, parse_document
+from mlsd_framework.spec.secrets import EXPECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,77 +17,95 @@ class Assignment:
 
     text: str
     at: tuple[str, ...]
-    value: Any
+    value: Data
 
 
 def parse_assignment(text: str) -> Assignment:
     """Read `models.fraud.iterations=500`; the value is read as YAML, under the same limits as a spec."""
     key, sign, value = text.partition("=")
     parts = tuple(part.strip() for part in key.split("."))
-    if not sign or not all(parts):
-        raise SpecError(
-            Diagnostic(code="E1012", what=f"`--set {text}` is not an assignment", expected="KEY=VALUE, such as models.fraud.iterations=500")
-        )
-    document = parse_document(f"value: {value}" if "\n" not in value else "value:", f"--set {text}")
-    return Assignment(text, parts, cast(dict[str, Any], document.data)["value"])
+    if holds_secret(text):
+        what = f"the value of `--set {'…' if holds_secret(key) else key}` looks like a secret written in clear"
+        raise SpecError(Diagnostic(code="E1105", what=what, expected=EXPECTED))
+    if not sign or not all(parts) or "\n" in text or "\r" in text:
+        what = f"`--set {' '.join(text.split())}` is not an assignment"
+        raise SpecError(Diagnostic(code="E1012", what=what, expected="KEY=VALUE, such as models.fraud.iterations=500"))
+    document = parse_document(f"value: {value}", f"--set {text}")
+    data = cast("dict[str, Data]", document.data)
+    return Assignment(text, parts, data["value"])
 
 
 def merge(data: dict[str, Any], overrides: dict[str, Any], assignments: Sequence[Assignment]) -> dict[str, Any]:
-    """Merge overrides, then assignments, over `data`: mappings by key, everything else replaced whole.
+    """Merge overrides, then assignments in their order, over `data`: mappings by key, everything else replaced whole.
 
-    An override of null takes the key away: `split: {by: time, seed: null}` over a split that has a seed. OmegaConf merges; its interpolations stay text, so that no resolver ever runs.
+    An override of null takes its key away.
     """
-    if not overrides and not assignments:
-        return data
+    merged = _without_nulls(_merged(data, overrides), overrides) if overrides else data
+    for one in assignments:
+        merged = _assigned(merged, one.at, one)
+    return merged
+
+
+def _without_nulls(merged: Any, over: dict[str, Any]) -> Any:
+    """Take away the keys that an override gives as null: `split: {by: time, seed: null}` over a split that has a seed."""
+    if not isinstance(merged, dict):
+        return merged
+    gone = {key for key, value in over.items() if value is None}
+    below = {key: value for key, value in over.items() if isinstance(value, dict)}
+    return {key: _without_nulls(item, below.get(key, {})) for key, item in merged.items() if key not in gone}
+
+
+def _assigned(holder: Any, at: tuple[str, ...], one: Assignment) -> Any:
+    """Return `holder` with the value of an assignment at the path `at`; a number names an item of a list."""
+    if not at:
+        both = isinstance(holder, dict) and isinstance(one.value, dict)
+        return _merged(holder, cast("dict[str, Any]", one.value)) if both else one.value
+    part, below = at[0], at[1:]
+    if isinstance(holder, list) and part.isascii() and part.isdigit() and int(part) < len(holder):
+        index = int(part)
+        return [*holder[:index], _assigned(holder[index], below, one), *holder[index + 1 :]]
+    if isinstance(holder, dict):
+        return {**holder, part: _assigned(holder.get(part, {} if below else None), below, one)}
+    what = f"`--set {one.text}` names nothing: there is no `{'.'.join(one.at[: len(one.at) - len(below)])}`"
+    raise SpecError(Diagnostic(code="E1012", what=what, expected="the path of a key, or of an item by its number"))
+
+
+def _merged(data: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge with OmegaConf; texts that it would read as its own syntax are out of its sight meanwhile."""
     import omegaconf  # noqa: PLC0415 - 0.1 s that only overlays pay
 
-    config = omegaconf.OmegaConf
-    layers = [config.create(data, flags={"allow_objects": False}), config.create(overrides)]
-    layers += [config.create(_nested(one.at, one.value)) for one in assignments]
-    merged = cast(dict[str, Any], config.to_container(config.merge(*layers), resolve=False))
-    for layer in (overrides, *(_nested(one.at, one.value) for one in assignments)):
-        _take_away(merged, layer)
-    return _with_lists(merged, assignments)
+    config, veil = omegaconf.OmegaConf, _Veil()
+    layers = [config.create(veil.over(one), flags={"allow_objects": False}) for one in (data, over)]
+    merged = config.to_container(config.merge(*layers), resolve=False)
+    return cast("dict[str, Any]", veil.off(merged))
 
 
-def _take_away(merged: Any, layer: dict[str, Any]) -> None:
-    """Remove from `merged` the keys that `layer` gives as null, unless a later layer has set them again."""
-    for key, value in layer.items():
-        if not isinstance(merged, dict) or key not in merged:
-            continue
-        if value is None and merged[key] is None:
-            del merged[key]
-        elif isinstance(value, dict):
-            _take_away(merged[key], value)
+@dataclass
+class _Veil:
+    """Texts with `${…}` and `???`, which mean something to OmegaConf and nothing to the language."""
 
+    kept: list[str] = field(default_factory=list)
 
-def _nested(at: tuple[str, ...], value: Any) -> dict[str, Any]:
-    if any(part.isdigit() for part in at):
-        return {}
-    for part in reversed(at):
-        value = {part: value}
-    return cast(dict[str, Any], value)
+    def over(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self._text(key): self.over(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.over(item) for item in value]
+        return self._text(value) if isinstance(value, str) else value
 
+    def off(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self._plain(key): self.off(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.off(item) for item in value]
+        return self._plain(value) if isinstance(value, str) else value
 
-def _with_lists(data: dict[str, Any], assignments: Sequence[Assignment]) -> dict[str, Any]:
-    """Apply the assignments that name an item of a list, such as `serving./decide.pipeline.0.fetch.budget`."""
-    for one in assignments:
-        if not any(part.isdigit() for part in one.at):
-            continue
-        holder: Any = data
-        for part in one.at[:-1]:
-            holder = _item(holder, part, one)
-        if isinstance(holder, list):
-            _item(holder, one.at[-1], one)
-            holder[int(one.at[-1])] = one.value
-        else:
-            holder[one.at[-1]] = one.value
-    return data
+    def _text(self, text: str) -> str:
+        if "${" not in text and "\0" not in text and text != "???":
+            return text
+        if text not in self.kept:
+            self.kept.append(text)
+        return f"\0{self.kept.index(text)}"
 
-
-def _item(holder: Any, part: str, one: Assignment) -> Any:
-    if isinstance(holder, dict):
-        return holder.setdefault(part, {})
-    if isinstance(holder, list) and part.isdigit() and int(part) < len(holder):
-        return holder[int(part)]
-    raise SpecError(Diagnostic(code="E1012", what=f"`--set {one.text}` names nothing: there is no `{part}`"))
+    def _plain(self, text: str) -> str:
+        return self.kept[int(text[1:])] if text.startswith("\0") else text

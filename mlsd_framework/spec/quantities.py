@@ -10,7 +10,15 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)")
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d|w))+\Z")
-_MICROSECONDS: Final = {"us": 1, "ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6, "w": 7 * 86400 * 10**6}
+_MICROSECONDS: Final = {
+    "us": 1,
+    "ms": 1_000,
+    "s": 10**6,
+    "m": 60 * 10**6,
+    "h": 3600 * 10**6,
+    "d": 86400 * 10**6,
+    "w": 7 * 86400 * 10**6,
+}
 _COUNT: Final = re.compile(r"(\d+(?:\.\d+)?)([kMGT]?)\Z")
 _SCALE: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)\Z")
@@ -19,7 +27,9 @@ _MAX_DURATION: Final = timedelta(days=36500)
 
 
 def _fault(kind: str, expected: str, value: object) -> PydanticCustomError:
-    return PydanticCustomError("quantity", "is not a {kind}", {"kind": kind, "expected": expected, "value": repr(value)})
+    return PydanticCustomError(
+        "quantity", "is not a {kind}", {"kind": kind, "expected": expected, "value": repr(value)}
+    )
 
 
 def parse_duration(value: object) -> timedelta:
@@ -88,20 +98,45 @@ def _text(pattern: str) -> WithJsonSchema:
 
 
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="always"), _text(_DURATION.pattern.replace(r"\Z", "$"))
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(write_duration, when_used="always"),
+    _text(_DURATION.pattern.replace(r"\Z", "$")),
 ]
 """A length of time, exact to the microsecond."""
 
-Fraction = Annotated[float, BeforeValidator(_fraction), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}]})]
+Fraction = Annotated[
+    float,
+    BeforeValidator(_fraction),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}]}
+    ),
+]
 """A share, from 0 to 1."""
 
-Rate = Annotated[float, BeforeValidator(_rate), PlainSerializer(lambda v: f"{v:g}/s", when_used="always"), _text(r"^\d+(\.\d+)?[kMGT]?/(s|m|h|d)$")]
+Rate = Annotated[
+    float,
+    BeforeValidator(_rate),
+    PlainSerializer(lambda v: f"{v:g}/s", when_used="always"),
+    _text(r"^\d+(\.\d+)?[kMGT]?/(s|m|h|d)$"),
+]
 """Events a second."""
 
-Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[kMGT]?$"}]})]
+Count = Annotated[
+    int,
+    BeforeValidator(_count),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?[kMGT]?$"}]}
+    ),
+]
 """A number of things."""
 
-Size = Annotated[int, BeforeValidator(_size), PlainSerializer(lambda v: f"{v}B", when_used="always"), _text(r"^\d+(\.\d+)?(B|KB|MB|GB|TB)$")]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    PlainSerializer(lambda v: f"{v}B", when_used="always"),
+    _text(r"^\d+(\.\d+)?(B|KB|MB|GB|TB)$"),
+]
 """A number of bytes."""
 
 

@@ -11,7 +11,9 @@ class LatencySpec(SpecModel):
 
     p50: Duration | None = Field(None, description="Half of the answers come within this time.")
     p95: Duration | None = Field(None, description="95 of 100 answers come within this time.")
-    p99: Duration | None = Field(None, description="99 of 100 answers come within this time; stage budgets must fit into it.")
+    p99: Duration | None = Field(
+        None, description="99 of 100 answers come within this time; stage budgets must fit into it."
+    )
 
 
 class ThroughputSpec(SpecModel):

@@ -15,9 +15,13 @@ class StageSpec(SpecModel):
     """What every kind of stage has."""
 
     stage: str
-    name: Name | None = Field(None, alias="as", description="What the stage and its result are called, where the kind's own name will not do.")
+    name: Name | None = Field(
+        None, alias="as", description="What the stage and its result are called, where the kind's own name will not do."
+    )
     budget: Duration | None = Field(None, description="The longest the stage may take.")
-    on_error: OnError = Field("fail", description="What happens when it fails: an error, its default, leaving it out, or the fallback.")
+    on_error: OnError = Field(
+        "fail", description="What happens when it fails: an error, its default, leaving it out, or the fallback."
+    )
 
 
 class LimitsSpec(SpecModel):

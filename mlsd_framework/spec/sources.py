@@ -15,13 +15,17 @@ class ColumnSpec(SpecModel):
 
     short: ClassVar[str | None] = "type"
 
-    type: str = Field(description="A type such as `string`, `category`, `bool`, `int64`, `float64?`, `timestamp`; `?` allows null.")
+    type: str = Field(
+        description="A type such as `string`, `category`, `bool`, `int64`, `float64?`, `timestamp`; `?` allows null."
+    )
     unit: str | None = Field(None, description="The unit of its numbers, such as `EUR`, `s`, `km`.")
     min: float | None = Field(None, description="The smallest value.")
     max: float | None = Field(None, description="The largest value.")
     values: list[str] | None = Field(None, description="All values that a category can have.")
     column: str | None = Field(None, description="The column's name in the file, where it is another.")
-    format: Literal["iso", "seconds", "milliseconds", "microseconds"] | None = Field(None, description="How a timestamp is written.")
+    format: Literal["iso", "seconds", "milliseconds", "microseconds"] | None = Field(
+        None, description="How a timestamp is written."
+    )
     origin: AwareDatetime | None = Field(None, description="The moment that a number of seconds counts from.")
     describe: str | None = Field(None, description="What it is called in reasons and reports.")
     known_after: Duration | None = Field(None, description="How long after the event the value becomes known.")

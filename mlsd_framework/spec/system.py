@@ -46,7 +46,9 @@ class SystemSpec(SpecModel):
     mlsd: Literal[1] = Field(description="The version of the language.")
     system: SystemName = Field(description="The system's name.")
     description: str = Field("", description="What the system is for, in a sentence.")
-    requirements: RequirementsSpec = Field(default_factory=RequirementsSpec, description="What the system owes its users.")
+    requirements: RequirementsSpec = Field(
+        default_factory=RequirementsSpec, description="What the system owes its users."
+    )
     sources: dict[Name, Any] = Field(description="Where data comes from.")
     entities: dict[Name, EntitySpec] = Field(default_factory=dict, description="What features are about.")
     features: dict[Name, FeatureGroupSpec] = Field(default_factory=dict, description="Groups of features.")
@@ -75,7 +77,10 @@ def system_model(kinds: SpecKinds) -> type[SystemSpec]:
         "MetricsSpec",
         __base__=MetricsBase,
         __doc__="What is measured.",
-        offline=(list[_item(kinds.metrics, "metric")], Field(default_factory=list, description="Metrics on the test part.")),  # type: ignore[misc]
+        offline=(
+            list[_item(kinds.metrics, "metric")],
+            Field(default_factory=list, description="Metrics on the test part."),
+        ),  # type: ignore[misc]
     )
     return create_model(
         "SystemSpec",
@@ -83,7 +88,10 @@ def system_model(kinds: SpecKinds) -> type[SystemSpec]:
         __doc__=SystemSpec.__doc__,
         sources=(dict[Name, _union(kinds.sources, "kind")], Field(min_length=1, description="Where data comes from.")),  # type: ignore[misc]
         models=(dict[Name, _union(kinds.models, "kind")], Field(default_factory=dict, description="Named models.")),  # type: ignore[misc]
-        serving=(dict[path, endpoint], Field(default_factory=dict, description="Endpoints, each a pipeline of stages.")),  # type: ignore[valid-type]
+        serving=(
+            dict[path, endpoint],
+            Field(default_factory=dict, description="Endpoints, each a pipeline of stages."),
+        ),  # type: ignore[valid-type]
         metrics=(metrics, Field(default_factory=metrics, description="What is measured.")),
     )
 

@@ -20,7 +20,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
     "fraud-ulb",
-    spec="sha256:dfd87363b0a32848",
+    spec="sha256:b54db13443a636be",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -212,9 +212,7 @@ class Decide:
 
         # from specs/benchmarks/fraud_ulb.yaml:86
         with call.stage(RULES_STAGE):
-            rules_held = fired(
-                (VERY_LARGE_RULE, request.amount > 10_000),
-            )
+            rules_held = fired((VERY_LARGE_RULE, request.amount > 10_000))
 
         # from specs/benchmarks/fraud_ulb.yaml:88
         with call.stage(DECIDE_STAGE):

@@ -4,7 +4,16 @@
 import sys
 from pathlib import Path
 
-from mlsd_framework.runtime.training import artefacts, bundle, evaluation, gates, requests, thresholds, tracking
+from mlsd_framework.runtime.training import (
+    artefacts,
+    bundle,
+    evaluation,
+    gates,
+    requests,
+    summary,
+    thresholds,
+    tracking,
+)
 from mlsd_framework.runtime.training.gates import Gate
 from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.slices import SliceBy
@@ -13,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-ulb",
-    spec="sha256:dfd87363b0a32848",
+    spec="sha256:b54db13443a636be",
     features="sha256:8fab8322f51655f3",
     created_from={"spec": "specs/benchmarks/fraud_ulb.yaml"},
 )
@@ -69,9 +78,6 @@ def main(workspace: Workspace) -> None:
             resamples=RESAMPLES,
         ),
     ]
-    for one in measured:
-        evaluation.write(workspace, one, ORIGIN, currency="EUR", facts=FACTS[one.subject.model])
-        tracking.record(workspace.runs, "fraud-ulb", evaluation.run_of(workspace, one))
 
     requests.write(
         workspace,
@@ -113,10 +119,16 @@ def main(workspace: Workspace) -> None:
         "is_fraud",
         model="fraud",
     )
+    version = bundle.version(workspace, ORIGIN, ("fraud",))
+    for one in measured:
+        evaluation.write(workspace, one, ORIGIN, version=version, currency="EUR", facts=FACTS[one.subject.model])
+        tracking.record(workspace.runs, "fraud-ulb", evaluation.run_of(workspace, one))
+    evaluation.write_index(workspace, measured, ORIGIN, version=version)
+    summary.show(measured, currency="EUR")
 
     # A model that fails a gate leaves its report and no version.
     gates.enforce([gate for one in measured for gate in one.gates])
-    version = bundle.write(workspace, ORIGIN, ("fraud",))
+    bundle.write(workspace, ORIGIN, ("fraud",))
     print(f"version {version}")
 
 

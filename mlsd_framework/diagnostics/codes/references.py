@@ -1,8 +1,10 @@
-"""References and types (2xxx)."""
+"""References and types (2xxx); the pages of expressions."""
 
 from mlsd_framework.diagnostics.codes.code import Code
+from mlsd_framework.diagnostics.codes.meaning import MEANING
+from mlsd_framework.diagnostics.codes.names import NAMES, PIPELINES, TYPES
 
-CODES: tuple[Code, ...] = (
+_EXPRESSIONS = (
     Code(
         "E2050",
         "expression-syntax",
@@ -90,3 +92,5 @@ CODES: tuple[Code, ...] = (
         "old: ts < date '2024-12-01'",
     ),
 )
+
+CODES: tuple[Code, ...] = (*NAMES, *TYPES, *PIPELINES, *_EXPRESSIONS, *MEANING)

@@ -2,4 +2,45 @@
 
 from mlsd_framework.diagnostics.codes.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "E3001",
+        "exact-windows-unfed",
+        "A pipeline fetches windows that are exact to the event, and nothing feeds the online store event by event.",
+        "Give the group a `refresh`, which is how often a batch computes it; training then sees the same steps.",
+        "card_activity: {entity: card, from: payments, windows: [1d], …}",
+        "card_activity: {entity: card, from: payments, refresh: 1h, windows: [1d], …}",
+    ),
+    Code(
+        "E3002",
+        "wide-without-token",
+        "The service would listen beyond this machine without asking for a token.",
+        "Add `auth`, or listen on a loopback address.",
+        "production: {host: 0.0.0.0}",
+        "production: {host: 0.0.0.0, auth: {token: {env: MLSD_TOKEN}}}",
+    ),
+    Code(
+        "E3003",
+        "embedded-store-on-a-cluster",
+        "The embedded online store lives beside one service; on a cluster each replica would have its own, and none data.",
+        "Name a Redis or Valkey that all replicas reach.",
+        "production: {target: kubernetes}",
+        "production: {target: kubernetes, online_store: {url: {env: REDIS_URL}}}",
+    ),
+    Code(
+        "E3004",
+        "no-decision",
+        "A pipeline ends without a `decide`, and the service has no other answer to give.",
+        "Add `- decide: …` after the stages that it reads.",
+        "pipeline: [{score: fraud}]",
+        "pipeline: [{score: fraud}, {decide: {score: fraud, …}}]",
+    ),
+    Code(
+        "E3005",
+        "type-not-served",
+        "A column of a request or of a stored group is of a type that no typed request or packed row can hold.",
+        "Take the column out of the source's schema, or give the endpoint or the group another source.",
+        "schema: {photo: image}",
+        "schema: {photo_path: string}",
+    ),
+)

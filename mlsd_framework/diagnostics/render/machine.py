@@ -11,7 +11,10 @@ _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 def one_line(diagnostics: Iterable[Diagnostic]) -> str:
     """Return one line a diagnostic, as compilers print and editors read."""
-    lines = (f"{d.span or '-'}: {d.severity}[{d.code}]: {d.what}" + (f" (expected: {d.expected})" if d.expected else "") for d in diagnostics)
+    lines = (
+        f"{d.span or '-'}: {d.severity}[{d.code}]: {d.what}" + (f" (expected: {d.expected})" if d.expected else "")
+        for d in diagnostics
+    )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -20,7 +23,13 @@ def as_data(diagnostic: Diagnostic) -> dict[str, Any]:
     span = diagnostic.span
     place = None
     if span is not None:
-        place = {"path": span.path, "line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
+        place = {
+            "path": span.path,
+            "line": span.line,
+            "column": span.column,
+            "end_line": span.end_line,
+            "end_column": span.end_column,
+        }
     return {
         "code": diagnostic.code,
         "name": CODES[diagnostic.code].name if diagnostic.code in CODES else None,
@@ -57,7 +66,12 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def _result(one: Diagnostic, rule: int) -> dict[str, Any]:
-    parts = [one.what, f"expected: {one.expected}" if one.expected else "", f"help: {one.help}" if one.help else "", *one.notes]
+    parts = [
+        one.what,
+        f"expected: {one.expected}" if one.expected else "",
+        f"help: {one.help}" if one.help else "",
+        *one.notes,
+    ]
     result: dict[str, Any] = {
         "ruleId": one.code,
         "ruleIndex": rule,
@@ -66,7 +80,12 @@ def _result(one: Diagnostic, rule: int) -> dict[str, Any]:
     }
     if one.span is not None:
         span = one.span
-        region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": max(span.end_column, span.column + 1)}
+        region = {
+            "startLine": span.line,
+            "startColumn": span.column,
+            "endLine": span.end_line,
+            "endColumn": max(span.end_column, span.column + 1),
+        }
         location = {"artifactLocation": {"uri": span.path.replace("\\", "/")}, "region": region}
         result["locations"] = [{"physicalLocation": location}]
     return result

@@ -61,4 +61,3 @@ AGGREGATES = (
     BuiltinAggregate("count_distinct", "a value, as in `count_distinct(merchant_id)`", _distinct),
     BuiltinAggregate("time_since_last", "nothing, as in `time_since_last()`; seconds", _elapsed),
 )
-

@@ -50,7 +50,9 @@ class CalibrationErrorSpec(MetricSpec):
 
 
 def _plain(name: str, meaning: str) -> type[MetricSpec]:
-    made = create_model(f"{name.title().replace('_', '')}Spec", __base__=MetricSpec, __doc__=meaning, metric=(Literal[name], ...))  # type: ignore[valid-type]
+    made = create_model(
+        f"{name.title().replace('_', '')}Spec", __base__=MetricSpec, __doc__=meaning, metric=(Literal[name], ...)
+    )  # type: ignore[valid-type]
     return made
 
 
@@ -70,7 +72,9 @@ METRICS = (
     _metric("cost", "What the errors cost, in money a row.", "decision", "label", "cost", higher=False),
     BuiltinMetric("recall_at_precision", RecallAtPrecisionSpec, frozenset({"score", "label"}), higher_is_better=True),
     BuiltinMetric("card_precision", CardPrecisionSpec, frozenset({"score", "label", "entity"}), higher_is_better=True),
-    BuiltinMetric("calibration_error", CalibrationErrorSpec, frozenset({"probability", "label"}), higher_is_better=False),
+    BuiltinMetric(
+        "calibration_error", CalibrationErrorSpec, frozenset({"probability", "label"}), higher_is_better=False
+    ),
     _metric("mae", "The mean absolute error.", "value", "label", higher=False),
     _metric("rmse", "The root of the mean squared error.", "value", "label", higher=False),
 )

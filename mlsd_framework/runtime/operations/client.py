@@ -24,7 +24,7 @@ from mlsd_framework.runtime.operations.control import (
     decode_answer,
     encode,
 )
-from mlsd_framework.runtime.operations.deployment import Deployment, order_of
+from mlsd_framework.runtime.operations.deployment import Deployment, Order, order_of
 from mlsd_framework.runtime.operations.logs import Part, follow, last_lines, log_file
 from mlsd_framework.runtime.operations.places import (
     is_locked,
@@ -55,9 +55,23 @@ def start(deployment: Deployment, environment: Mapping[str, str] | None = None) 
     the workers get. Two starts at once follow one another. Raises `RunError` E650x; a replace that fails leaves the
     former version serving, a first start that fails leaves nothing.
     """
+    return _bring(order_of(deployment, os.environ if environment is None else environment))
+
+
+def open_store(deployment: Deployment, environment: Mapping[str, str] | None = None) -> Status:
+    """Bring the embedded store of `deployment` to run, under a supervisor, and leave the workers as they are.
+
+    So rows can be published before the first worker asks for one. `start` goes on from there, `stop` ends it. Raises
+    `RunError` E6504, E6505, E6506 or those of `start`.
+    """
+    return _bring(order_of(deployment, os.environ if environment is None else environment, store_only=True))
+
+
+def _bring(order: Order) -> Status:
+    """Give `order` to the supervisor that runs, or start one with it."""
+    deployment = order.deployment
     place = deployment.place
     prepare(place)
-    order = order_of(deployment, os.environ if environment is None else environment)
     patience = _patience(deployment)
     with locked(start_lock(place), patience):
         while is_locked(life_lock(place)):

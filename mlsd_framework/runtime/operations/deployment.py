@@ -66,11 +66,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """A deployment and the environment of the shell that asks for it.
 
-    The environment may hold secrets: it travels over a pipe or the control socket and is never written down.
+    The environment may hold secrets: it travels over a pipe or the control socket and is never written down. With
+    `store_only` the store is brought to run and the workers are left as they are.
     """
 
     deployment: Deployment
     environment: dict[str, str]
+    store_only: bool = False
 
     def is_same(self, other: "Order") -> bool:
         """Say whether `other` runs the same: shells differ in much that no service reads."""
@@ -103,9 +105,9 @@ def deployment_of(
     )
 
 
-def order_of(deployment: Deployment, environment: "Mapping[str, str]") -> Order:
+def order_of(deployment: Deployment, environment: "Mapping[str, str]", *, store_only: bool = False) -> Order:
     """Return the order for `deployment` with a copy of `environment`."""
-    return Order(deployment=deployment, environment=dict(environment))
+    return Order(deployment=deployment, environment=dict(environment), store_only=store_only)
 
 
 def without_secret(url: str) -> str:

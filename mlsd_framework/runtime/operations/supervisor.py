@@ -185,6 +185,11 @@ class Supervisor:
 
     async def _replace(self, order: Order) -> Change:
         serving = self._serving
+        if order.store_only:
+            was_kept = self._store.is_kept
+            await self._store.open(order.deployment.store)
+            self._changed()
+            return "unchanged" if was_kept else "started"
         if serving is None:
             await self._bring(order)
             return "started"

@@ -1,64 +1,110 @@
-"""The gate in front of the handlers.
+"""Whether the service is overloaded, and what is refused then.
 
-A request that cannot be answered in time is refused before any work is done for it.
+The wait of a request is predicted: how many are before it, times what a turn takes. A turn takes the median of the
+last ones, so that a process which the machine held up now and then is not taken for a slow one.
 """
 
-import asyncio
 import time
+from collections import deque
+from collections.abc import Callable
 
 from mlsd_framework.runtime.serving.http import RefusalError
 from mlsd_framework.runtime.serving.limits import Limits, TokenBucket
 from mlsd_framework.runtime.serving.telemetry import Telemetry
 
-_SHARE = 0.05  # of the newest observation in the running mean of the time that a request takes
+_TURNS = 32  # of which the median is taken
+_FIRST_GUESS = 0.0001
+_RUN = 0.002  # seconds of turns between two looks at the sockets: what a refusal may have to wait
 
 
 class Admission:
-    """Knows how many requests wait for their turn and how long a turn takes.
+    """The state of one worker's queue.
 
-    Handlers run on the event loop, so whatever one poll of the sockets brings is a queue. Our own worker refuses where
-    the queue is joined (`full`), before anything in it is worked off, so that a refusal is quick. Under another server,
-    `check` refuses where a request begins, by the time since the first request of the same poll began.
+    A queue that is long for a moment is a burst and is worked off. When the predicted wait has not been below
+    `queue_time` for `queue_interval`, more comes than can be answered: from then on a request is refused unless its
+    wait is a quarter of that at most, until nothing had to be refused for an interval.
     """
 
-    __slots__ = ("_batch_began", "_bucket", "_limits", "_telemetry", "queued", "turn")
+    __slots__ = ("_above_since", "_bucket", "_clock", "_last_refused", "_limits", "_taken", "_telemetry", "queued", "turn")
 
-    def __init__(self, limits: Limits, telemetry: Telemetry) -> None:
+    def __init__(self, limits: Limits, telemetry: Telemetry, clock: Callable[[], float] = time.perf_counter) -> None:
         """Hold to `limits`; `telemetry` knows what is in flight."""
         self._limits = limits
-        self._bucket = TokenBucket(limits.rate, limits.burst)
         self._telemetry = telemetry
-        self._batch_began = 0.0
+        self._clock = clock
+        self._bucket = TokenBucket(limits.rate, limits.burst)
+        self._taken: deque[float] = deque(maxlen=_TURNS)
+        self._above_since = 0.0
+        self._last_refused = 0.0
         self.queued = 0
-        self.turn = 0.0001
+        self.turn = _FIRST_GUESS
 
-    def full(self) -> bool:
-        """Return whether one more request in the queue would wait longer than it may."""
-        return self.queued * self.turn > self._limits.queue_time or self.queued >= self._limits.concurrency
+    @property
+    def overloaded(self) -> bool:
+        """Whether requests have to be refused to keep the others' wait short."""
+        return self._last_refused > 0.0
 
-    def began(self) -> float:
-        """Note that a request's turn has come; return how long its batch has been at work, in seconds."""
-        if self.queued:
-            self.queued -= 1
-        now = time.perf_counter()
-        if not self._batch_began:
-            self._batch_began = now
-            # Runs after everything that is queued now, and before what the next poll brings.
-            asyncio.get_running_loop().call_soon(self._end_batch)
-        return now - self._batch_began
-
-    def _end_batch(self) -> None:
-        self._batch_began = 0.0
+    @property
+    def run(self) -> int:
+        """How many turns come between two looks at the sockets."""
+        return max(1, int(_RUN / self.turn))
 
     def took(self, seconds: float) -> None:
         """Learn from the time that a turn took."""
-        self.turn += (seconds - self.turn) * _SHARE
+        taken = self._taken
+        taken.append(seconds)
+        if len(taken) == _TURNS:
+            self.turn = sorted(taken)[_TURNS // 2]
+            taken.clear()
 
-    def check(self, waited: float) -> None:
-        """Refuse the request that begins now when it is one too many (503) or comes too fast (429)."""
-        late = waited > 2 * self._limits.queue_time
-        if late or self._telemetry.in_flight > self._limits.concurrency:
-            raise RefusalError(503, "E6431", "the service is overloaded", retry_after=0.5)
+    def full(self, before: int) -> bool:
+        """Return whether one more request, with `before` others to wait for, is to be refused."""
+        if not before:
+            self._above_since = 0.0
+        limits = self._limits
+        wait = before * self.turn
+        if self._last_refused:
+            return self._still(wait)
+        if before >= limits.concurrency:
+            return True
+        if wait <= limits.queue_time:
+            self._above_since = 0.0
+            return False
+        now = self._clock()
+        if not self._above_since:
+            self._above_since = now
+        elif now - self._above_since > limits.queue_interval:
+            self._last_refused = now
+            return True
+        return False
+
+    def drained_to(self, before: int) -> None:
+        """Note that the queue has been worked off down to `before`: a burst that passes is no overload."""
+        if self._above_since and before * self.turn <= self._limits.queue_time:
+            self._above_since = 0.0
+
+    def _still(self, wait: float) -> bool:
+        now = self._clock()
+        if wait > self._limits.queue_time / 4:
+            self._last_refused = now
+            return True
+        if now - self._last_refused > self._limits.queue_interval:
+            self._last_refused = self._above_since = 0.0
+        return False
+
+    def check(self, before: int) -> None:
+        """Refuse the request that begins now (503) where nobody held it at the door, as under another server."""
+        if self.full(before) or self._telemetry.in_flight > self._limits.concurrency:
+            raise overloaded()
+
+    def check_rate(self) -> None:
+        """Refuse the request that begins now when it comes too fast (429)."""
         wait = self._bucket.take()
         if wait:
-            raise RefusalError(429, "E6430", f"more than {self._limits.rate:g} requests a second", retry_after=wait)
+            what = f"more than {self._limits.rate:g} requests a second"
+            raise RefusalError(429, "E6430", what, retry_after=wait)
+
+
+def overloaded() -> RefusalError:
+    """Return the refusal of one request too many."""
+    return RefusalError(503, "E6431", "the service is overloaded", retry_after=0.5)

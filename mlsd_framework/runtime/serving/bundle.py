@@ -168,8 +168,7 @@ def write_bundle(
     part = Path(tempfile.mkdtemp(dir=versions, prefix=".bundle-"))
     try:
         digests = {name: _place(part, name, content) for name, content in sorted(files.items())}
-        identity = msgspec.json.encode([system, spec, features, sorted(digests.items())])
-        named = version or hashlib.sha256(identity).hexdigest()[:12]
+        named = version or version_id(system, spec, features, digests)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", named):
             raise RunError.of("E6406", f"`{named}` cannot name a version", expected="letters, digits, `.`, `_`, `-`")
         manifest = Manifest(
@@ -189,6 +188,12 @@ def write_bundle(
         return Bundle(folder, manifest)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def version_id(system: str, spec: str, features: str, digests: Mapping[str, str]) -> str:
+    """Return the id of a set: `digests` is the SHA-256 of each of its files by name."""
+    identity = msgspec.json.encode([system, spec, features, sorted(digests.items())])
+    return hashlib.sha256(identity).hexdigest()[:12]
 
 
 def _same(folder: Path, manifest: Manifest) -> Bundle:

@@ -5,7 +5,7 @@ Thresholds by score or by cost, and who overrules whom.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import msgspec
 
@@ -48,13 +48,22 @@ def fired(*tried: tuple[Rule, bool | None]) -> list[Rule]:
     return [rule for rule, holds in tried if holds]
 
 
-def expected_cost_ratio(probability: float, false_negative: float | None, false_positive: float | None) -> float:
-    """Return the share of the cost of letting pass in the sum of both costs.
+@overload
+def expected_cost_ratio(probability: float, false_negative: float | None, false_positive: float | None) -> float: ...
+@overload
+def expected_cost_ratio(
+    probability: float | None, false_negative: float | None, false_positive: float | None
+) -> float | None: ...
+def expected_cost_ratio(
+    probability: float | None, false_negative: float | None, false_positive: float | None
+) -> float | None:
+    """Return the share of the cost of letting pass in the sum of both: p·fn / (p·fn + (1-p)·fp), 0 where both are nil.
 
-    P·fn / (p·fn + (1-p)·fp), 0 where both are nil.
-
-    Both costs are in the same money and count as 0 when negative or null; above one half, stopping is the cheaper mistake.
+    Both costs are in the same money and count as 0 when negative or null; above one half, stopping is the cheaper
+    mistake. Without a probability there is no risk either.
     """
+    if probability is None:
+        return None
     pass_cost = probability * max(false_negative or 0.0, 0.0)
     stop_cost = (1.0 - probability) * max(false_positive or 0.0, 0.0)
     total = pass_cost + stop_cost

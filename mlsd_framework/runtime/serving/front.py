@@ -7,12 +7,13 @@ from itertools import count
 
 import msgspec
 
-from mlsd_framework.runtime.serving.admission import Admission
+from mlsd_framework.runtime.serving.admission import Admission, overloaded
 from mlsd_framework.runtime.serving.application import Application, Endpoint
 from mlsd_framework.runtime.serving.call import Call, DeadlineError, StageError
 from mlsd_framework.runtime.serving.http import (
     AsgiApp,
     DisconnectError,
+    ErrorAnswer,
     Head,
     Header,
     Receive,
@@ -25,6 +26,7 @@ from mlsd_framework.runtime.serving.http import (
 from mlsd_framework.runtime.serving.lifespan import lifespan
 from mlsd_framework.runtime.serving.pages import pages
 from mlsd_framework.runtime.serving.record import Recorder
+from mlsd_framework.runtime.serving.turns import Turns
 from mlsd_framework.runtime.serving.validation import MalformedError, UnfitError, explain
 
 # The page itself shows nothing; what it loads needs the token.
@@ -33,6 +35,7 @@ _JSON: Header = (b"content-type", b"application/json")
 _ID_CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
 _ID_LENGTH = 64
 _AROUND = 0.00005  # seconds that parsing and writing take around a handler
+_REFUSED = ErrorAnswer(error=overloaded().error, request_id="")
 
 
 class FrontDoor:
@@ -46,14 +49,16 @@ class FrontDoor:
         self._encoder = msgspec.json.Encoder()
         self._prefix = os.urandom(6).hex()
         self._numbers = count(1)
+        self._too_many = self._encoder.encode(_REFUSED)
+        self._batch = 0
+        self.turns: Turns | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one ASGI connection."""
         if scope["type"] == "http":
-            waited = self.admission.began()
             endpoint = self._application.endpoints.get(scope["path"])
             if endpoint is not None:
-                await self._answer(endpoint, scope, receive, send, waited)
+                await self._answer(endpoint, scope, receive, send)
             else:
                 await self._other(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -61,18 +66,16 @@ class FrontDoor:
         else:
             await send({"type": "websocket.close", "code": 1003})
 
-    def refuse_early(self, path: str) -> bytes | None:
-        """Return the body of a refusal where a request would wait too long in the queue that it is about to join.
+    def queues(self, path: str) -> bool:
+        """Return whether requests for `path` take turns; probes and pages go past the queue."""
+        return path in self._application.endpoints
 
-        Eturn the body of a refusal when a request for an endpoint would wait too long in the queue that it is about to
-        join.
-        """
-        if self._application.draining or path not in self._application.endpoints or not self.admission.full():
+    def refuse_early(self, path: str) -> bytes | None:
+        """Return the body of a refusal where one more request for an endpoint is too many; nothing is read for it."""
+        if not self.admission.full(self.admission.queued):
             return None
-        refusal = RefusalError(503, "E6431", "the service is overloaded")
-        self._recorder.refused(path, "", refusal)
         self._recorder.shed(path)
-        return refusal.body(self._request_id(b""))
+        return self._too_many
 
     async def _open(self) -> None:
         """Load the bundle, unless the worker has done so, and begin to take requests."""
@@ -80,8 +83,13 @@ class FrontDoor:
             self._application.start()
         self.admission = Admission(self._application.limits, self._application.telemetry)
         self._recorder = Recorder(self._application.telemetry, self._application.log, self._application.log_policy)
-
         self._housekeeping = asyncio.create_task(self._keep_house())
+
+    def take_turns(self) -> Turns:
+        """Return the queue of the worker whose connections hold requests at the door."""
+        if self.turns is None:
+            self.turns = Turns(self.admission, asyncio.get_running_loop())
+        return self.turns
 
     def _close(self) -> None:
         """Write what is still buffered."""
@@ -97,7 +105,7 @@ class FrontDoor:
             if beat % 10 == 0:
                 self._application.telemetry.flush()
 
-    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, waited: float) -> None:
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         application, recorder = self._application, self._recorder
         head = Head(scope["headers"])
@@ -107,7 +115,10 @@ class FrontDoor:
             headers.append((b"connection", b"close"))
         application.telemetry.in_flight += 1
         try:
-            self.admission.check(waited)
+            if self.turns is not None:
+                self.admission.queued -= 1
+            else:
+                self.admission.check(self._in_batch())
             self._admit(endpoint, scope, head)
             body = await read_body(receive, application.limits)
             turn = time.perf_counter()
@@ -124,12 +135,25 @@ class FrontDoor:
         await answer(send, status, encoded, headers)
         recorder.answered(endpoint.path, status, time.perf_counter() - began)
 
+    def _in_batch(self) -> int:
+        """Return how many requests have begun since the last look at the sockets: under another server, the queue."""
+        if not self._batch:
+            # Runs after everything that is queued now, and before what the next look brings.
+            asyncio.get_running_loop().call_soon(self._end_batch)
+        self._batch += 1
+        return self._batch - 1
+
+    def _end_batch(self) -> None:
+        self.admission.drained_to(0)
+        self._batch = 0
+
     def _admit(self, endpoint: Endpoint, scope: Scope, head: Head) -> None:
         """Refuse what can be refused by the head alone, the cheapest check first."""
         if scope["method"] != "POST":
             what = f"`{endpoint.path}` takes POST, not {scope['method']}"
             raise RefusalError(405, "E6427", what, headers=[(b"allow", b"POST")])
         self._check_access(scope, head)
+        self.admission.check_rate()
         head.check_body(self._application.limits)
 
     def _check_access(self, scope: Scope, head: Head) -> None:

@@ -11,21 +11,23 @@ KIB = 1024
 class Limits:
     """The limits of one worker.
 
-    body         bytes of a request's body
-    body_time    seconds in which the head and the body of a request have to arrive
-    timeout      seconds from the arrival of a request to its answer; checked where a stage begins
-    concurrency  requests that are in the worker at once, read or not
-    queue_time   seconds that a request may wait for its turn; one that would wait longer is refused at once
-    rate         requests a second, 0 for no limit
-    burst        requests that may come at once within the rate, 0 for a tenth of a second's worth
-    depth        nesting of a body
+    body            bytes of a request's body
+    body_time       seconds in which the head and the body of a request have to arrive
+    timeout         seconds from the arrival of a request to its answer; checked where a stage begins
+    concurrency     requests that are in the worker at once, read or not
+    queue_time      seconds that a request may have to wait for its turn while there is no overload
+    queue_interval  seconds for which the wait is longer before that is taken for overload and not for a burst
+    rate            requests a second, 0 for no limit
+    burst           requests that may come at once within the rate, 0 for a tenth of a second's worth
+    depth           nesting of a body
     """
 
     body: int = 64 * KIB
     body_time: float = 5.0
     timeout: float = 1.0
     concurrency: int = 256
-    queue_time: float = 0.008
+    queue_time: float = 0.02
+    queue_interval: float = 0.1
     rate: float = 0.0
     burst: int = 0
     depth: int = 32

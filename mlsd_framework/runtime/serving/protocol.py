@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import partial
 from typing import Any
 
 from uvicorn._types import ASGI3Application
@@ -57,15 +58,26 @@ class Connection(HttpToolsProtocol):
         Should a later uvicorn no longer have it, the front door still refuses where requests begin, only later.
         """
         front = self.app
-        if isinstance(front, FrontDoor):
-            refusal = front.refuse_early(cycle.scope["path"])
-            if refusal is not None:
-                cycle.response_started = cycle.response_complete = True
-                self.transport.write(_BUSY % (len(refusal), refusal))
-                cycle.on_response()
-                return
-            front.admission.queued += 1
+        if not isinstance(front, FrontDoor) or not front.queues(cycle.scope["path"]):
+            super()._start_asgi_task(cycle, app)
+            return
+        turns = front.take_turns()
+        refusal = front.refuse_early(cycle.scope["path"])
+        if refusal is None:
+            turns.join(partial(self._begin, cycle, app))
+            return
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(_BUSY % (len(refusal), refusal))
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> bool:
+        """Start the task of a request whose turn has come, unless its caller has gone."""
+        if cycle.disconnected:
+            return False
         super()._start_asgi_task(cycle, app)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; refuse a head that does not end."""

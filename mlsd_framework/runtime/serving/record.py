@@ -68,7 +68,8 @@ class Recorder:
             )
 
     def shed(self, endpoint: str) -> None:
-        """Count a refusal that was sent before the request was begun."""
+        """Count a refusal of overload that was sent before the request was begun."""
+        self._counts["refused", endpoint, "E6431"] += 1
         self._counts["requests", endpoint, "503"] += 1
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:

@@ -14,6 +14,7 @@ from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.protocol import Connection
 
 LAST_REQUEST_SECONDS = 2.0
+ACCEPTED_SECONDS = 0.05
 
 
 class WorkerServer(uvicorn.Server):
@@ -50,11 +51,18 @@ class WorkerServer(uvicorn.Server):
         A request may already be on its way over a connection that looks idle here, so it is not closed at once: its
         answer says `Connection: close`.
         """
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listening in server.sockets:
+                # Not closed at once: asyncio drops a connection that it has accepted in this very turn when its server
+                # closes before the next. (uvloop listens by its own means; there this does nothing.)
+                loop.remove_reader(listening.fileno())
+        await asyncio.sleep(ACCEPTED_SECONDS)
         for server in self.servers:
             server.close()
         for sock in sockets or []:
             sock.close()
-        loop = asyncio.get_running_loop()
+        await asyncio.sleep(ACCEPTED_SECONDS)  # until what was accepted last is among the connections
         until = loop.time() + LAST_REQUEST_SECONDS
         while self.server_state.connections and loop.time() < until:  # noqa: ASYNC110 - uvicorn's set has no event
             await asyncio.sleep(0.02)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlsd_framework.runtime.serving.bundle import write_bundle
+from mlsd_framework.runtime.serving.bundle import version_id, write_bundle
 from mlsd_framework.runtime.training import artefacts, requests
 from mlsd_framework.runtime.workspace import Workspace
 
@@ -19,12 +19,18 @@ class Origin:
     created_from: Mapping[str, str]
 
 
+def version(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
+    """Return the id that `write` gives to what is there now, for reports that are written before the gates."""
+    digests = {name: artefacts.sha256(path) for name, path in _files(workspace, models).items()}
+    return version_id(origin.system, origin.spec, origin.features, digests)
+
+
 def write(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
     """Write thresholds, real requests and the newest `models` as one bundle and return its id; the same set has the same id.
 
     Each model's files are compared with its manifest first (E6336).
     """
-    files = _files(workspace, models)
+    files: dict[str, Path | bytes] = {**_files(workspace, models)}
     written = write_bundle(
         workspace.versions,
         system=origin.system,
@@ -36,10 +42,10 @@ def write(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
     return written.version
 
 
-def _files(workspace: Workspace, models: tuple[str, ...]) -> dict[str, Path | bytes]:
+def _files(workspace: Workspace, models: tuple[str, ...]) -> dict[str, Path]:
     """Return the files of the bundle by their path in it."""
     beside = (workspace.evaluation / name for name in ("thresholds.json", requests.FILE))
-    found: dict[str, Path | bytes] = {path.name: path for path in beside if path.is_file()}
+    found = {path.name: path for path in beside if path.is_file()}
     for model in models:
         folder = workspace.model(model)
         for name in (artefacts.MANIFEST, *artefacts.open_model(folder).files):

@@ -62,9 +62,10 @@ def _sigmoid(scores: FloatArray, labels: FloatArray, rounds: int = 100) -> Sigmo
     for _ in range(rounds):
         probability = 1 / (1 + np.exp(-np.clip(at[0] * odds + at[1], -500, 500)))
         error, spread = probability - target, np.maximum(probability * (1 - probability), 1e-12)
-        gradient = np.array([error @ odds, error.sum()])
-        cross = spread @ odds
-        hessian = np.array([[spread @ odds**2 + 1e-12, cross], [cross, spread.sum() + 1e-12]])
+        # Sums and not `@`, whose last bit changes with where the arrays lie in memory.
+        gradient = np.array([np.sum(error * odds), np.sum(error)])
+        cross = np.sum(spread * odds)
+        hessian = np.array([[np.sum(spread * odds**2) + 1e-12, cross], [cross, np.sum(spread) + 1e-12]])
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
         while size > 1e-10 and loss(at - size * step) > now:  # noqa: PLR2004 - below it the step is nothing

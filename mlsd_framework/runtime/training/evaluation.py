@@ -18,7 +18,7 @@ from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.registry import Value, evaluate, find
 from mlsd_framework.runtime.training.metrics.scored import IntArray, Scored
 from mlsd_framework.runtime.training.metrics.slices import Slice, SliceBy, sliced
-from mlsd_framework.runtime.training.report import page
+from mlsd_framework.runtime.training.report import index, page
 from mlsd_framework.runtime.training.report.definition import PartFacts, Report
 from mlsd_framework.runtime.training.report.profile import profile
 from mlsd_framework.runtime.training.thresholds import Costs, Decision
@@ -97,13 +97,16 @@ def write(
     measured: Measured,
     origin: Origin,
     *,
+    version: str,
     currency: str = "",
     facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write `metrics.json` and `report.html` to the evaluation folder and the card to the model's."""
+    """Write `<model>.metrics.json` and `<model>.report.html` to the evaluation folder and the card to the model's.
+
+    `version` is the id of the bundle that the model goes into if every gate holds.
+    """
     subject = measured.subject
     manifest = artefacts.open_model(workspace.model(subject.model))
-    version = next(iter(manifest.files.values()))[:12]
     report = Report(
         system=origin.system,
         model=subject.model,
@@ -140,6 +143,19 @@ def write(
             manifest.importances,
         ),
     )
+
+
+def write_index(workspace: Workspace, measured: Sequence[Measured], origin: Origin, *, version: str) -> None:
+    """Write `report.html`, the entry to the reports: it leads to the only one, or lists several with their gates."""
+    links = [
+        index.Link(
+            one.subject.model,
+            f"{one.subject.model}.report.html",
+            sum(not outcome.holds for outcome in one.gates),
+        )
+        for one in measured
+    ]
+    index.write(workspace.evaluation / "report.html", origin.system, version, links)
 
 
 def run_of(workspace: Workspace, measured: Measured) -> Run:

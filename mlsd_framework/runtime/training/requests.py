@@ -18,7 +18,9 @@ FILE = "requests.json"
 _ROWS = 40
 
 
-def write(workspace: Workspace, endpoint: str, data: "pl.DataFrame", columns: Sequence[str], label: str | None, *, model: str) -> None:
+def write(
+    workspace: Workspace, endpoint: str, data: "pl.DataFrame", columns: Sequence[str], label: str | None, *, model: str
+) -> None:
     """Add rows of the test part of `model` to the evaluation's requests, as bodies for `endpoint`, in order of time.
 
     Half of them are positives where there are as many, so that a try shows every action; each says its label.
@@ -36,7 +38,9 @@ def write(workspace: Workspace, endpoint: str, data: "pl.DataFrame", columns: Se
     atomic.write_text(path, json.dumps(kept, indent=1) + "\n")
 
 
-def _drawn(test: "np.ndarray[tuple[int], np.dtype[np.int64]]", label: "np.ndarray[tuple[int], np.dtype[np.generic]] | None") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _drawn(
+    test: "np.ndarray[tuple[int], np.dtype[np.int64]]", label: "np.ndarray[tuple[int], np.dtype[np.generic]] | None"
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     draw = np.random.default_rng(0)
     if label is None:
         return draw.choice(test, min(_ROWS, len(test)), replace=False)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -271,15 +272,20 @@ def _arrays(structure: _Structure, features: int, codes: dict[_Split, int], *, s
 def _mean_raw(
     structure: _Structure, leaf_values: NDArray[np.float64], leaf_weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    mean = np.zeros(len(structure.outputs))
+    """Return the mean raw value of each output over the training rows.
+
+    Sums are exactly rounded: those of a matrix product differ in the last bit with where the arrays lie in memory.
+    """
+    means: list[list[float]] = [[] for _ in structure.outputs]
     first = 0
     for tree in structure.trees:
         part = slice(first, first + (1 << len(tree)))
-        total = leaf_weights[part].sum()
+        total = math.fsum(leaf_weights[part])
         if total > 0.0:
-            mean += leaf_weights[part] @ leaf_values[part] / total
+            for output, values in enumerate(leaf_values[part].T):
+                means[output].append(math.fsum(leaf_weights[part] * values) / total)
         first = part.stop
-    return np.asarray(mean * structure.scale + np.array(structure.bias))
+    return np.array([math.fsum(mean) for mean in means]) * structure.scale + np.array(structure.bias)
 
 
 def _compare(model: "CatBoost", names: TreeNames, arrays: TreeArrays) -> None:

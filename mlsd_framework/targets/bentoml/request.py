@@ -6,24 +6,18 @@ from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Column
 from mlsd_framework.ir.system import System
 
-_TYPES = {"string": "str", "category": "str", "bool": "bool", "timestamp": "Moment", "float32": "float", "float64": "float", "duration": "int", "date": "str"}
+_TYPES = {"string": "str", "category": "str", "bool": "bool", "timestamp": "Moment", "date": "Day", "float32": "float", "float64": "float", "duration": "int"}
 _BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
 
 
-def request_name(endpoint: Endpoint) -> str:
-    """Return the name of the struct: `DecideRequest`."""
-    return "".join(part.title() for part in endpoint.name.split("_")) + "Request"
-
-
-def request_struct(endpoint: Endpoint, system: System, imports: Imports) -> str:
-    """Return the class; a column that can be null may be left out."""
+def request_struct(name: str, endpoint: Endpoint, system: System, imports: Imports) -> str:
+    """Return the class `name`; a column that can be null may be left out."""
     imports.add("msgspec", "Struct")
     source = system.source(endpoint.source)
     columns = [column for column in source.columns if column.name in {value.name for value in endpoint.request}]
     ordered = [one for one in columns if not one.type.nullable] + [one for one in columns if one.type.nullable]
     fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, imports)}{' = None' if one.type.nullable else ''}" for one in ordered)
     doc = f'    """A row of `{source.name}` to answer."""'
-    name = request_name(endpoint)
     return f"{pointer(source.span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
 
 
@@ -39,8 +33,8 @@ def _annotation(column: Column, imports: Imports) -> str:
 def _plain(column: Column, imports: Imports) -> str:
     name = str(column.type.name)
     base = "int" if name in _BITS else _TYPES.get(name, "float")
-    if base == "Moment":
-        imports.add(f"{SERVING}.moments", "Moment")
+    if base in ("Moment", "Day"):
+        imports.add(f"{SERVING}.moments", base)
         return base
     low, high = column.minimum, column.maximum
     named: tuple[tuple[str, Item], ...]
@@ -78,8 +72,10 @@ def _example(column: Column) -> Item:
         return "2026-01-31T12:00:00Z"
     if name == "bool":
         return False
-    if column.type.text or name == "date":
-        return "2026-01-31" if name == "date" else "a"
+    if name == "date":
+        return "2026-01-31"
+    if column.type.text:
+        return "a"
     low = column.minimum if column.minimum is not None else 1
     number = min(max(low, 1), column.maximum) if column.maximum is not None else max(low, 1)
     return float(number) if name in ("float32", "float64") else int(number)

@@ -1,18 +1,20 @@
 """`service/service.py`: the pipeline as straight-line code, and the files that BentoML wants beside it."""
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 
 from mlsd_framework.codegen.files import to_yaml
-from mlsd_framework.codegen.python import Call, Imports, Item, emit, identifier, indented, literal
-from mlsd_framework.codegen.service_code import SERVING, ServiceCode
+from mlsd_framework.codegen.names import path_name
+from mlsd_framework.codegen.python import Call, Item, Raw, emit, identifier, indented, literal
+from mlsd_framework.codegen.service_code import SERVING, ServiceCode, ServiceModule, endpoint_prefix
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.expressions import columns
-from mlsd_framework.ir.features import RequestGroup
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.diagnostics.errors import InternalError
 from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
-from mlsd_framework.targets.bentoml.request import example, request_name, request_struct
+from mlsd_framework.targets.bentoml.request import example, request_struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +51,30 @@ class ServiceFile:
 
 def service_file(system: System, spec: str, registry: Registry) -> str:
     """Return the text of `service/service.py`."""
-    imports = Imports()
+    module = ServiceModule()
+    imports = module.imports
     imports.add("bentoml")
     imports.add(f"{SERVING}.application", "Application")
     imports.add(f"{SERVING}.bundle", "Bundle")
     imports.add(f"{SERVING}.call", "Call")
     imports.add(f"{SERVING}.decision", "Decision")
     imports.add(f"{SERVING}.limits", "Limits")
-    endpoints = [_endpoint(one, system, registry, imports) for one in system.serving]
+    endpoints = [_endpoint(one, system, registry, module) for one in system.serving]
+    clash = module.names.given() & imports.bound()
+    if clash:
+        raise InternalError(Diagnostic(code="E9001", what=f"generated names hide imports: {', '.join(sorted(clash))}"))
     context = ServiceFile(
         system=system.name,
         system_literal=literal(system.name),
         service_name=literal(system.name.replace("-", "_")),
         spec=spec,
-        imports="",
+        imports="\n".join(imports.lines()),
         spec_fingerprint=literal(system_fingerprint(system)),
         features_fingerprint=literal(features_fingerprint(system)),
         limits=emit(_limits(system), 1, 8),
         endpoints=endpoints,
     )
-    return render("bentoml/service.py.j2", replace(context, imports="\n".join(imports.lines())))
+    return render("bentoml/service.py.j2", context)
 
 
 def bentofile(system: System, spec: str) -> str:
@@ -94,35 +100,33 @@ def _limits(system: System) -> Call:
     return Call("Limits", (), (*named, *((("rate", min(rates)),) if rates else ())))
 
 
-def _endpoint(endpoint: Endpoint, system: System, registry: Registry, imports: Imports) -> EndpointBlock:
-    code = ServiceCode(imports)
+def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: ServiceModule) -> EndpointBlock:
+    imports = module.imports
+    code = ServiceCode(module, endpoint, endpoint_prefix(endpoint, several=len(system.serving) > 1))
+    class_name = code.class_name(f"endpoint {endpoint.path}", path_name(endpoint.path))
+    request = code.class_name(f"request of {endpoint.path}", f"{path_name(endpoint.path)}_request")
     code.values = {value.name: f"request.{identifier(value.name)}" for value in endpoint.request}
-    moments = _moments(endpoint, system)
-    for name in moments:
-        imports.add(f"{SERVING}.moments", "microseconds")
-        code.values[name] = identifier(name)
-    opening = [f"{identifier(name)} = microseconds(request.{identifier(name)})" for name in moments]
+    opening = []
+    for column, function in _moments(endpoint):
+        imports.add(f"{SERVING}.moments", function)
+        name = code.name(f"{function} of {column}", column)
+        opening.append(f"{name} = {function}({code.values[column]})")
+        code.values[column] = name
     code.body += opening
     for stage in endpoint.pipeline:
-        if stage.kind == "explain":
-            imports.add(f"{SERVING}.reasons", "Reason", "rule_reason")
-            code.body += ["", f"reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in {code.values.get('rules', '[]')}]"]
-            code.values["reasons"] = "reasons"
         registry.stages[stage.kind].code(stage, system, registry.models, code)
     code.body += ["", *_answer(code)]
     if code.fallback:
         imports.add(f"{SERVING}.call", "FallbackError")
         code.fallback = [*(line for line in opening if _used(line, code.fallback)), *code.fallback, *_fallen_back()]
-    class_name = "".join(part.title() for part in endpoint.name.split("_"))
-    stages = f"({', '.join(code.stages)}{',' if len(code.stages) == 1 else ''})"
     return EndpointBlock(
         path=literal(endpoint.path),
-        name=identifier(class_name),
+        name=class_name,
         summary=f"Answers POST {endpoint.path} from a row of the source {endpoint.source}.",
-        request=request_struct(endpoint, system, imports),
-        request_name=request_name(endpoint),
+        request=request_struct(request, endpoint, system, imports),
+        request_name=request,
         example=example(endpoint, system),
-        stages=stages,
+        stages=emit(tuple(Raw(name) for name in code.stages), 1, 8),
         module=list(_spaced(code)),
         init=[line for text in code.init.values() for line in text.split("\n")],
         body=_lines(code.body),
@@ -141,28 +145,24 @@ def _spaced(code: ServiceCode) -> list[str]:
     """Return the module's declarations; a class has two blank lines above and below it."""
     found: list[str] = []
     after_class = True  # the request's struct
-    for source in code.module.values():
+    for source in code.declarations:
         is_class = "\nclass " in f"\n{source}"
         found.append(f"\n{source}" if (is_class or after_class) else source)
         after_class = is_class
     return found
 
 
-def _moments(endpoint: Endpoint, system: System) -> list[str]:
-    """Return the request's timestamps that some expression reads; expressions reckon in microseconds."""
-    times = {value.name for value in endpoint.request if value.type.name == "timestamp" and not value.type.nullable}
-    used: set[str] = set()
-    for stage in endpoint.pipeline:
-        used |= {value.name for value in stage.reads if value.group is None}
-        group = getattr(stage.settings, "group", None)
-        if isinstance(group, RequestGroup):
-            used |= {column.name for one in group.computed for column in columns(one.expression)}
-    return sorted(times & used)
+_RECKONED = {"timestamp": "microseconds", "date": "days"}
+
+
+def _moments(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """Return the request's times that some stage reads, and the function that gives the number they are reckoned in."""
+    used = {value.name for stage in endpoint.pipeline for value in stage.reads if value.group is None}
+    return [(value.name, _RECKONED[value.type.name]) for value in endpoint.request if value.name in used and value.type.name in _RECKONED]
 
 
 def _used(line: str, lines: list[str]) -> bool:
-    name = line.split(" ", 1)[0]
-    return any(name in text.replace("(", " ").replace(")", " ").replace(",", " ").split() for text in lines)
+    return any(re.search(rf"\b{line.split(' ', 1)[0]}\b", text) for text in lines)
 
 
 def _answer(code: ServiceCode) -> list[str]:

@@ -42,7 +42,7 @@ def evaluate_file(system: System, spec: str) -> str:
     imports = Imports()
     imports.add("sys")
     imports.add("pathlib", "Path")
-    imports.add(TRAINING, "artefacts", "bundle", "evaluation", "gates", "thresholds", "tracking")
+    imports.add(TRAINING, "artefacts", "bundle", "evaluation", "gates", "summary", "thresholds", "tracking")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     stages = [(endpoint, stage) for endpoint in system.serving for stage in endpoint.pipeline if stage.kind == "decide"]
     decisions = [line for endpoint, stage in stages for line in _decision(endpoint, stage, system, imports)]

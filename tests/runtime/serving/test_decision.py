@@ -12,9 +12,9 @@ ACTIONS = ("approve", "review", "decline")
 THRESHOLDS = Thresholds.of("/decide", "cost", ACTIONS, {"review": 0.3, "decline": 0.7})
 
 
-def rule(action: str, priority: int = 0, when: bool | None = True) -> Rule[float]:  # noqa: FBT001, FBT002 - reads well below
-    """Make a rule that fires or does not."""
-    return Rule(f"{action}-{priority}", action, lambda _: when, "because", priority)
+def rule(action: str, priority: int = 0) -> Rule:
+    """Make a rule."""
+    return Rule(f"{action}-{priority}", action, "because", priority)
 
 
 @settings(max_examples=100, deadline=None)
@@ -52,7 +52,7 @@ def test_action_begins_at_its_threshold(risk: float, action: str) -> None:
     ],
 )
 def test_highest_priority_decides_and_ties_go_to_the_severest(
-    risk: float | None, rules: list[Rule[float]], action: str
+    risk: float | None, rules: list[Rule], action: str
 ) -> None:
     """The model speaks at priority 0; without a score, somebody looks."""
     assert THRESHOLDS.decide(risk, rules) == action
@@ -60,8 +60,16 @@ def test_highest_priority_decides_and_ties_go_to_the_severest(
 
 def test_null_does_not_fire() -> None:
     """A rule whose condition is null does not fire."""
-    rules = [rule("review", when=None), rule("decline", when=False), rule("approve")]
-    assert fired(rules, 1.0) == [rules[2]]
+    rules = [rule("review"), rule("decline"), rule("approve")]
+    assert fired((rules[0], None), (rules[1], False), (rules[2], True)) == [rules[2]]
+
+
+def test_nil_and_null_costs() -> None:
+    """Where no mistake costs anything there is no risk; a null cost is nil; without a probability the risk is unknown."""
+    assert expected_cost_ratio(0.5, 0, 0) == expected_cost_ratio(0.5, None, None) == 0
+    assert expected_cost_ratio(0.5, None, 5) == 0
+    assert expected_cost_ratio(0.5, 5, None) == 1
+    assert expected_cost_ratio(None, 5, 5) is None
 
 
 @pytest.mark.parametrize(

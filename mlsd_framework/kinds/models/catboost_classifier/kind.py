@@ -12,7 +12,6 @@ from mlsd_framework.ir.types import FLOAT64, DataType
 from mlsd_framework.kinds.models.catboost_classifier.inputs import inputs
 from mlsd_framework.kinds.models.catboost_classifier.service import write_score
 from mlsd_framework.kinds.models.catboost_classifier.spec import CatBoostClassifierSpec
-from mlsd_framework.kinds.models.catboost_classifier.training import script
 
 SETTINGS = (
     "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "rsm",
@@ -27,6 +26,7 @@ class CatBoostClassifier:
     name = "catboost.classifier"
     spec = CatBoostClassifierSpec
     supervised = True
+    explains = True
 
     def accepts(self, type_: DataType) -> bool:
         """Take numbers, booleans and categories, null or not."""
@@ -42,6 +42,8 @@ class CatBoostClassifier:
 
     def training(self, model: Model, system: System) -> str:
         """Return the text of `training/<model>.py`."""
+        from mlsd_framework.kinds.models.catboost_classifier.training import script  # only `build` writes it
+
         return script(model, system)
 
     def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:
@@ -52,6 +54,7 @@ class CatBoostClassifier:
         """Return numbers, then categories."""
         return inputs(model)
 
-    def explain(self, model: Model, code: ServiceCode) -> str:  # noqa: ARG002 - the extension point's signature
+    def explain(self, model: Model, code: ServiceCode) -> str:
         """Return the SHAP values of the row that was scored."""
-        return f"self.{model.name}.explain({model.name}_row).values"
+        trees = code.attribute(f"trees of {model.name}", model.name)
+        return f"{trees}.explain({code.name(f'row of the model {model.name}', f'{model.name}_row')}).values"

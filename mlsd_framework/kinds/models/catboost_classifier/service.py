@@ -9,13 +9,17 @@ from mlsd_framework.kinds.models.catboost_classifier.inputs import inputs
 
 def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     """Load the trees and the calibration, and score the row of the model's features."""
-    name = identifier(model.name)
+    name, row = identifier(model.name), code.name(f"row of the model {model.name}", f"{model.name}_row")
+    score = code.name(f"score of the model {model.name}", name)
+    trees, calibrated = (
+        code.attribute(f"trees of {name}", name),
+        code.attribute(f"calibration of {name}", f"{name}_calibration"),
+    )
     code.imports.add(SERVING, "calibration")
     code.imports.add(f"{SERVING}.trees", "CompiledTrees")
-    code.init[name] = f'self.{name} = CompiledTrees.load(bundle.file("models/{name}/trees.safetensors"))'
-    code.init[f"{name}_calibration"] = f'self.{name}_calibration = calibration.read(bundle.file("models/{name}/calibration.json"))'
-    row = [f"    {code.value(ref)}," for ref in inputs(model)]
-    if stage.on_error != "fail":
-        code.default(name)
-    lines = [f"{name}_row = (", *row, ")", f"{name} = self.{name}_calibration(self.{name}.score({name}_row))"]
-    code.run(stage, lines)
+    code.init[trees] = f'{trees} = CompiledTrees.load(bundle.file("models/{name}/trees.safetensors"))'
+    code.init[calibrated] = f'{calibrated} = calibration.read(bundle.file("models/{name}/calibration.json"))'
+    code.default(stage, **{score: "None"})
+    values = [f"    {code.value(ref)}," for ref in inputs(model)]
+    code.run(stage, [f"{row} = (", *values, ")", f"{score} = {calibrated}({trees}.score({row}))"])
+    code.values[name] = score

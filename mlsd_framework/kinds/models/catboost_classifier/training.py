@@ -51,7 +51,9 @@ def script(model: Model, system: System) -> str:
     numbers = [ref.dotted for ref in inputs.numbers(model)]
     categories = [ref.dotted for ref in inputs.categories(model)]
     label = model.label or ""
-    columns = Raw(f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]")
+    columns = Raw(
+        f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]"
+    )
     split = split_lines(model, system, imports)
     context = Script(
         model=model.name,
@@ -145,7 +147,11 @@ def _weights(model: Model, imports: Imports) -> list[str]:
     weights = model.imbalance.class_weights
     if weights is not None:
         imports.add(TRAINING, "imbalance")
-        kind = emit(Mapping(tuple((Raw(key), value) for key, value in weights))) if isinstance(weights, tuple) else literal(weights)
+        kind = (
+            emit(Mapping(tuple((Raw(key), value) for key, value in weights)))
+            if isinstance(weights, tuple)
+            else literal(weights)
+        )
         lines.append(f"weights = imbalance.class_weights(parts, label, {kind})")
     return lines
 

@@ -8,13 +8,14 @@ from mlsd_framework.ir.serving import Stage
 
 def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     """Load the forest and the ranks, and score the row of the model's features."""
-    name = identifier(model.name)
+    name, row = identifier(model.name), code.name(f"row of the model {model.name}", f"{model.name}_row")
+    score = code.name(f"score of the model {model.name}", name)
+    forest, rank = code.attribute(f"forest of {name}", name), code.attribute(f"rank of {name}", f"{name}_rank")
     code.imports.add(SERVING, "calibration")
     code.imports.add(f"{SERVING}.onnx", "OnnxModel")
-    code.init[name] = f'self.{name} = OnnxModel.load(bundle.file("models/{name}/model.onnx"))'
-    code.init[f"{name}_rank"] = f'self.{name}_rank = calibration.read(bundle.file("models/{name}/calibration.json"))'
-    row = [f"    {code.value(ref)}," for ref in model.features]
-    if stage.on_error != "fail":
-        code.default(name)
-    lines = [f"{name}_row = (", *row, ")", f"{name} = self.{name}_rank(-self.{name}.score({name}_row))"]
-    code.run(stage, lines)
+    code.init[forest] = f'{forest} = OnnxModel.load(bundle.file("models/{name}/model.onnx"))'
+    code.init[rank] = f'{rank} = calibration.read(bundle.file("models/{name}/calibration.json"))'
+    code.default(stage, **{score: "None"})
+    values = [f"    {code.value(ref)}," for ref in model.features]
+    code.run(stage, [f"{row} = (", *values, ")", f"{score} = {rank}({forest}.score({row}))"])
+    code.values[name] = score

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import identifier
+from mlsd_framework.codegen.python import Raw, assigned
 from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.features import RequestGroup
 from mlsd_framework.ir.serving import Stage, Value
@@ -34,7 +34,12 @@ class Compute:
         if group is None:
             return None
         if not isinstance(group, RequestGroup):
-            scope.context.report("E2043", f"`compute` names `{group.name}`, which is stored", (*scope.at, "compute"), help=f"write `- fetch: [{group.name}]`")
+            scope.context.report(
+                "E2043",
+                f"`compute` names `{group.name}`, which is stored",
+                (*scope.at, "compute"),
+                help=f"write `- fetch: [{group.name}]`",
+            )
             return None
         span = scope.context.span(scope.at)
         own = {one.name for one in group.computed}
@@ -42,7 +47,12 @@ class Compute:
         used = scope.reads(*(one.expression for one in group.computed))
         outside = tuple(value for value in used if not (value.group in (None, group.name) and value.name in own))
         reads = dict.fromkeys(Value(value.group, value.name, value.type, span) for value in (*columns, *outside))
-        writes = tuple(Value(group.name, feature.name, feature.type) for feature in group.features)
+        # Where the pipeline goes on without the stage, what it computes is null; columns are in the request all the same.
+        absent = spec.on_error in ("default", "skip")
+        writes = tuple(
+            Value(group.name, feature.name, feature.type.or_null() if absent and feature.name in own else feature.type)
+            for feature in group.features
+        )
         return StageDraft(tuple(reads), writes, ComputeSettings(group))
 
     def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
@@ -53,11 +63,11 @@ class Compute:
         group, lines = settings.group, []
         for column in group.columns:
             code.values[f"{group.name}.{column}"] = code.values[column]
-        if stage.on_error != "fail":
-            code.default(*(f"{identifier(group.name)}_{identifier(one.name)}" for one in group.computed))
+        names = {one.name: code.name(f"{group.name}.{one.name}", f"{group.name}_{one.name}") for one in group.computed}
+        code.default(stage, **dict.fromkeys(names.values(), "None"))
         for one in group.computed:
-            name = f"{identifier(group.name)}_{identifier(one.name)}"
-            lines.append(f"{name} = {code.expression(one.expression)}")
+            name = names[one.name]
+            lines += assigned(name, Raw(code.expression(one.expression)), 3)
             code.values[f"{group.name}.{one.name}"] = name
             code.values.setdefault(one.name, name)
         code.run(stage, lines or ["pass"])

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import Call, Raw, constant, emit, literal
+from mlsd_framework.codegen.decisions import decision_name
+from mlsd_framework.codegen.python import Call, Item, Raw, assigned, emit, literal
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.models import Model
@@ -63,9 +64,14 @@ class Decide:
             scope.context.report("E2046", what, (*scope.at, "decide", "score"), expected="a classifier")
             return None
         span = scope.context.span(scope.at)
-        reads = [Value(None, output.name, output.type, span), *(Value(None, stage.writes[0].name, STRING.or_null(), span) for stage in rules)]
+        reads = [
+            Value(None, output.name, output.type, span),
+            *(Value(None, stage.writes[0].name, STRING.or_null(), span) for stage in rules),
+        ]
         reads += scope.reads(cost.false_negative, cost.false_positive) if cost is not None else ()
-        settings = DecideSettings(model, tuple(spec.actions), cost, thresholds, tuple(stage.writes[0].name for stage in rules))
+        settings = DecideSettings(
+            model, tuple(spec.actions), cost, thresholds, tuple(stage.writes[0].name for stage in rules)
+        )
         return StageDraft(tuple(reads), (Value(None, "action", STRING),), settings)
 
     def _cost(self, spec: Any, scope: StageScope) -> Cost | None:
@@ -86,10 +92,17 @@ class Decide:
             return None
         if spec.cost.review is None and len(spec.actions) > 2:  # noqa: PLR2004 - approve and decline need no review
             what = f"`decide` has {len(spec.actions)} actions and no cost of a review"
-            scope.context.report("E2047", what, (*scope.at, "decide", "cost"), key=True, expected="`review:` with its cost")
+            scope.context.report(
+                "E2047", what, (*scope.at, "decide", "cost"), key=True, expected="`review:` with its cost"
+            )
             return None
         if len(spec.actions) > 3:  # noqa: PLR2004 - mild, review, hard
-            scope.context.report("E2047", "`decide` with `cost` has more than three actions", (*scope.at, "decide", "actions"), expected="two or three actions, or `thresholds`")
+            scope.context.report(
+                "E2047",
+                "`decide` with `cost` has more than three actions",
+                (*scope.at, "decide", "actions"),
+                expected="two or three actions, or `thresholds`",
+            )
             return None
         return Cost(found["false_negative"], found["false_positive"], spec.cost.review, next(iter(units), None))
 
@@ -97,11 +110,23 @@ class Decide:
         at = (*scope.at, "decide", "thresholds")
         wanted = list(spec.actions[1:])
         if sorted(spec.thresholds) != sorted(wanted):
-            scope.context.report("E2047", "`thresholds` does not name every action but the first", at, key=True, expected=f"a number for each of: {', '.join(wanted)}")
+            scope.context.report(
+                "E2047",
+                "`thresholds` does not name every action but the first",
+                at,
+                key=True,
+                expected=f"a number for each of: {', '.join(wanted)}",
+            )
             return None
         values = tuple(spec.thresholds[action] for action in wanted)
         if any(not 0 <= value <= 1 for value in values) or list(values) != sorted(values):
-            scope.context.report("E2047", "the thresholds do not rise from action to action within 0 and 1", at, key=True, expected="rising probabilities, in the order of `actions`")
+            scope.context.report(
+                "E2047",
+                "the thresholds do not rise from action to action within 0 and 1",
+                at,
+                key=True,
+                expected="rising probabilities, in the order of `actions`",
+            )
             return None
         return values
 
@@ -118,23 +143,22 @@ class Decide:
         if not isinstance(settings, DecideSettings):
             return
         code.imports.add(f"{SERVING}.decision", "Thresholds")
-        actions = f"{constant(stage.name)}_ACTIONS"
-        code.declare(actions, f"{actions} = {emit(settings.actions)}", stage.span)
-        chosen = Call("Thresholds.load", (Raw("bundle"), stage.name, Raw(actions)))
-        code.init[stage.name] = f"self.{stage.name} = {emit(chosen)}"
+        actions = code.own(f"actions of {stage.name}", f"{stage.name}_actions")
+        code.declare(actions, f"{actions} = {emit(settings.actions, 0, len(actions) + 3)}", stage.span)
+        chosen = Call("Thresholds.load", (Raw("bundle"), decision_name(code.endpoint, stage, system), Raw(actions)))
+        thresholds = code.attribute(f"thresholds of {stage.name}", stage.name)
+        code.init[thresholds] = "\n".join(assigned(thresholds, chosen, 2))
         score = code.values[settings.model.outputs[0].name]
-        risk = score
+        risk: Item = Raw(score)
         if settings.cost is not None:
             code.imports.add(f"{SERVING}.decision", "expected_cost_ratio")
             costs = [code.expression(one) for one in (settings.cost.false_negative, settings.cost.false_positive)]
-            risk = f"expected_cost_ratio({score}, {', '.join(costs)})"
+            risk = Call("expected_cost_ratio", (Raw(score), *(Raw(one) for one in costs)))
         held = [code.values[name] for name in settings.rules]
         rules = f"[{', '.join(f'*{name}' for name in held)}]" if len(held) > 1 else held[0] if held else "[]"
-        if stage.on_error != "fail":
-            code.body += ["risk = None", f"action = {literal(settings.actions[min(1, len(settings.actions) - 1)])}"]
-        code.run(stage, [f"risk = {risk}", f"action = self.{stage.name}.decide(risk, {rules})"])
+        code.default(stage, risk="None", action=literal(settings.actions[min(1, len(settings.actions) - 1)]))
+        code.run(stage, [*assigned("risk", risk, 3), f"action = {thresholds}.decide(risk, {rules})"])
         code.values |= {"action": "action", "risk": "risk", "score": score, "rules": rules}
-
 
 
 def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, ...], span: Any) -> None:
@@ -142,5 +166,7 @@ def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, 
     from dataclasses import replace  # noqa: PLC0415 - only faults pay
 
     before = len(scope.context.faults)
-    scope.context.unknown("E2044", f"{who} takes the action `{action}`, which `decide` does not declare", scope.at, action, actions)
+    scope.context.unknown(
+        "E2044", f"{who} takes the action `{action}`, which `decide` does not declare", scope.at, action, actions
+    )
     scope.context.faults[before] = replace(scope.context.faults[before], span=span)

@@ -26,12 +26,18 @@ class DecideSpec(StageSpec):
 
     stage: Literal["decide"]
     score: Name = Field(description="The model whose probability decides.")
-    actions: Annotated[list[Name], Field(min_length=2, max_length=8)] = Field(description="The actions, from the mildest to the hardest.")
+    actions: Annotated[list[Name], Field(min_length=2, max_length=8)] = Field(
+        description="The actions, from the mildest to the hardest."
+    )
     cost: CostSpec | None = Field(None, description="What each kind of error costs.")
-    thresholds: dict[Name, float] | None = Field(None, description="The least probability of each action but the first.")
+    thresholds: dict[Name, float] | None = Field(
+        None, description="The least probability of each action but the first."
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> "DecideSpec":
         if (self.cost is None) == (self.thresholds is None):
-            raise PydanticCustomError("one-of", "has one of `cost` and `thresholds`", {"expected": "`cost:` or `thresholds:`"})
+            raise PydanticCustomError(
+                "one-of", "has one of `cost` and `thresholds`", {"expected": "`cost:` or `thresholds:`"}
+            )
         return self

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import Call, constant, emit
-from mlsd_framework.codegen.service_code import SERVING, ServiceCode
+from mlsd_framework.codegen.python import Call, Raw, assigned, emit
+from mlsd_framework.codegen.service_code import SERVING, ServiceCode, goes_on
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
@@ -37,9 +37,14 @@ class Explain:
         model = scope.model(spec.model, "explain", "model")
         if model is None:
             return None
-        if not model.kind.startswith("catboost."):
+        if not model.explains:
             what = f"`explain` cannot weigh the features of `models.{model.name}`, of kind `{model.kind}`"
-            scope.context.report("E2046", what, (*scope.at, "explain", "model"), expected="a model of trees, such as `catboost.classifier`")
+            scope.context.report(
+                "E2046",
+                what,
+                (*scope.at, "explain", "model"),
+                expected="a model of trees, such as `catboost.classifier`",
+            )
             return None
         decisions = [stage.settings for stage in scope.before if isinstance(stage.settings, DecideSettings)]
         for index, action in enumerate(spec.on or ()):
@@ -58,15 +63,38 @@ class Explain:
         if not isinstance(settings, ExplainSettings):
             return
         model = settings.model
-        code.imports.add(f"{SERVING}.reasons", "Feature", "feature_reasons")
+        scored = next(
+            (
+                one
+                for one in code.endpoint.pipeline
+                if one.kind == "score" and model.outputs[0].name in {w.name for w in one.writes}
+            ),
+            None,
+        )
+        code.imports.add(f"{SERVING}.reasons", "Feature", "Reason", "feature_reasons")
+        rules = code.values.get("rules", "[]")
+        if rules == "[]":
+            code.body += ["", "reasons: list[Reason] = []"]
+        else:
+            code.imports.add(f"{SERVING}.reasons", "rule_reason")
+            code.body += ["", f"reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in {rules}]"]
+        code.values["reasons"] = "reasons"
         kind: ExplainableKind = models[model.kind]  # type: ignore[assignment]  # lowering took explainable kinds only
         features = tuple(
-            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else []))) for ref in kind.inputs(model)
+            Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else [])))
+            for ref in kind.inputs(model)
         )
-        name = f"{constant(model.name)}_FEATURES"
+        name = code.shared(f"features of the model {model.name}", f"{model.name}_features")
         code.declare(name, f"{name} = {emit(features, 0, len(name) + 3)}", model.span)
         explain = kind.explain(model, code)
-        line = f"reasons += feature_reasons({name}, {model.name}_row, {explain}, top={settings.top})"
-        if settings.on is not None:
-            line = f"if action in {emit(settings.on)}:\n    {line}"
-        code.run(stage, line.split("\n"))
+        row = code.name(f"row of the model {model.name}", f"{model.name}_row")
+        reasons = Call("feature_reasons", (Raw(name), Raw(row), Raw(explain)), (("top", settings.top),))
+        asked = (
+            []
+            if settings.on is None
+            else [f"action in {emit(settings.on)}" if len(settings.on) > 1 else f"action == {emit(settings.on[0])}"]
+        )
+        if scored is not None and goes_on(scored):
+            asked.append(f"{code.values[model.outputs[0].name]} is not None")
+        lines = assigned("reasons", reasons, 4 if asked else 3, "+=")
+        code.run(stage, [f"if {' and '.join(asked)}:", *(f"    {line}" for line in lines)] if asked else lines)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import literal
+from mlsd_framework.codegen.python import Raw, condition, literal
 from mlsd_framework.codegen.service_code import ServiceCode, pointer
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.serving import Stage, Value
@@ -55,7 +55,9 @@ class Fallback:
             cases.append(FallbackCase(when, case.action))
         actions = [stage.settings.actions for stage in scope.before if isinstance(stage.settings, DecideSettings)]
         if not actions:
-            scope.context.report("E2047", "`fallback` stands without a `decide` before it", scope.at, expected="`- decide: …` before it")
+            scope.context.report(
+                "E2047", "`fallback` stands without a `decide` before it", scope.at, expected="`- decide: …` before it"
+            )
             return None
         named = [(case.action, ("fallback", "when", index, "action")) for index, case in enumerate(spec.when)]
         for action, below in [(spec.action, ("fallback", "action")), *named]:
@@ -72,5 +74,5 @@ class Fallback:
             return
         code.fallback = ["", pointer(stage.span), f"action = {literal(settings.action)}"]
         for index, case in enumerate(settings.cases):
-            code.fallback.append(f"{'el' if index else ''}if {code.expression(case.when)}:")
+            code.fallback += condition(f"{'el' if index else ''}if", Raw(code.expression(case.when)), 2)
             code.fallback.append(f"    action = {literal(case.action)}")

@@ -1,9 +1,9 @@
 """The lines of `fetch`: one read of all groups in one round trip."""
 
-from mlsd_framework.codegen.python import Call, Raw, constant, emit, identifier
+from mlsd_framework.codegen.python import Call, Raw, emit, identifier
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
 from mlsd_framework.codegen.store_types import default_of, store_dtype
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import Feature, TableGroup, WindowGroup
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
 
@@ -15,15 +15,23 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
     for group in groups:
         _declare(group, code)
     _connect(groups, system, code)
-    asked = tuple((group.name, tuple(Raw(code.values[column]) for column in group.key)) for group in groups)
-    rows = [f"{identifier(group.name)}_row" for group in groups]
-    for group in groups:
-        name = identifier(group.name)
-        code.body += [f"{name} = {_class(group)}._make({constant(group.name)}.defaults)"]
-        code.values |= {f"{group.name}.{feature.name}": f"{name}.{feature.name}" for feature in group.features}
-    lines = f"asked = {emit(asked, 0, 20)}".split("\n")
-    lines.append(f"{', '.join(rows)}{',' if len(rows) == 1 else ''} = self.store.read(asked, call.remaining())")
-    lines += [f"{identifier(group.name)} = {_class(group)}._make({row})" for group, row in zip(groups, rows, strict=True)]
+    names = {group.name: code.name(f"features of {group.name}", group.name) for group in groups}
+    rows = [code.name(f"stored row of {group.name}", f"{group.name}_row") for group in groups]
+    code.default(
+        stage,
+        **{names[group.name]: f"{_class(group, code)}._make({_layout(group, code)}.defaults)" for group in groups},
+    )
+    code.values |= {
+        f"{group.name}.{one.name}": f"{names[group.name]}.{one.name}" for group in groups for one in group.features
+    }
+    keys = tuple((group.name, tuple(Raw(code.values[column]) for column in group.key)) for group in groups)
+    asked = code.name(f"keys of {stage.name}", "asked")
+    lines = f"{asked} = {emit(keys, 3, len(asked) + 3)}".replace(f"\n{' ' * 12}", "\n").split("\n")
+    found = f"({rows[0]},)" if len(rows) == 1 else ", ".join(rows)
+    lines.append(f"{found} = self.store.read({asked}, call.remaining())")
+    lines += [
+        f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)
+    ]
     code.run(stage, lines)
 
 
@@ -31,32 +39,49 @@ def _declare(group: WindowGroup | TableGroup, code: ServiceCode) -> None:
     code.imports.add("typing", "NamedTuple")
     code.imports.add(f"{RUNTIME}.features.packed", "RowLayout")
     code.imports.add(f"{RUNTIME}.features.windows", "FeatureColumn")
-    fields = "\n".join(f"    {identifier(one.name)}: {_annotation(store_dtype(one.type))}" for one in group.features)
+    fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, group)}" for one in group.features)
     doc = f'    """A row of the feature group `{group.name}`."""\n\n'
-    code.declare(_class(group), f"class {_class(group)}(NamedTuple):\n{doc}{fields}", group.span)
+    name, layout_name = _class(group, code), _layout(group, code)
+    code.declare(name, f"class {name}(NamedTuple):\n{doc}{fields}", group.span)
     columns = tuple(
-        Call("FeatureColumn", (one.name, store_dtype(one.type), *([default_of(group, one.name)] if default_of(group, one.name) is not None else [])))
+        Call(
+            "FeatureColumn",
+            (
+                one.name,
+                store_dtype(one.type),
+                *([default_of(group, one.name)] if default_of(group, one.name) is not None else []),
+            ),
+        )
         for one in group.features
     )
     layout = Call("RowLayout", (group.name, columns, group.key))
-    code.declare(constant(group.name), f"{constant(group.name)} = {emit(layout, 0, len(group.name) + 3)}")
+    code.declare(layout_name, f"{layout_name} = {emit(layout, 0, len(layout_name) + 3)}")
 
 
 def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
     code.imports.add(f"{RUNTIME}.features.online", "OnlineStore")
     code.imports.add(f"{SERVING}.store", "store_url")
-    layouts = [constant(group.name) for group in groups]
-    former = code.init.get("store")
-    if former is not None:  # a pipeline with several fetches has one store
-        layouts = [*former.split("layouts=(")[1].rstrip("),").split(", "), *layouts]
-    named = (("system", system.name), ("features", Raw("FEATURES")), ("layouts", tuple(Raw(name) for name in dict.fromkeys(layouts))))
+    code.layouts += [_layout(group, code) for group in groups]  # a pipeline with several fetches has one store
+    named = (
+        ("system", system.name),
+        ("features", Raw("FEATURES")),
+        ("layouts", tuple(Raw(name) for name in code.layouts)),
+    )
     connect = Call("OnlineStore.connect", (Raw("store_url()"),), named)
-    code.init["store"] = f"self.store = {emit(connect, 0, 21)}"
+    code.init["store"] = f"self.store = {emit(connect, 2, 13)}".replace(f"\n{' ' * 8}", "\n")
 
 
-def _class(group: WindowGroup | TableGroup) -> str:
-    return identifier("".join(part.title() for part in group.name.split("_")))
+def _class(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
+    return code.class_name(f"row of {group.name}", group.name)
 
 
-def _annotation(dtype: str) -> str:
-    return {"float64": "float | None", "int64": "int | None", "bool": "bool | None", "timestamp": "int | None", "string": "str | None"}[dtype]
+def _layout(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
+    return code.shared(f"layout of {group.name}", group.name)
+
+
+def _annotation(feature: Feature, group: WindowGroup | TableGroup) -> str:
+    """Return the type of a feature's value; counts have a number even for a key never seen."""
+    base = {"float64": "float", "int64": "int", "bool": "bool", "timestamp": "int", "string": "str"}[
+        store_dtype(feature.type)
+    ]
+    return base if default_of(group, feature.name) is not None else f"{base} | None"

@@ -36,7 +36,12 @@ class Fetch:
             group = scope.group(name, "fetch", "groups", index)
             if isinstance(group, RequestGroup):
                 at = (*scope.at, "fetch", "groups", index)
-                scope.context.report("E2043", f"`fetch` reads `{name}`, which is computed at the request", at, help=f"write `- compute: {name}`")
+                scope.context.report(
+                    "E2043",
+                    f"`fetch` reads `{name}`, which is computed at the request",
+                    at,
+                    help=f"write `- compute: {name}`",
+                )
             elif group is not None:
                 groups.append(group)
         if len(groups) < len(spec.groups):

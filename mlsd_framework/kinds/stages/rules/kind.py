@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import Call, constant, emit
+from mlsd_framework.codegen.python import Call, Raw, assigned, emit
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Expression
@@ -57,7 +57,11 @@ class Rules:
                 scope.context.report("E2045", what, (*scope.at, *at, "when"), expected="`bool`")
                 continue
             reason = rule.reason or f"the rule {rule.name.replace('_', ' ')} applies"
-            found.append(Rule(rule.name, when, rule.action, rule.priority, reason, scope.context.span((*scope.at, *at, "action"))))
+            found.append(
+                Rule(
+                    rule.name, when, rule.action, rule.priority, reason, scope.context.span((*scope.at, *at, "action"))
+                )
+            )
         ordered = tuple(sorted(found, key=lambda one: -one.priority))
         writes = (Value(None, f"{spec.name or spec.stage}_action", STRING.or_null()),)
         return StageDraft(scope.reads(*(one.when for one in ordered)), writes, RulesSettings(ordered))
@@ -70,12 +74,15 @@ class Rules:
         code.imports.add(f"{SERVING}.decision", "Rule", "fired")
         tried = []
         for rule in settings.rules:
-            name = f"{constant(rule.name)}_RULE"
+            name = code.own(f"rule {stage.name}.{rule.name}", f"{rule.name}_rule")
             named = (("priority", rule.priority),) if rule.priority else ()
-            code.declare(name, f"{name} = {emit(Call('Rule', (rule.name, rule.action, rule.reason), named), 0, len(name) + 3)}", rule.span)
-            tried.append(f"({name}, {code.expression(rule.when)}),")
-        held = f"{stage.name}_held"
-        if stage.on_error != "fail":
-            code.body.append(f"{held} = []")
-        code.run(stage, [f"{held} = fired(", *(f"    {line}" for line in tried), ")"])
+            code.declare(
+                name,
+                f"{name} = {emit(Call('Rule', (rule.name, rule.action, rule.reason), named), 0, len(name) + 3)}",
+                rule.span,
+            )
+            tried.append((Raw(name), Raw(code.expression(rule.when))))
+        held = code.name(f"rules held of {stage.name}", f"{stage.name}_held")
+        code.default(stage, **{held: "[]"})
+        code.run(stage, assigned(held, Call("fired", tuple(tried)), 3))
         code.values[stage.writes[0].name] = held

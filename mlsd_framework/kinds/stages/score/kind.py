@@ -34,7 +34,11 @@ class Score:
             return None
         span = scope.context.span(scope.at)
         reads = tuple(Value(ref.group, ref.name, ref.type, span) for ref in model.features)
-        writes = tuple(Value(None, output.name, output.type) for output in model.outputs)
+        # Where the pipeline goes on without the score, whatever reads it has to take null.
+        absent = spec.on_error in ("default", "skip")
+        writes = tuple(
+            Value(None, output.name, output.type.or_null() if absent else output.type) for output in model.outputs
+        )
         return StageDraft(reads, writes, ScoreSettings(model))
 
     def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
@@ -42,4 +46,3 @@ class Score:
         settings = stage.settings
         if isinstance(settings, ScoreSettings):
             models[settings.model.kind].score(settings.model, stage, code)
-            code.values |= {output.name: output.name for output in settings.model.outputs}

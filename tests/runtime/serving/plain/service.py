@@ -35,7 +35,7 @@ FETCH = Stage("fetch", budget=0.005, on_error="default")
 SCORE = Stage("score")
 ACTIONS = ("approve", "review", "decline")
 FEATURES = (Feature("amount", "amount", "EUR"), Feature("spend", "spend of the last day", "EUR"))
-RULES = (Rule[Payment]("large", "review", lambda row: row.amount > 5000, "the amount is over 5,000 EUR"),)
+LARGE = Rule("large", "review", "the amount is over 5,000 EUR")
 
 
 @APP.post(
@@ -49,9 +49,8 @@ class Decide:
 
     def __init__(self, bundle: Bundle) -> None:
         """Take the thresholds."""
-        chosen = bundle.threshold_set("/decide")
         self.version = bundle.version
-        self.thresholds = Thresholds.of("/decide", chosen.kind, ACTIONS, chosen.thresholds)
+        self.thresholds = Thresholds.load(bundle, "/decide", ACTIONS)
 
     def __call__(self, request: Payment, call: Call) -> Decision:
         """Fetch, score, decide; the card's id says what goes wrong."""
@@ -69,7 +68,7 @@ class Decide:
         if request.card_id == "bug":
             raise RuntimeError("a bug")
         risk = expected_cost_ratio(score, request.amount, 5.0)
-        rules = fired(RULES, request)
+        rules = fired((LARGE, request.amount > 5000))
         return Decision(
             request_id=call.request_id,
             action=self.thresholds.decide(risk, rules),

@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from mlsd_framework.runtime.training import artefacts, bundle, evaluation, gates, thresholds, tracking
+from mlsd_framework.runtime.training import artefacts, bundle, evaluation, gates, summary, thresholds, tracking
 from mlsd_framework.runtime.training.gates import Gate
 from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.slices import SliceBy
@@ -45,12 +45,17 @@ def main(workspace: Workspace) -> None:
         costs=costs,
         resamples=Resamples(200, seed=7),
     )
-    evaluation.write(workspace, measured, ORIGIN, currency="EUR", facts={"split": "by time, gap 1 h", "seed": "7"})
+    version = bundle.version(workspace, ORIGIN, ("fraud", "novelty"))
+    facts = {"split": "by time, gap 1 h", "seed": "7"}
+    evaluation.write(workspace, measured, ORIGIN, version=version, currency="EUR", facts=facts)
     tracking.record(workspace.runs, "card-fraud", evaluation.run_of(workspace, measured))
+
+    evaluation.write_index(workspace, [measured], ORIGIN, version=version)
+    summary.show([measured], currency="EUR")
 
     # A model that fails a gate leaves its report and no version.
     gates.enforce(measured.gates)
-    version = bundle.write(workspace, ORIGIN, ("fraud", "novelty"))
+    bundle.write(workspace, ORIGIN, ("fraud", "novelty"))
     sys.stdout.write(f"version {version}: {workspace.versions / version}\n")
 
 

@@ -1,0 +1,132 @@
+"""`mlsd status`: how systems run, which version serves, and what it measured."""
+
+import argparse
+import json
+import time
+from datetime import UTC, datetime
+
+from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of
+from mlsd_framework.plan.explainer import duration
+from mlsd_framework.plan.project import project_root
+from mlsd_framework.plan.state import read_state
+from mlsd_framework.runtime.workspace import Workspace
+
+_MICROSECONDS = 1_000_000
+_HOUR, _DAY = 3600, 86_400
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_spec(parser, optional=True)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the status of one system, or of every system of the project."""
+    if options.spec is not None:
+        places = [project_of(options).workspace]
+    else:
+        folders = sorted(path for path in (project_root() / ".mlsd").glob("*") if path.is_dir())
+        places = [Workspace(path) for path in folders if not path.name.startswith(".")]
+    found = [status_of(place) for place in places]
+    if options.json:
+        print_json(found[0] if options.spec is not None else found)
+        return 0
+    if not found:
+        print("no system has been trained or deployed here")
+    for number, one in enumerate(found):
+        print(("\n" if number else "") + _text(one))
+    return 0
+
+
+def status_of(place: Workspace) -> dict[str, object]:
+    """Return the status of a system as values that JSON has."""
+    from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - `--help` does not need it
+
+    status, state = client.status(place), read_state(place)
+    newest = state.stages.get("evaluate")
+    return {
+        "system": place.root.name,
+        "state": status.state,
+        "version": status.version,
+        "url": status.url if status.state not in ("stopped", "dead") else "",
+        "since": status.since,
+        "restarts": status.restarts,
+        "workers": [
+            {
+                "worker": one.worker,
+                "state": one.state,
+                "version": one.version,
+                "pid": one.process.pid if one.process else None,
+                "restarts": one.restarts,
+                "since": one.since,
+                "last_exit": one.last_exit,
+            }
+            for one in status.workers
+        ],
+        "store": None if status.store is None else {"state": status.store.state, "url": status.store.url},
+        "newest_version": newest.version if newest else "",
+        "versions": [one.version for one in state.history],
+        "metrics": _metrics(place),
+    }
+
+
+def _metrics(place: Workspace) -> dict[str, object]:
+    """Return the metrics of the last evaluation, model by model."""
+    found: dict[str, object] = {}
+    for path in sorted(place.evaluation.glob("*.metrics.json")):
+        try:
+            measured = json.loads(path.read_bytes())
+            values = measured["metrics"]
+            found[path.name.removesuffix(".metrics.json")] = values
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # an evaluation that was cut off: there is nothing to tell
+    return found
+
+
+def _text(found: dict[str, object]) -> str:
+    lines = [f"{found['system']}: {found['state']}"]
+    if found["url"]:
+        lines.append(f"  url       {found['url']}")
+    if found["version"]:
+        lines.append(f"  version   {found['version']}")
+    if found["newest_version"] and found["newest_version"] != found["version"]:
+        lines.append(f"  newest    {found['newest_version']}, not deployed")
+    since = found["since"]
+    if isinstance(since, int) and since and found["url"]:
+        begun = datetime.fromtimestamp(since / _MICROSECONDS, UTC)
+        lines.append(f"  since     {begun:%Y-%m-%d %H:%M:%S} UTC ({_long(time.time() - since / _MICROSECONDS)})")
+    workers = found["workers"]
+    for one in workers if isinstance(workers, list) else []:
+        restarts = f", {one['restarts']} restarts" if one["restarts"] else ""
+        ended = f", last: {one['last_exit']}" if one["last_exit"] else ""
+        lines.append(f"  worker {one['worker']}  {one['state']}, pid {one['pid']}{restarts}{ended}")
+    store = found["store"]
+    if isinstance(store, dict):
+        lines.append(f"  store     {store['state']}")
+    metrics = found["metrics"]
+    for model, values in metrics.items() if isinstance(metrics, dict) else ():
+        lines.append(f"  model {model}: {_values(values)}")
+    return "\n".join(lines)
+
+
+def _values(values: object) -> str:
+    pairs: list[tuple[str, object]] = []
+    if isinstance(values, dict):
+        pairs = list(values.items())
+    elif isinstance(values, list):
+        pairs = [(str(one.get("name")), one.get("value")) for one in values if isinstance(one, dict)]
+    numbers = []
+    for name, value in pairs:
+        number = value.get("value") if isinstance(value, dict) else value
+        if isinstance(number, int | float):
+            numbers.append(f"{name} {number:.4g}")
+    return ", ".join(numbers[:6]) or "no figures"
+
+
+def _long(seconds: float) -> str:
+    if seconds < _HOUR:
+        return duration(seconds)
+    if seconds < _DAY:
+        return f"{seconds / _HOUR:.1f} h"
+    return f"{seconds / _DAY:.1f} days"

@@ -1,0 +1,191 @@
+"""What each part of a spec means to the stages: the place in the spec, and its value or a fingerprint of it."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from mlsd_framework.ir.expressions import Expression, columns
+from mlsd_framework.ir.features import FeatureRef, RequestGroup, TableGroup, WindowGroup, window_label
+from mlsd_framework.ir.fingerprint import fingerprint
+from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.sources import Files, Source
+from mlsd_framework.ir.system import System
+from mlsd_framework.plan.stages import Parts
+
+_SHORT = 40
+Entry = tuple[str, str]
+
+
+def value(thing: object) -> str:
+    """Return a short value as it stands, anything longer by its fingerprint."""
+    if thing is None or isinstance(thing, str | int | float | bool):
+        text = json.dumps(thing)
+        if len(text) <= _SHORT:
+            return text
+    return fingerprint(thing)
+
+
+def collected(entries: Iterable[Entry]) -> Parts:
+    """Return the entries in order of their names, each once."""
+    return tuple(sorted(dict(entries).items()))
+
+
+def source_parts(source: Source, used: Iterable[str]) -> Iterator[Entry]:
+    """Yield what the rows of a source and its `used` columns mean.
+
+    Where a check drops rows, every column counts: each may decide which rows there are.
+    """
+    at = f"sources.{source.name}"
+    origin = source.origin
+    if isinstance(origin, Files):
+        yield f"{at}.path", value(origin.uri)
+        yield f"{at}.sha256", value(origin.sha256)
+        yield f"{at}.format", value((origin.format, origin.row_number))
+    else:
+        yield f"{at}.with", value((origin.function, origin.table, origin.settings))
+    yield f"{at}.key", value(source.key)
+    yield f"{at}.event_time", value((source.event_time, source.ingest_time))
+    yield f"{at}.checks", value(source.checks)
+    drops = "drop" in {getattr(source.checks, name) for name in source.checks.__slots__}
+    names = {*used, *source.key, source.event_time, source.ingest_time}
+    for column in source.columns:
+        if drops or column.name in names:
+            yield f"{at}.schema.{column.name}", value(replace(column, describe=None))
+
+
+class Definitions:
+    """What features mean, column by column: a model is retrained when a feature that it uses changes, and only then."""
+
+    def __init__(self, system: System) -> None:
+        """Take the system whose features are asked for."""
+        self._system = system
+        self._examples = system.examples
+
+    def of(self, refs: Iterable[FeatureRef]) -> Parts:
+        """Return the parts behind features and request columns, with the sources that they are computed from."""
+        return collected(entry for ref in refs for entry in self._of(ref.group, ref.name))
+
+    def of_names(self, names: Iterable[tuple[str | None, str]]) -> Parts:
+        """Return the parts behind `(group, name)` pairs; a group of none is the examples' source."""
+        return collected(entry for group, name in names for entry in self._of(group, name))
+
+    def sources(self, refs: Iterable[FeatureRef]) -> frozenset[str]:
+        """Return the names of the sources behind features."""
+        return frozenset(name.split(".")[1] for name, _ in self.of(refs) if name.startswith("sources."))
+
+    def _of(self, group: str | None, name: str) -> Iterator[Entry]:
+        if group is None:
+            if self._examples is not None and self._examples.column(name):
+                yield from source_parts(self._examples, [name])
+            return
+        found = next((one for one in self._system.features if one.name == group), None)
+        match found:
+            case WindowGroup():
+                yield from self._window(found, name)
+            case TableGroup():
+                yield f"features.{group}", value((found.entity, found.key, found.source))
+                yield f"features.{group}.{name}", value(name)
+                yield from source_parts(self._system.source(found.source), [name, *found.key])
+            case RequestGroup():
+                yield from self._request(found, name)
+            case None:  # a source's column under its source's name
+                source = next((one for one in self._system.sources if one.name == group), None)
+                if source is not None:
+                    yield from source_parts(source, [name])
+
+    def _window(self, group: WindowGroup, name: str) -> Iterator[Entry]:
+        at = f"features.{group.name}"
+        yield at, value((group.entity, group.key, group.source))
+        yield f"{at}.refresh", value(group.refresh)
+        yield f"{at}.delay", value(group.delay)
+        used = list(group.key)
+        for aggregate in group.aggregates:
+            for window in group.windows:
+                if name == f"{aggregate.name}_{window_label(window)}":
+                    yield f"{at}.{name}", value((aggregate, window))
+                    for expression in (aggregate.value, aggregate.where):
+                        used += self._columns(expression)
+        yield from source_parts(self._system.source(group.source), used)
+        label = self._system.label
+        if label is not None and label.column in used and label.source != group.source:
+            yield from label_parts(self._system)
+
+    def _request(self, group: RequestGroup, name: str) -> Iterator[Entry]:
+        at = f"features.{group.name}.{name}"
+        computed = next((one for one in group.computed if one.name == name), None)
+        if computed is None:
+            yield at, value(name)
+            yield from source_parts(self._system.source(group.source), [name])
+            return
+        yield at, value(computed.expression)
+        for column in columns(computed.expression):
+            if column.qualifier is not None:
+                yield from self._of(column.qualifier, column.name)
+            elif column.name in {one.name for one in group.computed}:
+                yield from self._of(group.name, column.name)
+            else:
+                yield from source_parts(self._system.source(group.source), [column.name])
+
+    @staticmethod
+    def _columns(expression: Expression | None) -> list[str]:
+        return [column.name for column in columns(expression)] if expression is not None else []
+
+
+def label_parts(system: System) -> Iterator[Entry]:
+    """Yield what the label means, with its sources."""
+    label = system.label
+    if label is None:
+        return
+    yield "label", value((label.name, label.source, label.column, label.of, label.join))
+    yield "label.matures_after", value(label.matures_after)
+    yield from source_parts(system.source(label.source), [label.column, *([label.join] if label.join else [])])
+    yield from source_parts(system.source(label.of), [label.join] if label.join else [])
+
+
+def model_parts(model: Model) -> Iterator[Entry]:
+    """Yield what a model is fitted with; gates and descriptions are none of it."""
+    at = f"models.{model.name}"
+    yield f"{at}.kind", value(model.kind)
+    yield f"{at}.features", value(tuple((ref.dotted, ref.type) for ref in model.features))
+    yield f"{at}.label", value(model.label)
+    yield f"{at}.split", value(model.split)
+    yield f"{at}.seed", value(model.seed)
+    yield f"{at}.calibration", value(model.calibration)
+    yield f"{at}.imbalance", value(model.imbalance)
+    yield f"{at}.tune", value(model.tuning)
+    for name, setting in model.settings:
+        yield f"{at}.{name}", value(setting)
+
+
+def evaluation_parts(system: System) -> Iterator[Entry]:
+    """Yield all that a version is made from beside the models: serving, metrics, gates."""
+    for model in system.models:
+        yield f"models.{model.name}.gates", value(tuple((one.metric, one.op, one.value) for one in model.gates))
+    for endpoint in system.serving:
+        at = f"serving.{endpoint.path}"
+        yield f"{at}.request", value((endpoint.source, endpoint.request))
+        yield f"{at}.limits", value(endpoint.limits)
+        for stage in endpoint.pipeline:
+            name = stage.name if stage.name == stage.kind else f"{stage.kind} {stage.name}"
+            yield f"{at}.pipeline.{name}", value((stage.kind, stage.settings, stage.budget, stage.on_error))
+        yield f"{at}.pipeline", value(tuple(stage.name for stage in endpoint.pipeline))
+    for metric in system.metrics.offline:
+        yield f"metrics.offline.{metric.name}", value(metric)
+    for one in system.metrics.slices:
+        yield f"metrics.slices.{one.column}", value(one.bins)
+    yield "metrics.bootstrap", value(system.metrics.bootstrap)
+    yield "metrics.confidence", value(system.metrics.confidence)
+    for source in system.sources:
+        yield from source_parts(source, [column.name for column in source.columns])
+    yield "entities", value(system.entities)
+    yield from Definitions(system).of_names(
+        (group.name, feature.name) for group in system.features for feature in group.features
+    )
+
+
+def environment_parts(system: System) -> Iterator[Entry]:
+    """Yield where the service runs; secrets by reference."""
+    place = system.environment
+    at = f"environments.{place.name}"
+    for name in ("host", "port", "workers", "online_store", "store_memory", "token", "target", "drain"):
+        yield f"{at}.{name}", value(getattr(place, name))

@@ -1,0 +1,49 @@
+"""What sources and groups are called in the training scripts: in `features.py`, and where it is imported."""
+
+from mlsd_framework.codegen.names import Names
+from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.sources import Source
+from mlsd_framework.ir.system import System
+
+_OURS = frozenset(
+    {
+        # of features.py
+        "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE", "WindowGroup", "Workspace",
+        "argparse", "arguments", "events", "groups", "labels", "load", "load_source", "loaded", "main", "materialise_all", "pl", "project",
+        "sql", "store", "table", "timedelta", "write_groups",
+        # of dataset.py
+        "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns", "with_known_labels", "write_dataset",
+    }
+)  # fmt: skip
+
+StoredGroup = WindowGroup | TableGroup
+
+
+class ScriptNames:
+    """The names of one system's training scripts."""
+
+    def __init__(self, system: System) -> None:
+        """Name everything in the order of the spec, so that every script finds the same names."""
+        self._names = Names(_OURS)
+        for source in system.sources:
+            self.table(source)
+            self.frame(source.name)
+        for group in (*system.windows, *system.tables):
+            self.group(group)
+            self.events(group)
+
+    def table(self, source: Source) -> str:
+        """Return the constant that declares a source: `PAYMENTS`."""
+        return self._names.constant(f"table {source.name}", source.name)
+
+    def frame(self, source: str) -> str:
+        """Return what the rows of a source are called: `payments`."""
+        return self._names.of(f"frame {source}", source)
+
+    def group(self, group: StoredGroup) -> str:
+        """Return the constant that declares a group: `CARD_ACTIVITY_GROUP`."""
+        return self._names.constant(f"group {group.name}", f"{group.name}_group")
+
+    def events(self, group: StoredGroup) -> str:
+        """Return the function that gives a group's events: `card_activity_events`."""
+        return self._names.of(f"events {group.name}", f"{group.name}_events")

@@ -1,0 +1,100 @@
+"""The README of a system: what it says, and that a spec's text stays text."""
+
+from pathlib import Path
+
+import pytest
+
+from mlsd_framework.plan.compilation import compile_spec
+from mlsd_framework.targets.docs.capacity import row_bytes
+from mlsd_framework.targets.docs.files import docs_files
+from tests.conftest import Golden
+
+HERE = Path(__file__).parent
+SMALL = HERE / "small.yaml"
+HOSTILE = (
+    "'\"`` ``` `x`",
+    "{{ 7 * 7 }} {% raw %}",
+    "one\\n\\n# two\\n| a | b |\\n```\\n",
+    "<script>alert(1)</script> <img src=x onerror=alert(1)>",
+    "](javascript:alert(1)) ![x](javascript:alert(1)) [y]: javascript:alert(1)",
+    "**bold** _it_ ~~gone~~ $x$ &lt;b&gt; \\\\| || \\\\",
+)
+PLACES = ("Decides orders of a shop", "one order of a customer", "order value", "the chance that an order comes back")
+PLACES += (
+    "answers each order before it is packed",
+    "the order is above 4000 EUR",
+    "CC0-1.0",
+    "shop, online",
+    "EUR, min",
+)
+
+
+def _readme(path: Path, spec: str = "specs/small.yaml") -> str:
+    compiled = compile_spec(path)
+    (made,) = docs_files(compiled.system, spec, compiled.registry)
+    assert made.path == "README.md"
+    return made.text
+
+
+def _skeleton(page: str) -> list[str]:
+    """Return the characters of each line that mean something to Markdown; what stands in a fence does not."""
+    lines, fenced = [], False
+    for line in page.split("\n"):
+        if line.startswith("```"):
+            fenced = not fenced
+            lines.append(line)
+        elif not fenced:
+            bare = "".join(
+                part[1:] if index else part for index, part in enumerate(line.replace("\\\\", "").split("\\"))
+            )
+            lines.append("".join(char for char in bare if char in "|#`[]<>*{}!$~"))
+    return lines
+
+
+def test_the_readme_of_a_small_system(golden: Golden) -> None:
+    """The whole page is the golden one."""
+    golden(_readme(SMALL), HERE / "golden" / "small" / "README.md")
+
+
+def test_the_page_is_the_same_each_time() -> None:
+    """Two builds of one spec give the same bytes."""
+    assert _readme(SMALL) == _readme(SMALL)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_a_spec_stays_text(tmp_path: Path, text: str) -> None:
+    """Whatever the spec's texts hold, the page has the structure that plain words give it."""
+    spec = SMALL.read_text(encoding="utf-8")
+    quoted = '"' + text.replace('"', '\\"') + '"'
+    for place in ("Decides orders of a shop", "one order of a customer", "the chance that an order comes back"):
+        spec = spec.replace(place, quoted)
+    for place in ("answers each order before it is packed", "the order is above 4000 EUR", "order value", "CC0-1.0"):
+        spec = spec.replace(place, quoted)
+    spec = spec.replace("[shop, online]", f"[{quoted}, online]").replace("unit: EUR", f"unit: {quoted}")
+    spec = spec.replace("'shop'", "'x`|<b>](javascript:y)'")
+    (tmp_path / "hostile.yaml").write_text(spec, encoding="utf-8")
+    assert _skeleton(_readme(tmp_path / "hostile.yaml", "specs/`a`|[b](c)<d>.yaml")) == _skeleton(_readme(SMALL))
+
+
+def test_simulated_data_is_called_so(tmp_path: Path) -> None:
+    """A system on simulated data says it on top, at the source and in the diagram."""
+    columns = "    key: payment_id\n    event_time: ts\n    schema: {payment_id: int64, ts: timestamp}\n"
+    spec = (
+        "mlsd: 1\nsystem: made\nsources:\n  payments:\n    kind: simulated\n    process: cards\n    table: payments\n"
+    )
+    (tmp_path / "made.yaml").write_text(spec + columns, encoding="utf-8")
+    page = _readme(tmp_path / "made.yaml")
+    assert page.count("**Simulated data.**") == 2
+    assert '[("payments, simulated")]' in page
+
+
+def test_a_stored_row_is_as_long_as_the_store_packs_it() -> None:
+    """The capacity figures count the bytes that the online store writes."""
+    from mlsd_framework.codegen.store_types import store_dtype  # noqa: PLC0415 - the runtime is only for this test
+    from mlsd_framework.runtime.features.packed import RowLayout  # noqa: PLC0415
+    from mlsd_framework.runtime.features.windows import FeatureColumn  # noqa: PLC0415
+
+    for group in compile_spec(SMALL).system.windows:
+        columns = tuple(FeatureColumn(one.name, store_dtype(one.type)) for one in group.features)  # type: ignore[arg-type]
+        packed = RowLayout(group.name, columns, group.key).pack([None] * len(columns))
+        assert len(packed) == row_bytes(group)
