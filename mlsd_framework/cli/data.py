@@ -54,9 +54,8 @@ def _fetch(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"path": str(found.path), "sha256": found.sha256, "licence": found.licence, "bytes": found.size})
     else:
-        print(
-            f"{found.path}\n  sha256   {found.sha256}\n  licence  {found.licence or 'unknown'}\n  from     {found.origin}"
-        )
+        print(found.path)
+        print(f"  sha256   {found.sha256}\n  licence  {found.licence or 'unknown'}\n  from     {found.origin}")
     return 0
 
 

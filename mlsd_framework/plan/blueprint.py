@@ -7,7 +7,6 @@ from typing import Any
 
 from mlsd_framework.codegen import places
 from mlsd_framework.codegen.artefacts import fingerprint as text_fingerprint
-from mlsd_framework.ir.features import TableGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import fingerprint, system_fingerprint
 from mlsd_framework.ir.sources import Files, Process, Source
 from mlsd_framework.ir.system import System
@@ -88,7 +87,7 @@ class _Drafting:
         drafted: list[Stage] = [*self._data(), self._build()]
         if system.models:
             drafted += [self._dataset(), *self._trains(), self._evaluate()]
-        if system.windows or system.tables:
+        if system.stored:
             drafted.append(self._materialise())
         if system.serving:
             drafted.append(self._serve())
@@ -196,7 +195,7 @@ class _Drafting:
 
     def _materialise(self) -> Materialise:
         system = self._system
-        groups: tuple[WindowGroup | TableGroup, ...] = (*system.windows, *system.tables)
+        groups = system.stored
         store = system.environment.online_store
         features = ((group.name, one.name) for group in groups for one in group.features)
         parts = meaning.collected(

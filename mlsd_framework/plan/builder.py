@@ -16,7 +16,7 @@ _SHOWN = 4
 
 
 class Builder:
-    """Compares a blueprint with the state; `state` afterwards holds digests of local files, so that none is read twice."""
+    """Compares a blueprint with the state; afterwards `state` holds the digests of local files that it took."""
 
     def __init__(self, root: Path, blueprint: Blueprint, state: State, running: Running | None) -> None:
         """Take the project's folder, what is wanted, what is done, and the service that runs (none where none does)."""
@@ -117,7 +117,9 @@ class Builder:
             lost = [f"the service is {running.state}" if running else "no service runs"]
             return lost if record.fingerprint == wanted else [*lost, *self._changes(stage, record, before)]
         if any(isinstance(one.stage, Evaluate) for one in before):
-            changed = self._changes(stage, record, before) if record.fingerprint != wanted else ["it follows `evaluate`"]
+            changed = (
+                self._changes(stage, record, before) if record.fingerprint != wanted else ["it follows `evaluate`"]
+            )
         elif evaluated is not None and evaluated.version and evaluated.version != running.version:
             changed = [f"version `{running.version}` serves, `{evaluated.version}` is the newest"]
         else:

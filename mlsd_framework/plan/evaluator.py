@@ -62,6 +62,8 @@ def bring(
         if saved is not None:
             check_same(saved[0], plan, saved[1])
         agree(plan)
+        if any(isinstance(one.stage, Materialise | Serve) for one in plan.actions):
+            _check_environment(project)
         Evaluator(project, builder, progress, lock).apply(plan)
     return plan
 
@@ -88,7 +90,7 @@ class Evaluator:
         if not plan.actions:
             self._keep_digests()
 
-    def _do(self, stage: Stage, step: Step) -> Done:
+    def _do(self, stage: Stage, step: Step) -> Done:  # noqa: PLR0911 - one a stage
         match stage:
             case Fetch():
                 return self._fetch(stage, step)
@@ -216,6 +218,12 @@ def serve(project: Project, version: str, service: str) -> str:
         raise
     atomic.write_text(place.current, f"{version}\n")
     return f"{status.change}, version {version} at {status.url}"
+
+
+def _check_environment(project: Project) -> None:
+    """Find what the environment lacks before a training, not after it."""
+    deployment_for(project, "none", project.generated / "service")
+    environment_for(project)
 
 
 def served(state: State, version: str, service: str) -> State:

@@ -27,7 +27,7 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def describe(stage: Stage) -> str:
+def describe(stage: Stage) -> str:  # noqa: PLR0911 - one a stage
     """Say in a few words what a stage does."""
     match stage:
         case Fetch():

@@ -73,10 +73,9 @@ def _compiler(packages: Iterable[str]) -> str:
     for folder in (str(_PACKAGE), str(_TEMPLATES), *packages):
         _add(digest, folder)
     for folder in sys.path:
-        with contextlib.suppress(OSError):  # an installed plugin shows as a change of its folder
-            digest.update(
-                f"{folder} {os.stat(folder or '.').st_mtime_ns}\n".encode() if "site-packages" in folder else b""
-            )
+        if "site-packages" in folder:  # an installed plugin shows as a change of its folder
+            with contextlib.suppress(OSError):
+                digest.update(f"{folder} {Path(folder).stat().st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

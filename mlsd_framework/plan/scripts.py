@@ -50,9 +50,7 @@ class _Output:
                     self.step.note = "".join(char for char in text if char.isprintable())
 
 
-def run_script(
-    root: Path, name: str, script: str, store: str | None, *, log: Path, step: Step, lock: int
-) -> str:
+def run_script(root: Path, name: str, script: str, store: str | None, *, log: Path, step: Step, lock: int) -> str:
     """Run a generated script in the project's folder and return the last line of its standard output.
 
     With a `store` it gets `--store` and that URL, by way of a variable: the URL may hold a password.
@@ -77,9 +75,7 @@ def run_script(
         raise _failure(name, status, log, told, output)
 
 
-def _wait(  # noqa: PLR0913 - the same
-    root: Path, command: list[str], variables: Mapping[str, str], output: _Output, told: Path, lock: int
-) -> int:
+def _wait(root: Path, command: list[str], variables: Mapping[str, str], output: _Output, told: Path, lock: int) -> int:
     ours = {PROJECT: str(root), DIAGNOSTICS: str(told), PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(  # noqa: S603 - this interpreter, a script of ours
         [sys.executable, "-P", "-m", "mlsd_framework.runtime.script", *command],

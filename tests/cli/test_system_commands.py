@@ -138,7 +138,12 @@ def test_a_stage_at_fault_shows_its_own_diagnostics(commands: Commands) -> None:
 
 def test_commands_on_nothing_say_what_to_do(commands: Commands) -> None:
     """Before anything was trained or deployed, commands that need it say so and how to get there."""
-    for words in (("report", "small.yaml"), ("logs", "small.yaml"), ("predict", "small.yaml"), ("rollback", "small.yaml")):
+    for words in (
+        ("report", "small.yaml"),
+        ("logs", "small.yaml"),
+        ("predict", "small.yaml"),
+        ("rollback", "small.yaml"),
+    ):
         assert commands(*words)[0] == 1, words
     assert commands("status", "small.yaml")[:2] == (0, "small: stopped\n")
     assert commands("stop", "small.yaml")[0] == 0

@@ -95,7 +95,7 @@ def main(root: Path, command: str) -> None:
         plan = bring(project, Progress(), until="evaluate" if command == "train" else None)
     status = client.status(project.workspace)
     stages = [one.stage.name for one in plan.actions]
-    print(json.dumps({"stages": stages, "state": status.state, "version": status.version, "change": status.change}))
+    sys.stdout.write(json.dumps({"stages": stages, "state": status.state, "version": status.version}) + "\n")
 
 
 if __name__ == "__main__":

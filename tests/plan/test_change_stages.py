@@ -8,6 +8,7 @@ BUILD, DATASET, FRAUD, SECOND, EVALUATE = "build", "dataset", "train fraud", "tr
 MATERIALISE, SERVE = "materialise", "serve"
 DECIDED = {BUILD, EVALUATE, SERVE}
 
+# ruff: noqa: E501 - a table
 CHANGES = {
     "a comment": (("entities:", "# a comment\nentities:"), set()),
     "lines moved": (("\nlabel:", "\n\n\nlabel:"), set()),

@@ -6,7 +6,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E5010",
         "breaking-change",
-        "Callers of the service that runs rely on an endpoint or a column of its request that the spec no longer has, or "
+        "Callers of the service rely on an endpoint or a column of its request that the spec no longer has, or "
         "would have to send a column that they do not.",
         "Tell them first; then deploy with `--allow-breaking`. Or keep the column, or make the new one nullable.",
         right="mlsd deploy specs/fraud.yaml --allow-breaking",
