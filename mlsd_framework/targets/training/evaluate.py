@@ -148,6 +148,7 @@ def _decision(endpoint: Endpoint, stage: Stage, system: System, imports: Imports
         f"    probability={predictions}.probability[{part}],",
         f"    label=label[{part}],",
         f"    costs={name}_costs.take({part}),",
+        *(['    chosen_on="test",'] if _no_validation(model) else []),
         ")",
     ]
 
