@@ -48,8 +48,7 @@ def alternate(title: str, contenders: Contenders, rounds: int, calls: int) -> No
 def first_score(trees: Path) -> float:
     """Return the seconds from the start of a new process to its first score, with the kernels in the cache."""
     program = (
-        "from pathlib import Path; from mlsd_framework.runtime.serving.onnx import OnnxModel
-from mlsd_framework.runtime.serving.trees import CompiledTrees\n"
+        "from pathlib import Path; from mlsd_framework.runtime.serving.trees import CompiledTrees\n"
         f"CompiledTrees.load(Path({str(trees)!r})).score([0.5] * {FEATURES})"
     )
     start = time.perf_counter()
