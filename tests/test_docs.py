@@ -27,6 +27,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"mlsd ([a-z]+)([^`\n]*)")
 SOURCE_FILE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.py)`")
 TOLD = [path for path in PAGES if path.name != "errors.md"]
+DESIGNS = sorted(ROOT.glob("generated/*/README.md"))
 
 
 def _named(path: Path) -> str:
@@ -60,7 +61,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in _headings(found), target
 
 
-@pytest.mark.parametrize("page", TOLD, ids=_named)
+@pytest.mark.parametrize("page", [*TOLD, *DESIGNS], ids=_named)
 def test_commands_exist(page: Path) -> None:
     """Every `mlsd` command that a page names exists, with the options that it names."""
     for name, rest in _commands(page.read_text(encoding="utf-8")):
