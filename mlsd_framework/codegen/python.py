@@ -89,10 +89,10 @@ def _rank(module: str) -> int:
     return 2 if top == "mlsd_framework" else 1
 
 
-def _isort(name: str) -> tuple[int, str]:
+def _isort(name: str) -> tuple[int, str, str]:
     """Constants, then classes, then functions."""
     bare = name.split(" ")[0]
-    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, bare)
+    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, bare.lower(), bare)
 
 
 def _import_order(line: str) -> tuple[int, str]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, emit, literal
-from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
+from mlsd_framework.codegen.service_code import pointer, printable
 from mlsd_framework.codegen.splits import split_columns, split_lines
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.models import Model, TimeSplit, Tuning
@@ -58,7 +58,7 @@ def script(model: Model, system: System) -> str:
     context = Script(
         model=model.name,
         system=system.name,
-        spec=_comment(system.path),
+        spec=printable(system.path),
         imports="",
         numbers=f"NUMBERS = {emit(numbers, 0, 10)}" if numbers else "NUMBERS: list[str] = []",
         categories=f"CATEGORIES = {emit(categories, 0, 13)}" if categories else "CATEGORIES: list[str] = []",
@@ -83,10 +83,6 @@ def _with_imports(context: Script, imports: Imports) -> Script:
     from dataclasses import replace  # noqa: PLC0415 - used here alone
 
     return replace(context, imports="\n".join(imports.lines()))
-
-
-def _comment(path: str) -> str:
-    return "".join(char if char.isascii() and char.isprintable() else "?" for char in path)
 
 
 def _no_validation(model: Model) -> bool:
@@ -162,6 +158,8 @@ def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # no
     if model.tuning is None:
         return ["", f"model = CatBoostClassifier(**PARAMETERS{weights})", f'model.fit(pools["train"]{watched})']
     metric = model.tuning.metric
+    place: tuple[tuple[str, Item], ...] = (("storage", Raw('folder / "tuning.db"')), ("study", model.name))
+    tune = Call("tuning.tune", (Raw("objective"), Raw("SPACE")), (*place, ("budget", Raw("BUDGET")), ("seed", model.tuning.seed)))
     imports.add(f"{TRAINING}.metrics.registry", "evaluate")
     imports.add(f"{TRAINING}.metrics.scored", "Scored")
     imports.add("collections.abc", "Mapping")
@@ -173,12 +171,10 @@ def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # no
         "",
         "def objective(parameters: Mapping[str, tuning.Setting]) -> float:",
         '    found = fit(parameters).predict_proba(pools["validate"])[:, 1]',
-        "    rows = Scored(label=label[parts.validate], probability=found)",
+        "    rows = Scored(label=label[parts.validate], score=found, probability=found)",
         f"    return evaluate([{literal(metric)}], rows)[0].value",
         "",
-        "best = tuning.tune(",
-        f'    objective, SPACE, storage=folder / "tuning.db", study="{model.name}", budget=BUDGET, seed={model.tuning.seed}',
-        ")",
+        *assigned("best", tune, 1),
         "model = fit(best.parameters)",
     ]
 
