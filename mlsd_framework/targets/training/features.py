@@ -92,7 +92,9 @@ def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imp
         elif label.name != label.column:
             result = f"{source}.with_columns({_renamed(label.column, label.name)})"
     holder = system.source(group.source)
-    named = tuple((computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if _has_own_value(one))
+    named = tuple(
+        (computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if _has_own_value(one)
+    )
     if named:
         if result != source:
             lines += assigned("events", Raw(result), 1)
@@ -110,7 +112,9 @@ def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imp
 
 def labels_of(label: Label, names: ScriptNames) -> str:
     """Return the source of the labels by the column that joins them to the examples."""
-    column = literal(label.column) if label.column == label.name else f"{identifier(label.name)}={literal(label.column)}"
+    column = (
+        literal(label.column) if label.column == label.name else f"{identifier(label.name)}={literal(label.column)}"
+    )
     return f"{names.frame(label.source)}.select({literal(label.join or '')}, {column})"
 
 
@@ -150,4 +154,3 @@ def used_sources(system: System) -> list[str]:
     if system.label is not None and any(reads_label(group, system) for group in system.windows):
         names.append(system.label.source)
     return list(dict.fromkeys(names))
-

@@ -21,6 +21,8 @@ def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     code.init[calibrated] = f'{calibrated} = calibration.read(bundle.file("models/{name}/calibration.json"))'
     code.default(stage, **{score: "None"})
     values = [code.value(ref) for ref in inputs(model)]
-    lines = [f"{row} = (", *(f"    {value}," for value in values), ")"] if len(values) > 1 else [f"{row} = ({values[0]},)"]
+    lines = (
+        [f"{row} = (", *(f"    {value}," for value in values), ")"] if len(values) > 1 else [f"{row} = ({values[0]},)"]
+    )
     code.run(stage, [*lines, f"{score} = {calibrated}({trees}.score({row}))"])
     code.values[name] = score
