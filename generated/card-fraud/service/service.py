@@ -25,7 +25,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:6525201a7a2e7387"
 APP = Application(
     "card-fraud",
-    spec="sha256:a2ee54487aec4f56",
+    spec="sha256:4336498f6c4fcc98",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

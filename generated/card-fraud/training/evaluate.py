@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:a2ee54487aec4f56",
+    spec="sha256:4336498f6c4fcc98",
     features="sha256:6525201a7a2e7387",
     created_from={"spec": "specs/fraud.yaml"},
 )

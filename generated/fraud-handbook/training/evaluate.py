@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-handbook",
-    spec="sha256:8fce26725764ecd3",
+    spec="sha256:640d263519f611d7",
     features="sha256:f0cec945fc8905ff",
     created_from={"spec": "specs/benchmarks/fraud_handbook.yaml"},
 )

@@ -40,7 +40,7 @@ def features_file(system: System, spec: str) -> str:
     blocks = list(declarations(system, names, imports))
     imports.add(f"{DATA}.check", "load_source")
     functions = [_events(group, system, names, imports) for group in system.windows]
-    stored = (*system.windows, *system.tables)
+    stored = system.stored
     if stored:
         imports.add("argparse")
         imports.add(f"{FEATURES}.materialisation", "materialise_all", "write_groups")
@@ -150,7 +150,7 @@ def _materialised(stored: tuple[WindowGroup | TableGroup, ...], system: System, 
 
 def used_sources(system: System) -> list[str]:
     """Return the sources that stored groups read, and the label's where one of them reads it."""
-    names = [group.source for group in (*system.windows, *system.tables)]
+    names = [group.source for group in system.stored]
     if system.label is not None and any(reads_label(group, system) for group in system.windows):
         names.append(system.label.source)
     return list(dict.fromkeys(names))

@@ -25,7 +25,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:d7d6291a7d60901d"
 APP = Application(
     "clashes",
-    spec="sha256:231826b8696e7a31",
+    spec="sha256:e64f46102a053a3a",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

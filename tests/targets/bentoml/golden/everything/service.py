@@ -25,7 +25,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:6a3499e11b5e6d38"
 APP = Application(
     "everything",
-    spec="sha256:1a0190eafd234c1c",
+    spec="sha256:505d4beb8d741d6d",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=0.25, concurrency=64, rate=50.0),

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:231826b8696e7a31",
+    spec="sha256:e64f46102a053a3a",
     features="sha256:d7d6291a7d60901d",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )

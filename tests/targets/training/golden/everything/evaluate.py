@@ -25,7 +25,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "everything",
-    spec="sha256:1a0190eafd234c1c",
+    spec="sha256:505d4beb8d741d6d",
     features="sha256:6a3499e11b5e6d38",
     created_from={"spec": "tests/targets/cases/everything.yaml"},
 )

@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "training",
-    spec="sha256:90ffa013c1675c02",
+    spec="sha256:67776aa7b0fa824a",
     features="sha256:d020f0faa46de62c",
     created_from={"spec": "tests/targets/cases/training.yaml"},
 )

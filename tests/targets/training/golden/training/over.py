@@ -43,12 +43,12 @@ def main(workspace: Workspace) -> None:
     time = data["ts"].to_physical().to_numpy()
     parts = splits.by_dates(time, start=date(2018, 4, 10), train_days=10, gap_days=7, test_days=7, validate_days=3)
     splits.checked(parts, label=label)
-    parts = imbalance.over_sample(parts, label, ratio=0.1, seed=0)
 
     # CatBoost takes a missing number as NaN and a missing category as a value of its own.
     frame = data.select(pl.col(NUMBERS).cast(pl.Float32), pl.col(CATEGORIES).cast(pl.String).fill_null(""))
-    pools = {name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in parts if len(rows)}
-    weights = imbalance.class_weights(parts, label, {0: 1.0, 1: 2.5})
+    sampled = imbalance.over_sample(parts, label, ratio=0.1, seed=0)
+    pools = {name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in sampled if len(rows)}
+    weights = imbalance.class_weights(sampled, label, {0: 1.0, 1: 2.5})
 
     model = CatBoostClassifier(**PARAMETERS, class_weights=weights)
     model.fit(pools["train"], eval_set=pools["validate"])

@@ -47,8 +47,15 @@ def main(workspace: Workspace) -> None:
     # CatBoost takes a missing number as NaN and a missing category as a value of its own.
     frame = data.select(pl.col(NUMBERS).cast(pl.Float32), pl.col(CATEGORIES).cast(pl.String).fill_null(""))
     pools = {name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in parts if len(rows)}
-    matrix = frame.select(NUMBERS).to_numpy()
-    examples = imbalance.smote(parts, matrix, label, names=tuple(NUMBERS), ratio=0.1, seed=0)
+    examples = imbalance.smote(
+        parts,
+        frame.select(NUMBERS).to_numpy(),
+        label,
+        names=tuple(NUMBERS),
+        categories=tuple(CATEGORIES),
+        ratio=0.1,
+        seed=0,
+    )
     pools["train"] = Pool(examples.features, examples.label, feature_names=NUMBERS)
     weights = imbalance.class_weights(parts, label, "balanced")
 
@@ -62,11 +69,21 @@ def main(workspace: Workspace) -> None:
     # The served model learns from the validation part too; the test part stays unseen.
     both = np.concatenate([parts.train, parts.validate])
     model = CatBoostClassifier(**{**PARAMETERS, "iterations": model.tree_count_}, class_weights=weights)
-    model.fit(Pool(frame[both], label[both], cat_features=CATEGORIES))
+    whole = splits.Parts(both, parts.validate, parts.test)
+    examples = imbalance.smote(
+        whole,
+        frame.select(NUMBERS).to_numpy(),
+        label,
+        names=tuple(NUMBERS),
+        categories=tuple(CATEGORIES),
+        ratio=0.1,
+        seed=0,
+    )
+    model.fit(Pool(examples.features, examples.label, feature_names=NUMBERS))
     score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]
 
     catboost_file.save(model, folder / "model.cbm")
-    known = {name: frame[name][parts.train].unique().sort().to_list() for name in CATEGORIES}
+    known = {name: frame[name][both].unique().sort().to_list() for name in CATEGORIES}
     trees.export_trees(folder / "model.cbm", folder / "trees.safetensors", categories=known)
     calibration.write(folder / "calibration.json", calibrated)
     artefacts.write_predictions(folder, artefacts.Predictions(score, calibrated.batch(score), parts))

@@ -11,7 +11,7 @@ import polars as pl
 from catboost import CatBoostClassifier, Pool
 
 from mlsd_framework.runtime.training import artefacts, calibration, catboost_file, splits, trees, tuning
-from mlsd_framework.runtime.training.metrics.registry import evaluate
+from mlsd_framework.runtime.training.metrics.registry import evaluate, find
 from mlsd_framework.runtime.training.metrics.scored import Scored
 from mlsd_framework.runtime.workspace import Workspace, project
 
@@ -66,10 +66,18 @@ def main(workspace: Workspace) -> None:
 
     def objective(parameters: Mapping[str, tuning.Setting]) -> float:
         found = fit(parameters).predict_proba(pools["validate"])[:, 1]
-        rows = Scored(label=label[parts.validate], score=found, probability=found)
+        rows = Scored(label[parts.validate].astype("float64"), found, probability=found)
         return evaluate(["roc_auc"], rows)[0].value
 
-    best = tuning.tune(objective, SPACE, storage=folder / "tuning.db", study="tuned", budget=BUDGET, seed=2)
+    best = tuning.tune(
+        objective,
+        SPACE,
+        storage=folder / "tuning.db",
+        study="tuned",
+        budget=BUDGET,
+        maximise=find("roc_auc")[0].higher_is_better,
+        seed=2,
+    )
     model = fit(best.parameters)
 
     # The probabilities of every row, calibrated on the validation part.
@@ -83,7 +91,7 @@ def main(workspace: Workspace) -> None:
     score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]
 
     catboost_file.save(model, folder / "model.cbm")
-    known = {name: frame[name][parts.train].unique().sort().to_list() for name in CATEGORIES}
+    known = {name: frame[name][both].unique().sort().to_list() for name in CATEGORIES}
     trees.export_trees(folder / "model.cbm", folder / "trees.safetensors", categories=known)
     calibration.write(folder / "calibration.json", calibrated)
     artefacts.write_predictions(folder, artefacts.Predictions(score, calibrated.batch(score), parts))
@@ -93,7 +101,7 @@ def main(workspace: Workspace) -> None:
         kind="catboost.classifier",
         features=FEATURES,
         files=["model.cbm", "trees.safetensors", "calibration.json"],
-        parameters=PARAMETERS,
+        parameters={**PARAMETERS, **best.parameters},
         importances=catboost_file.importances(model),
     )
     print(f"tuned: {model.tree_count_} trees, {len(parts.train):,} training rows")

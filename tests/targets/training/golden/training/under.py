@@ -51,11 +51,11 @@ def main(workspace: Workspace) -> None:
         label=label,
     )
     splits.checked(parts, label=label, may_be_empty=frozenset({"validate"}))
-    parts = imbalance.under_sample(parts, label, ratio=0.2, seed=0)
 
     # CatBoost takes a missing number as NaN and a missing category as a value of its own.
     frame = data.select(pl.col(NUMBERS).cast(pl.Float32), pl.col(CATEGORIES).cast(pl.String).fill_null(""))
-    pools = {name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in parts if len(rows)}
+    sampled = imbalance.under_sample(parts, label, ratio=0.2, seed=0)
+    pools = {name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in sampled if len(rows)}
 
     model = CatBoostClassifier(**PARAMETERS)
     model.fit(pools["train"])
