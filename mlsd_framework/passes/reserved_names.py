@@ -44,6 +44,10 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
             if column.name in _TYPES:
                 cure = f"give it another name, and say `column: {column.file_column or column.name}`"
                 yield Diagnostic(code="E2012", what=f"`{column.name}` is a type that requests are declared with", span=column.span, help=cure)
+    for table in system.tables:
+        for name in {"count", "index"} & set(table.columns):  # a row in the service is a tuple, which has these
+            cure = f"give the column another name, and say `column: {name}`"
+            yield Diagnostic(code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure)
     for endpoint in system.serving:
         if endpoint.path.rstrip("/") in _PAGES or not endpoint.path.strip("/-_"):
             what = f"`{endpoint.path}` is {'a page that every service has' if endpoint.path.strip('/-_') else 'no name'}"

@@ -158,7 +158,11 @@ _RECKONED = {"timestamp": "microseconds", "date": "days"}
 def _moments(endpoint: Endpoint) -> list[tuple[str, str]]:
     """Return the request's times that some stage reads, and the function that gives the number they are reckoned in."""
     used = {value.name for stage in endpoint.pipeline for value in stage.reads if value.group is None}
-    return [(value.name, _RECKONED[value.type.name]) for value in endpoint.request if value.name in used and value.type.name in _RECKONED]
+    return [
+        (value.name, _RECKONED[value.type.name])
+        for value in endpoint.request
+        if value.name in used and value.type.name in _RECKONED
+    ]
 
 
 def _used(line: str, lines: list[str]) -> bool:
@@ -179,5 +183,13 @@ def _answer(code: ServiceCode) -> list[str]:
 
 
 def _fallen_back() -> list[str]:
-    fields = ("request_id=call.request_id", "action=action", "score=None", "risk=None", "reasons=[]", "degraded=call.degraded", "version=self.version")
+    fields = (
+        "request_id=call.request_id",
+        "action=action",
+        "score=None",
+        "risk=None",
+        "reasons=[]",
+        "degraded=call.degraded",
+        "version=self.version",
+    )
     return ["", "return Decision(", *(f"    {field}," for field in fields), ")"]
