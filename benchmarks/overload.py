@@ -189,9 +189,8 @@ def shown(name: str, answered: dict[str, list[float]]) -> None:
     total = sum(map(len, answered.values()))
     for status, times in sorted(answered.items()):
         p50, p99, most = np.percentile(times, [50, 99, 100])
-        print(
-            f"{name:26} {status:>5} {len(times) / total:7.1%}   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   max {most:7.2f} ms"
-        )
+        share = f"{name:26} {status:>5} {len(times) / total:7.1%}"
+        print(f"{share}   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   max {most:7.2f} ms")
 
 
 async def measure(port: int, work: float, seconds: float) -> None:
