@@ -90,8 +90,13 @@ def test_unfit_thresholds_are_refused(kind: str, values: dict[str, float]) -> No
 
 def test_reasons_are_the_largest_effects_in_words() -> None:
     """The features that moved the score most come first, with value, unit and direction."""
-    features = (Feature("a", "amount", "EUR"), Feature("n", "payments"), Feature("m", "mean"), Feature("z", "zero"))
-    features += (Feature("b", "night"),)
+    features = (
+        Feature("a", "amount", "EUR"),
+        Feature("n", "payments"),
+        Feature("m", "mean"),
+        Feature("z", "zero"),
+        Feature("b", "night"),
+    )
     found = feature_reasons(features, (1234.0, 3, None, 1.0, False), (0.5, -2.0, 1.0, 0.0, 0.1), top=5)
     assert [reason.name for reason in found] == ["n", "m", "a", "b"]
     assert [reason.text for reason in found] == [
