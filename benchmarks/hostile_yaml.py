@@ -3,8 +3,8 @@
     python benchmarks/hostile_yaml.py [--runs 5] [--quick]
 
 Each file goes to two fresh processes: the reader alone, which is where a hostile file must be stopped (time and growth
-beyond what was imported), and the whole of `mlsd validate` (time with imports, peak above an idle interpreter). PyYAML's
-C loader stands beside it, with 10 seconds and 2 GiB at most. Linux only: it reads /proc.
+beyond what was imported), and the whole of `mlsd validate` (time with imports, peak above an idle interpreter). 
+PyYAML's C loader stands beside it, with 10 seconds and 2 GiB at most. Linux only: it reads /proc.
 """
 
 import argparse
@@ -90,7 +90,10 @@ def hostile() -> Iterator[tuple[str, str]]:
     yield "a long key", "? " + "x" * 900_000 + "\n: 1"
     yield "control characters", "a: \x00\x01\x02"
     yield "a huge number", "mlsd: " + "9" * 900_000
-    yield "a long expression", "mlsd: 1\nsystem: a\nfeatures: {p: {at: request, compute: {x: '" + "1+" * 200_000 + "1'}}}\n"
+    yield (
+        "a long expression",
+        "mlsd: 1\nsystem: a\nfeatures: {p: {at: request, compute: {x: '" + "1+" * 200_000 + "1'}}}\n",
+    )
 
 
 def once(code: str, path: Path, pyc: Path) -> tuple[str, float, float]:
