@@ -52,7 +52,8 @@ class Decide:
         until = time.perf_counter() + request.ms / 1e3
         while time.perf_counter() < until:
             pass
-        return Decision(request_id=call.request_id, action="approve", score=None, risk=None, reasons=[], degraded=[], version=self.version)
+        made = {{"action": "approve", "score": None, "risk": None, "reasons": [], "degraded": []}}
+        return Decision(request_id=call.request_id, version=self.version, **made)
 
 
 @APP.serve
@@ -117,7 +118,7 @@ class Client(asyncio.Protocol):
         self.buffer += data
         head, found, body = self.buffer.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0) if found else 0
-        if found and len(body) >= length:
+        if found and len(body) >= length and self.since:  # 0: it closes a connection that was never used
             self.buffer = b""
             now = time.perf_counter()
             self.load.answered[head[9:12].decode()].append((now - self.since) * 1e3)
@@ -126,7 +127,7 @@ class Client(asyncio.Protocol):
             else:
                 self.load.idle.append(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Count what the worker closed with a request open; a connection unused for 5 s it closes too."""
         if self in self.load.idle:
             self.load.idle.remove(self)
@@ -173,6 +174,8 @@ class Load:
             late = time.perf_counter()
             if late < moment:
                 await asyncio.sleep(moment - late)
+            while self.idle and self.idle[-1].transport.is_closing():
+                self.idle.pop()
             (self.idle.pop() if self.idle else await self.connect()).ask(moment)
         for _ in range(0 if self.closed_until else 200):
             if sum(map(len, self.answered.values())) >= len(moments):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlsd_framework.ir.types import INT64, DataType
+from mlsd_framework.ir.types import FLOATS, INT64, DataType
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def _count(value: DataType | None) -> DataType | None:
 def _sum(value: DataType | None) -> DataType | None:
     if value is None or not (value.numeric or value.name == "bool"):
         return None
-    return DataType("float64", unit=value.unit)
+    return DataType("float64" if value.name in FLOATS else "int64", nullable=True, unit=value.unit)
 
 
 def _number(value: DataType | None) -> DataType | None:
@@ -38,7 +38,7 @@ def _number(value: DataType | None) -> DataType | None:
 def _same(value: DataType | None) -> DataType | None:
     if value is None or not (value.numeric or value.name == "bool"):
         return None
-    return DataType("float64", nullable=True, unit=value.unit)
+    return value.widened().or_null()
 
 
 def _distinct(value: DataType | None) -> DataType | None:
