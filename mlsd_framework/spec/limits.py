@@ -12,7 +12,7 @@ from mlsd_framework.diagnostics.span import Span
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 40
-MAX_NODES: Final = 50_000
+MAX_NODES: Final = 20_000
 MAX_ALIASES: Final = 200
 
 # libyaml's C parser where PyYAML was built with it, which its wheels are.
