@@ -1,14 +1,26 @@
-"""A name that becomes a Python identifier must not be a word of Python's."""
+"""Names that become Python identifiers and files must not be taken already."""
 
 import keyword
+import sys
 from collections.abc import Iterator
+from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.system import System
 
 # Names that the generated service uses itself.
-_OURS = frozenset({"action", "bundle", "call", "request", "reasons", "self", "sql", "store", "version", "degraded"})
+_OURS: Final = frozenset(
+    {"action", "bundle", "call", "request", "reasons", "risk", "self", "sql", "store", "version", "degraded", "score"}
+)
+# Files beside `training/<model>.py`, and packages that they import: a script of that name would stand in their way.
+_SCRIPTS: Final = frozenset({"features", "dataset", "evaluate"})
+_PACKAGES: Final = frozenset(
+    {"catboost", "imblearn", "mlflow", "mlsd_framework", "msgspec", "numba", "numpy", "onnx", "onnxruntime", "optuna",
+     "pandas", "plotly", "polars", "pyarrow", "safetensors", "scipy", "skl2onnx", "sklearn", "bentoml", "feast", "yaml"}
+)  # fmt: skip
+
+Named = tuple[str, Span | None, str]
 
 
 def reserved_names(system: System) -> Iterator[Diagnostic]:
@@ -20,23 +32,22 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         if keyword.iskeyword(name):
             yield Diagnostic(code="E2012", what=f"`{name}` is a word of Python's", span=span, help=cure)
         elif "__" in name or name.endswith("_"):
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{name}` has `__` in it or ends with `_`, which generated names use",
-                span=span,
-                help=cure,
-            )
+            what = f"`{name}` has `__` in it or ends with `_`, which generated names use"
+            yield Diagnostic(code="E2012", what=what, span=span, help=cure)
     for model in system.models:
+        why = None
         if model.name in _OURS:
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{model.name}` is a name that every service uses itself",
-                span=model.span,
-                help="give the model another name",
-            )
+            why = "a name that every service uses itself"
+        elif model.name.lower() in _SCRIPTS:
+            why = "the name of another training script"
+        elif model.name.lower() in _PACKAGES | sys.stdlib_module_names:
+            why = "the name of a Python module, in whose way its training script would stand"
+        if why is not None:
+            what = f"`{model.name}` is {why}"
+            yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
 
 
-def _names(system: System) -> Iterator[tuple[str, Span | None, str]]:
+def _names(system: System) -> Iterator[Named]:
     for source in system.sources:
         yield source.name, source.span, "give the source another name"
         for column in source.columns:

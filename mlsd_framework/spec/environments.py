@@ -1,7 +1,8 @@
 """`environments`: where the system runs."""
 
+import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,11 +11,14 @@ from mlsd_framework.spec.base import SpecModel
 from mlsd_framework.spec.quantities import Duration, Size
 
 
+_VARIABLE: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
 class SecretSpec(SpecModel):
     """A secret by reference: from the environment or from a file, never in clear."""
 
     env: str | None = Field(
-        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds it."
+        None, pattern=_VARIABLE.pattern, description="The environment variable that holds it."
     )
     file: str | None = Field(None, description="The file that holds it.")
 
@@ -25,6 +29,10 @@ class SecretSpec(SpecModel):
             raise PydanticCustomError(
                 "secret-in-clear", "is a secret written in clear", {"expected": "{env: NAME} or {file: PATH}"}
             )
+        name = value.get("env", "A")
+        if isinstance(name, str) and not _VARIABLE.fullmatch(name):
+            expected = "{env: NAME} with the name of an environment variable, or {file: PATH}"
+            raise PydanticCustomError("secret-in-clear", "names no environment variable", {"expected": expected})
         if ("env" in value) == ("file" in value):
             raise PydanticCustomError(
                 "one-of", "names one of `env` and `file`", {"expected": "{env: NAME} or {file: PATH}"}

@@ -1,5 +1,6 @@
 """What a spec file may be at most, checked on YAML's event stream before anything is composed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,16 @@ MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 40
 MAX_NODES: Final = 50_000
 MAX_ALIASES: Final = 200
+
+_FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CURES: Final = {
+    "cannot start any token": "indent with blanks, not tabs; put text that begins with `@`, `%` or a backtick in quotes",
+    "mapping values are not allowed": "put text that holds `: ` in quotes, or look at the indentation",
+    "unexpected end of stream": "close the quote",
+    "expected ',' or ']'": "close the bracket",
+    "expected ',' or '}'": "close the brace",
+    "undefined alias": "anchor the value with `&name` before it is used",
+}
 
 # libyaml's C parser where PyYAML was built with it, which its wheels are.
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,9 +54,21 @@ def check_events(text: str, path: str) -> None:
     The walk keeps a counter of nodes an anchor stands for, so that aliases of aliases (the
     "billion laughs") count with all that they would expand to.
     """
+    check_characters(text, path)
     scan = _Scan(path)
     for event in _events(text, path):
         scan.take(event)
+
+
+def check_characters(text: str, path: str) -> None:
+    """Refuse the first character that YAML forbids, such as NUL, at its place."""
+    found = _FORBIDDEN.search(text)
+    if found is None:
+        return
+    line = text.count("\n", 0, found.start()) + 1
+    column = found.start() - text.rfind("\n", 0, found.start())
+    what = f"the file holds the character U+{ord(found[0]):04X}, which YAML does not allow"
+    raise SpecError(Diagnostic(code="E1002", what=what, span=Span(path, line, column, line, column + 1)))
 
 
 def _events(text: str, path: str) -> Iterator[Any]:
@@ -62,8 +85,16 @@ def syntax_fault(fault: yaml.MarkedYAMLError, path: str) -> Diagnostic:
     """Say where and why a text is not YAML."""
     mark = fault.problem_mark or fault.context_mark
     span = span_of(path, mark, mark) if mark else Span(path, 1, 1, 1, 1)
-    context = f" {fault.context}" if fault.context else ""
-    return Diagnostic(code="E1002", what=f"the file is not YAML: {fault.problem}{context}", span=span)
+    problem = str(fault.problem)
+    begun = fault.context_mark
+    started = f"{fault.context}, which begins at {span_of(path, begun, begun)}" if fault.context and begun else None
+    return Diagnostic(
+        code="E1002",
+        what=f"the file is not YAML: {problem}",
+        span=span,
+        help=next((cure for sign, cure in _CURES.items() if sign in problem), None),
+        notes=(started,) if started and begun.line != (mark or begun).line else (),
+    )
 
 
 @dataclass(slots=True)
