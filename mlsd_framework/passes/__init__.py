@@ -38,7 +38,7 @@ PASSES: tuple[Pass, ...] = (
 
 
 # What these find in a system that lacks its faulty entries would be echoes of other faults.
-_NEED_THE_WHOLE: tuple[Pass, ...] = (metric_needs, flow, stage_order)
+_NEED_THE_WHOLE: tuple[Pass, ...] = (metric_needs, flow, stage_order, endpoints)
 
 
 def check(system: System, *, whole: bool = True) -> list[Diagnostic]:

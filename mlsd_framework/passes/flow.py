@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
@@ -10,6 +11,10 @@ from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
 from mlsd_framework.ir.serving import Endpoint, Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
+
+
+# A second decision is a fault of the order of stages.
+_ANSWERS: Final = ("action", "fallback_action")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ def _endpoint(endpoint: Endpoint, system: System) -> Iterator[Diagnostic]:
         for (_, span), values in missing.items():
             yield _missing(_Missing(stage, values, span), endpoint, system)
         yield from _keys(stage, known, system)
-        twice = [value.dotted for value in stage.writes if value.dotted in known]
+        twice = [value.dotted for value in stage.writes if value.dotted in known and value.dotted not in _ANSWERS]
         if twice:
             what = f"the stage `{stage.name}` writes `{twice[0]}`{_more(twice)}, which is there already"
             help_ = "give one of the two another name, or leave the stage out"

@@ -1,6 +1,6 @@
 """From pydantic's errors to diagnostics: one fault each, with its place and what to write instead."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -24,6 +24,9 @@ class Places(Protocol):
     def place(self, at: Loc, *, key: bool = False) -> Span:
         """Return the span of a value, or of its key."""
 
+    def extent(self, at: Loc) -> Span:
+        """Return the span of a whole value, over all its lines."""
+
     def present(self, at: Loc) -> Loc:
         """Return the parts of `at` that are written."""
 
@@ -38,6 +41,7 @@ class _Error:
     message: str
     context: dict[str, Any]
     value: Any
+    of_key: bool
 
     @property
     def missing(self) -> tuple[Loc, str]:
@@ -60,14 +64,26 @@ def explain(fault: ValidationError, model: type[BaseModel], places: Places) -> l
         if error.kind == "extra_forbidden" or (error.kind == "missing" and error.missing in replaced):
             continue
         found.append(_diagnostic(error, places))
-    return sorted(_once(found), key=lambda one: (one.span.line, one.span.column) if one.span else (0, 0))
+    return sorted(_hidden(_once(found)), key=lambda one: (one.span.line, one.span.column) if one.span else (0, 0))
+
+
+def _hidden(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Leave the value of a `--set` out of every place where it is a secret."""
+    faults = list(found)
+    hidden = {one.span.path for one in faults if one.secret and one.span and one.span.path.startswith("--set ")}
+    for one in faults:
+        if one.span is not None and one.span.path in hidden:
+            yield replace(one, span=replace(one.span, path=f"{one.span.path.partition('=')[0]}=…"))
+        else:
+            yield one
 
 
 def _error(error: ErrorDetails, model: type[BaseModel]) -> _Error:
     tagged = error["loc"]
     kept = tagged[:-1] if tagged and tagged[-1] == "[key]" else tagged
     context = error.get("ctx", {})
-    return _Error(without_tags(model, kept), kept, error["type"], error["msg"], context, error.get("input"))
+    of_key = kept is not tagged
+    return _Error(without_tags(model, kept), kept, error["type"], error["msg"], context, error.get("input"), of_key)
 
 
 def _once(found: list[Diagnostic]) -> Iterator[Diagnostic]:
@@ -96,7 +112,7 @@ def _unknown_key(error: _Error, model: type[BaseModel], places: Places) -> tuple
 
 def _diagnostic(error: _Error, places: Places) -> Diagnostic:
     shown = dotted(places.present(error.at)) or "the spec"
-    base = Diagnostic(code="E1103", what="", span=places.place(error.at))
+    base = Diagnostic(code="E1103", what="", span=places.place(error.at, key=error.of_key))
     if error.kind == "missing":
         parent = dotted(places.present(error.at[:-1]))
         what = f"`{parent}` lacks the key `{error.at[-1]}`" if parent else f"the spec lacks the section `{error.at[-1]}`"
@@ -105,7 +121,8 @@ def _diagnostic(error: _Error, places: Places) -> Diagnostic:
         return _unknown_kind(error, base, shown, places)
     if error.kind == "secret-in-clear":
         what = f"`{shown}` {error.message}"
-        return replace(base, code="E1105", what=what, expected=str(error.context["expected"]), secret=True)
+        expected, span = str(error.context["expected"]), places.extent(error.at)
+        return replace(base, code="E1105", what=what, expected=expected, span=span, secret=True)
     if error.kind in _PHRASES:
         what, expected = _PHRASES[error.kind](error.context)
         return replace(base, what=f"`{shown}` {what}", expected=expected)
