@@ -148,7 +148,7 @@ def parse_document(text: str, path: str) -> Document:
     try:
         node = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as fault:
-        raise SpecError(syntax_fault(fault, path)) from None
+        raise SpecError(syntax_fault(fault, path, text)) from None
     if not isinstance(node, yaml.MappingNode):
         span = Span(path, 1, 1, 1, 1)
         raise SpecError(

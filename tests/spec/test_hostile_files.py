@@ -11,14 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MEGABYTES = 50
 
-READER = """
-import json, resource, sys, time
+READER = r"""
+import json, re, resource, sys, time
 from pathlib import Path
 import pydantic, yaml
 from mlsd_framework.diagnostics.errors import MlsdError
 from mlsd_framework.spec.document import read_document
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 idle, began, codes = peak(), time.perf_counter(), []
 try:
@@ -52,7 +53,7 @@ HOSTILE: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "quoted merge key": (lambda: 'a: &a {x: 1}\nb: {"<<": *a}\n', ""),
     "long scalar": (lambda: "system: " + "a" * 999_000, ""),
     "too large": (lambda: "system: " + "a" * 1_000_001, "E1001"),
-    "many keys": (lambda: "".join(f"k{n}: 1\n" for n in range(100_000)), "E1001"),
+    "many keys": (lambda: "".join(f"k{n}: 1\n" for n in range(100_000)), "E1004"),
     "many short keys": (lambda: "".join(f"{n:x}: \n" for n in range(60_000)), "E1004"),
     "one key 80,000 times": (lambda: "a: 1\n" * 80_000, "E1004"),
     "many anchors": (lambda: "a:\n" + "".join(f"- &a{n} 1\n- *a{n}\n" for n in range(1000)), "E1005"),
@@ -83,6 +84,7 @@ HOSTILE: dict[str, tuple[Callable[[], str | bytes], str]] = {
 
 
 @pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_in_little_memory(name: str, tmp_path: Path) -> None:
     """The reader answers with the code, or reads a harmless file, and grows by less than 50 MB."""
