@@ -52,7 +52,8 @@ class Decide:
         until = time.perf_counter() + request.ms / 1e3
         while time.perf_counter() < until:
             pass
-        return Decision(request_id=call.request_id, action="approve", score=None, risk=None, reasons=[], degraded=[], version=self.version)
+        made = {{"action": "approve", "score": None, "risk": None, "reasons": [], "degraded": []}}
+        return Decision(request_id=call.request_id, version=self.version, **made)
 
 
 @APP.serve
@@ -73,7 +74,15 @@ def worker(folder: Path, work: float) -> Iterator[int]:
     reading, writing = os.pipe()
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         fds = (listening.fileno(), writing)
-        command = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(fds[0]), "--ready-fd", str(writing)]
+        command = [
+            sys.executable,
+            "-m",
+            "mlsd_framework.runtime.serving.worker",
+            "--fd",
+            str(fds[0]),
+            "--ready-fd",
+            str(writing),
+        ]
         command += ["--service", str(folder / "service.py"), "--bundle", str(bundle.folder)]
         running = subprocess.Popen(command, pass_fds=fds, cwd=PROJECT, stderr=subprocess.DEVNULL)
         os.close(writing)
@@ -109,7 +118,7 @@ class Client(asyncio.Protocol):
         self.buffer += data
         head, found, body = self.buffer.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0) if found else 0
-        if found and len(body) >= length:
+        if found and len(body) >= length and self.since:  # 0: it closes a connection that was never used
             self.buffer = b""
             now = time.perf_counter()
             self.load.answered[head[9:12].decode()].append((now - self.since) * 1e3)
@@ -118,7 +127,7 @@ class Client(asyncio.Protocol):
             else:
                 self.load.idle.append(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Count what the worker closed with a request open; a connection unused for 5 s it closes too."""
         if self in self.load.idle:
             self.load.idle.remove(self)
@@ -132,7 +141,10 @@ class Load:
     def __init__(self, port: int, work: float) -> None:
         """Ask for `work` ms each time."""
         body = b'{"ms":%f}' % work
-        self.request = b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        self.request = (
+            b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+            % (len(body), body)
+        )
         self.port = port
         self.idle: list[Client] = []
         self.answered: dict[str, list[float]] = defaultdict(list)
@@ -151,7 +163,9 @@ class Load:
         _, client = await asyncio.get_running_loop().create_connection(lambda: Client(self), "127.0.0.1", self.port)
         return client
 
-    async def run(self, moments: "np.ndarray[tuple[int], np.dtype[np.float64]]", connections: int) -> dict[str, list[float]]:
+    async def run(
+        self, moments: "np.ndarray[tuple[int], np.dtype[np.float64]]", connections: int
+    ) -> dict[str, list[float]]:
         """Send a request at each of the moments (seconds from now)."""
         self.answered = defaultdict(list)
         self.idle += [await self.connect() for _ in range(connections - len(self.idle))]
@@ -160,6 +174,8 @@ class Load:
             late = time.perf_counter()
             if late < moment:
                 await asyncio.sleep(moment - late)
+            while self.idle and self.idle[-1].transport.is_closing():
+                self.idle.pop()
             (self.idle.pop() if self.idle else await self.connect()).ask(moment)
         for _ in range(0 if self.closed_until else 200):
             if sum(map(len, self.answered.values())) >= len(moments):
@@ -173,7 +189,9 @@ def shown(name: str, answered: dict[str, list[float]]) -> None:
     total = sum(map(len, answered.values()))
     for status, times in sorted(answered.items()):
         p50, p99, most = np.percentile(times, [50, 99, 100])
-        print(f"{name:26} {status:>5} {len(times) / total:7.1%}   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   max {most:7.2f} ms")
+        print(
+            f"{name:26} {status:>5} {len(times) / total:7.1%}   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   max {most:7.2f} ms"
+        )
 
 
 async def measure(port: int, work: float, seconds: float) -> None:

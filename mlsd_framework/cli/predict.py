@@ -57,9 +57,12 @@ def readable(answer: Any, indent: int = 0) -> str:  # noqa: ANN401 - JSON
 
 
 def _entry(entry: dict[str, Any]) -> str:
-    text = next((entry[name] for name in ("text", "reason", "message", "what") if isinstance(entry.get(name), str)), None)
-    rest = ", ".join(f"{name} {_short(value)}" for name, value in entry.items() if value != text)
-    return f"{text} ({rest})" if text and rest else text or rest
+    """Return the words of an entry where it has some, else its values."""
+    said = next((entry[name] for name in ("text", "reason", "message", "what") if isinstance(entry.get(name), str)), None)
+    if said is None:
+        return ", ".join(f"{name} {_short(value)}" for name, value in entry.items())
+    where = entry.get("field") or entry.get("path")
+    return f"{where}: {said}" if where else said
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -12,6 +12,7 @@ from mlsd_framework.plan.state import read_state
 from mlsd_framework.runtime.workspace import Workspace
 
 _MICROSECONDS = 1_000_000
+_FIGURES = 6
 _HOUR, _DAY = 3600, 86_400
 
 
@@ -72,14 +73,15 @@ def status_of(place: Workspace) -> dict[str, object]:
 
 
 def _metrics(place: Workspace) -> dict[str, object]:
-    """Return the metrics of the last evaluation, model by model."""
+    """Return the metrics of the last evaluation on the test part, model by model."""
     found: dict[str, object] = {}
     for path in sorted(place.evaluation.glob("*.metrics.json")):
         try:
             measured = json.loads(path.read_bytes())
-            values = measured["metrics"]
-            found[path.name.removesuffix(".metrics.json")] = values
-        except (OSError, ValueError, KeyError, TypeError):
+            found[path.name.removesuffix(".metrics.json")] = {
+                name: one["value"] for name, one in measured["test"].items() if isinstance(one["value"], int | float)
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # an evaluation that was cut off: there is nothing to tell
     return found
 
@@ -106,22 +108,9 @@ def _text(found: dict[str, object]) -> str:
         lines.append(f"  store     {store['state']}")
     metrics = found["metrics"]
     for model, values in metrics.items() if isinstance(metrics, dict) else ():
-        lines.append(f"  model {model}: {_values(values)}")
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in list(values.items())[:_FIGURES])
+        lines.append(f"  {model:<9} {figures} (test part, version {found['newest_version']})")
     return "\n".join(lines)
-
-
-def _values(values: object) -> str:
-    pairs: list[tuple[str, object]] = []
-    if isinstance(values, dict):
-        pairs = list(values.items())
-    elif isinstance(values, list):
-        pairs = [(str(one.get("name")), one.get("value")) for one in values if isinstance(one, dict)]
-    numbers = []
-    for name, value in pairs:
-        number = value.get("value") if isinstance(value, dict) else value
-        if isinstance(number, int | float):
-            numbers.append(f"{name} {number:.4g}")
-    return ", ".join(numbers[:6]) or "no figures"
 
 
 def _long(seconds: float) -> str:

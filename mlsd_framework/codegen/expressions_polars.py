@@ -100,10 +100,17 @@ def _call(function: str, *arguments: str) -> _Code:
 @dataclass(frozen=True, slots=True)
 class _Polars:
     names: Callable[[Column], str]
+    in_constant: bool = False
 
     def code(self, node: Expression) -> _Code:
-        """Return the source of one node."""
-        return _WRITERS[type(node)](self, node)
+        """Return the source of one node.
+
+        What is computed from constants alone is computed once, as polars loses count of the rows of some such columns.
+        """
+        if self.in_constant or isinstance(node, Literal) or any(True for _ in columns(node)):
+            return _WRITERS[type(node)](self, node)
+        inner = _Polars(self.names, in_constant=True)
+        return _call("constant", _WRITERS[type(node)](inner, node).column().text)
 
     def text(self, node: Expression) -> str:
         """Return the source of one node as an argument of `sql`'s, which take constants too."""

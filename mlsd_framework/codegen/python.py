@@ -40,7 +40,7 @@ class Mapping:
 
 
 Value = str | int | float | bool | None | timedelta
-Item = Value | Raw | Call | Mapping | tuple["Item", ...] | list["Item"]
+Item = Value | Raw | Call | Mapping | Sequence["Item"]
 
 
 @dataclass

@@ -53,6 +53,11 @@ class System:
         return tuple(group for group in self.features if isinstance(group, TableGroup))
 
     @property
+    def stored(self) -> tuple[WindowGroup | TableGroup, ...]:
+        """Return the groups that the online store keeps: windows, then tables."""
+        return (*self.windows, *self.tables)
+
+    @property
     def computed(self) -> tuple[RequestGroup, ...]:
         """Return the groups that are computed at the request."""
         return tuple(group for group in self.features if isinstance(group, RequestGroup))

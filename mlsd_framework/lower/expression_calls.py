@@ -1,19 +1,17 @@
 """Function calls of an expression against their entries: the name, the number of arguments, each one's type."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
+from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.diagnostics.suggest import nearest
 from mlsd_framework.ir.expressions import Call, Expression, Literal
 from mlsd_framework.ir.functions import FUNCTIONS, Function, Parameter
 from mlsd_framework.ir.types import DURATION, FLOAT64, INT64, STRING, TIMESTAMP, DataType
+from mlsd_framework.lower.expression_lowering import Lowering, joined
+from mlsd_framework.lower.expression_operators import binary
 from mlsd_framework.lower.expression_types import coerce, family, unify
-
-if TYPE_CHECKING:
-    from sqlglot import exp
-
-    from mlsd_framework.diagnostics.span import Span
-    from mlsd_framework.lower.expression_tree import Lowering
 
 _AGGREGATES = [
     "sum",
@@ -84,7 +82,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], DataType, str]] = {
 }
 
 
-def lower_call(at: "Lowering", node: "exp.Expr") -> Expression | None:
+def lower_call(at: Lowering, node: "exp.Expr") -> Expression | None:
     """Lower a call by name: its function's entry says what it takes and gives."""
     name = str(node.this).lower() if isinstance(node.this, str) else node.name.lower()
     written = at.place.locate(at.text, node.meta["start"], node.meta["end"] + 1)
@@ -103,11 +101,7 @@ def lower_call(at: "Lowering", node: "exp.Expr") -> Expression | None:
     return _built(at, function, fitted, written)
 
 
-def _built(
-    at: "Lowering", function: Function, arguments: list[Expression], written: "Span | None"
-) -> Expression | None:
-    from mlsd_framework.lower.expression_tree import binary, joined  # noqa: PLC0415 - the two tables call each other
-
+def _built(at: Lowering, function: Function, arguments: list[Expression], written: "Span | None") -> Expression | None:
     if function.name == "mod":
         return binary(at, "%", arguments[0], arguments[1])
     if function.name == "coalesce":
@@ -132,7 +126,7 @@ def _up_to_certain(arguments: list[Expression]) -> list[Expression]:
     return kept or arguments[:1]
 
 
-def _unknown(at: "Lowering", name: str, span: "Span | None") -> None:
+def _unknown(at: Lowering, name: str, span: "Span | None") -> None:
     if name in _AGGREGATES:
         at.fault(
             "E2056",
@@ -147,7 +141,7 @@ def _unknown(at: "Lowering", name: str, span: "Span | None") -> None:
     )
 
 
-def _counted(at: "Lowering", function: Function, count: int, span: "Span | None") -> bool:
+def _counted(at: Lowering, function: Function, count: int, span: "Span | None") -> bool:
     if function.fewest <= count and (function.most is None or count <= function.most):
         return True
     noun = "argument" if count == 1 else "arguments"
@@ -155,7 +149,7 @@ def _counted(at: "Lowering", function: Function, count: int, span: "Span | None"
     return False
 
 
-def _fit(at: "Lowering", function: Function, arguments: Sequence[Expression]) -> list[Expression] | None:
+def _fit(at: Lowering, function: Function, arguments: Sequence[Expression]) -> list[Expression] | None:
     """Return the arguments in the types that the parameters have, None where one does not fit."""
     fitted = [_fit_one(at, function, function.parameter(i), argument) for i, argument in enumerate(arguments)]
     good = [one for one in fitted if one is not None]
@@ -164,15 +158,13 @@ def _fit(at: "Lowering", function: Function, arguments: Sequence[Expression]) ->
     alike = [one for i, one in enumerate(good) if function.parameter(i).kind == "same"]
     if not alike:
         return good
-    from mlsd_framework.lower.expression_tree import joined  # noqa: PLC0415 - the two tables call each other
-
     found = at.checked(unify(alike, f"`{function.name}` compares"), joined(*(one.span for one in alike)))
     if found is None:
         return None
     return [coerce(one, found) if function.parameter(i).kind == "same" else one for i, one in enumerate(good)]
 
 
-def _fit_one(at: "Lowering", function: Function, parameter: Parameter, argument: Expression) -> Expression | None:
+def _fit_one(at: Lowering, function: Function, parameter: Parameter, argument: Expression) -> Expression | None:
     if parameter.kind in ("same", "any"):
         return argument
     families, target, shown = _KINDS[parameter.kind]
@@ -188,7 +180,7 @@ def _fit_one(at: "Lowering", function: Function, parameter: Parameter, argument:
     return argument if parameter.kind == "number" else coerce(argument, target)
 
 
-def _constant(at: "Lowering", function: Function, parameter: Parameter, argument: Expression) -> bool:
+def _constant(at: Lowering, function: Function, parameter: Parameter, argument: Expression) -> bool:
     what = f"`{parameter.name}` of `{function.name}`"
     if not isinstance(argument, Literal) or argument.value is None:
         at.fault(

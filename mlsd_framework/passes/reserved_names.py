@@ -16,9 +16,13 @@ _OURS: Final = frozenset(
 # Files beside `training/<model>.py`, and packages that they import: a script of that name would stand in their way.
 _SCRIPTS: Final = frozenset({"features", "dataset", "evaluate"})
 _PACKAGES: Final = frozenset(
-    {"catboost", "imblearn", "mlflow", "mlsd_framework", "msgspec", "numba", "numpy", "onnx", "onnxruntime", "optuna",
-     "pandas", "plotly", "polars", "pyarrow", "safetensors", "scipy", "skl2onnx", "sklearn", "bentoml", "feast", "yaml"}
+    {"alembic", "attr", "bentoml", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib",
+     "mlflow", "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
+     "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
+     "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml"}
 )  # fmt: skip
+# Types that the request's fields are declared with.
+_TYPES: Final = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
 
 Named = tuple[str, Span | None, str]
 
@@ -34,6 +38,12 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         elif "__" in name or name.endswith("_"):
             what = f"`{name}` has `__` in it or ends with `_`, which generated names use"
             yield Diagnostic(code="E2012", what=what, span=span, help=cure)
+    for source in system.sources:
+        for column in source.columns:
+            if column.name in _TYPES:
+                cure = f"give it another name, and say `column: {column.file_column or column.name}`"
+                what = f"`{column.name}` is a type that requests are declared with"
+                yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
     for model in system.models:
         why = None
         if model.name in _OURS:

@@ -191,7 +191,7 @@ class _Drafting:
 
     def _materialise(self) -> Materialise:
         system = self._system
-        groups = (*system.windows, *system.tables)
+        groups = system.stored
         store = system.environment.online_store
         features = ((group.name, one.name) for group in groups for one in group.features)
         parts = meaning.collected(

@@ -84,6 +84,8 @@ class Builder:
     def _changes(self, stage: Stage, record: Record, before: Iterable[Action]) -> list[str]:
         reasons = changes(record.parts, self.parts(stage))
         followed = [one.stage.name for one in before if one.stage.name in stage.after]
+        if followed and isinstance(stage, Serve):  # then the code of the service differs by the version's fingerprint
+            reasons = [one for one in reasons if not one.startswith("`generated ")]
         reasons += [f"it follows `{name}`" for name in followed]
         return reasons or ["what it follows has changed"]
 

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
-from mlsd_framework.ir.expressions import Expression, columns
+from mlsd_framework.ir.expressions import Expression, Literal, Node, columns
 from mlsd_framework.ir.features import FeatureRef, RequestGroup, TableGroup, WindowGroup, window_label
 from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.ir.models import Model
@@ -167,7 +167,8 @@ def evaluation_parts(system: System) -> Iterator[Entry]:
         yield f"{at}.limits", value(endpoint.limits)
         for stage in endpoint.pipeline:
             name = stage.name if stage.name == stage.kind else f"{stage.kind} {stage.name}"
-            yield f"{at}.pipeline.{name}", value((stage.kind, stage.settings, stage.budget, stage.on_error))
+            yield f"{at}.pipeline.{name}", value((stage.kind, stage.budget, stage.on_error))
+            yield from _settings(f"{at}.pipeline.{name}", stage.settings)
         yield f"{at}.pipeline", value(tuple(stage.name for stage in endpoint.pipeline))
     for metric in system.metrics.offline:
         yield f"metrics.offline.{metric.name}", value(metric)
@@ -181,6 +182,27 @@ def evaluation_parts(system: System) -> Iterator[Entry]:
     yield from Definitions(system).of_names(
         (group.name, feature.name) for group in system.features for feature in group.features
     )
+
+
+def _settings(at: str, found: object) -> Iterator[Entry]:
+    """Yield a stage's settings, down to what the spec writes as one value; models and groups count by their names."""
+    if isinstance(found, Model | WindowGroup | TableGroup | RequestGroup):
+        yield at, value(found.name)
+    elif isinstance(found, FeatureRef):
+        yield at, value(found.dotted)
+    elif isinstance(found, Literal):
+        yield at, value(found.value)
+    elif is_dataclass(found) and not isinstance(found, type | Node):
+        for one in fields(found):
+            if one.name not in ("span", "describe"):
+                yield from _settings(f"{at}.{one.name}", getattr(found, one.name))
+    elif isinstance(found, tuple) and found and all(hasattr(one, "name") and is_dataclass(one) for one in found):
+        yield at, value(tuple(one.name for one in found))
+        for one in found:
+            if not isinstance(one, Model | FeatureRef | WindowGroup | TableGroup | RequestGroup):
+                yield from _settings(f"{at}.{one.name}", one)
+    else:
+        yield at, value(found)
 
 
 def environment_parts(system: System) -> Iterator[Entry]:

@@ -79,7 +79,8 @@ def read_state(place: Workspace) -> State:
     contract = _entries(data.get("contract"), _columns)
     history = data.get("history")
     served = tuple(one for one in map(_served, history if isinstance(history, list) else []) if one)
-    whole = len(stages) == len(data.get("stages") or ()) and isinstance(history, list)
+    listed = data.get("stages")
+    whole = isinstance(listed, dict) and len(stages) == len(listed) and isinstance(history, list)
     return State(stages, digests, contract, served, damaged=not whole)
 
 

@@ -51,7 +51,7 @@ SplitSpec = Annotated[TimeSplitSpec | GroupSplitSpec | StratifiedSplitSpec, Fiel
 class ImbalanceSpec(SpecModel):
     """How a rare class is weighed; sampling touches the training part only."""
 
-    class_weights: Literal["balanced", "sqrt_balanced"] | dict[str, float] | None = Field(
+    class_weights: Literal["balanced", "sqrt_balanced"] | dict[Literal["0", "1"], float] | None = Field(
         None, description="Weights by class."
     )
     sampling: Literal["under", "over", "smote"] | None = Field(None, description="Resampling of the training part.")

@@ -1,6 +1,7 @@
 """Every target in turn: a system in, the files of `generated/<system>/` out."""
 
 from mlsd_framework.codegen.artefacts import MANIFEST, Artefact, manifest
+from mlsd_framework.codegen.service_code import printable
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.bentoml.files import bentoml_files
@@ -13,6 +14,6 @@ TARGETS = (docs_files, feast_files, training_files, bentoml_files)
 
 def artefacts(system: System, registry: Registry) -> tuple[Artefact, ...]:
     """Return every generated file, the manifest last; the same system gives the same bytes."""
-    spec = "".join(char if char.isascii() and char.isprintable() else "?" for char in system.path)
+    spec = printable(system.path)
     made = [one for target in TARGETS for one in target(system, spec, registry)]
-    return (*made, Artefact(MANIFEST, manifest(system.name, spec, made), "the whole spec"))
+    return (*made, Artefact(MANIFEST, manifest(system.name, system.path, made), "the whole spec"))

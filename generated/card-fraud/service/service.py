@@ -22,10 +22,10 @@ from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reas
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 
-FEATURES = "sha256:318675a888096563"
+FEATURES = "sha256:6525201a7a2e7387"
 APP = Application(
     "card-fraud",
-    spec="sha256:a29b301fa5f6fa3e",
+    spec="sha256:4336498f6c4fcc98",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -50,9 +50,9 @@ class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 class CardActivity(NamedTuple):
     """A row of the feature group `card_activity`."""
 
-    payments_1d: int | None
-    payments_7d: int | None
-    payments_30d: int | None
+    payments_1d: int
+    payments_7d: int
+    payments_30d: int
     spend_mean_1d: float | None
     spend_mean_7d: float | None
     spend_mean_30d: float | None
@@ -82,9 +82,9 @@ CARD_ACTIVITY = RowLayout(
 class TerminalActivity(NamedTuple):
     """A row of the feature group `terminal_activity`."""
 
-    payments_1d: int | None
-    payments_7d: int | None
-    payments_30d: int | None
+    payments_1d: int
+    payments_7d: int
+    payments_30d: int
 
 
 TERMINAL_ACTIVITY = RowLayout(
@@ -102,12 +102,12 @@ TERMINAL_ACTIVITY = RowLayout(
 class TerminalRisk(NamedTuple):
     """A row of the feature group `terminal_risk`."""
 
-    settled_7d: int | None
-    settled_21d: int | None
-    settled_30d: int | None
-    frauds_7d: int | None
-    frauds_21d: int | None
-    frauds_30d: int | None
+    settled_7d: int
+    settled_21d: int
+    settled_30d: int
+    frauds_7d: int
+    frauds_21d: int
+    frauds_30d: int
     fraud_rate_7d: float | None
     fraud_rate_21d: float | None
     fraud_rate_30d: float | None
@@ -226,6 +226,7 @@ class Decide:
     def decide_on(self, request: DecideRequest, call: Call) -> Decision:
         """Run the pipeline; a stage that falls back leaves it."""
         ts = microseconds(request.ts)
+
         card_activity = CardActivity._make(CARD_ACTIVITY.defaults)
         terminal_activity = TerminalActivity._make(TERMINAL_ACTIVITY.defaults)
         terminal_risk = TerminalRisk._make(TERMINAL_RISK.defaults)
@@ -247,8 +248,6 @@ class Decide:
             payment_night = sql.hour(ts) < 6
             payment_amount_ratio = sql.div(request.amount, sql.nullif(card_activity.spend_mean_30d, 0.0))
             payment_max_ratio = sql.div(card_activity.spend_max_7d, sql.nullif(card_activity.spend_mean_30d, 0.0))
-
-        fraud = None
 
         # from specs/fraud.yaml:105
         with call.stage(SCORE_STAGE):
@@ -292,13 +291,13 @@ class Decide:
                 card_activity.payments_1d,
                 payment_amount_ratio,
             )
-            novelty = self.novelty_rank(-self.novelty.score(novelty_row))
+            novelty = self.novelty_rank(self.novelty.score(novelty_row))
 
         # from specs/fraud.yaml:107
         with call.stage(RULES_STAGE):
             rules_held = fired(
                 (CARD_VELOCITY_RULE, card_activity.payments_1d > 50),
-                (UNUSUAL_RULE, novelty > 0.999 and request.amount > 200),
+                (UNUSUAL_RULE, sql.and_(sql.gt(novelty, 0.999), request.amount > 200)),
             )
 
         # from specs/fraud.yaml:110

@@ -16,7 +16,7 @@ from features import (
 )
 
 from mlsd_framework.runtime.features import sql_polars as sql
-from mlsd_framework.runtime.features.dataset import beside, with_known_labels, write_dataset
+from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
 from mlsd_framework.runtime.features.offline import window_features
 
 
@@ -44,12 +44,14 @@ def main() -> None:
     # from specs/fraud.yaml:71
     taken = ["amount", "merchant_category", "channel"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = rows.with_columns((sql.hour(pl.col("ts")) < 6).alias("payment.night"))
-    rows = rows.with_columns(
-        sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)).alias("payment.amount_ratio")
-    )
-    rows = rows.with_columns(
-        sql.div(pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)).alias("payment.max_ratio")
+    rows = computed(
+        rows,
+        "payment",
+        night=sql.hour(pl.col("ts")) < 6,
+        amount_ratio=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
+        max_ratio=sql.div(
+            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)
+        ),
     )
 
     write_dataset(rows, WORKSPACE)

@@ -4,7 +4,16 @@
 import sys
 from pathlib import Path
 
-from mlsd_framework.runtime.training import artefacts, bundle, evaluation, gates, requests, thresholds, tracking
+from mlsd_framework.runtime.training import (
+    artefacts,
+    bundle,
+    evaluation,
+    gates,
+    requests,
+    summary,
+    thresholds,
+    tracking,
+)
 from mlsd_framework.runtime.training.gates import Gate
 from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.slices import SliceBy
@@ -13,10 +22,11 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:a29b301fa5f6fa3e",
-    features="sha256:318675a888096563",
+    spec="sha256:4336498f6c4fcc98",
+    features="sha256:6525201a7a2e7387",
     created_from={"spec": "specs/fraud.yaml"},
 )
+MODELS = ("fraud", "novelty")
 
 # from specs/fraud.yaml:83
 FRAUD_METRICS = [
@@ -40,15 +50,11 @@ RESAMPLES = Resamples(100, seed=7)
 def main(workspace: Workspace) -> None:
     """Evaluate every model and decision, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset)
-
-    # from specs/fraud.yaml:110
     fraud = artefacts.read_predictions(workspace.model("fraud"))
     label = data["is_fraud"].to_numpy()
-    decide_costs = Costs(
-        false_negative=data["amount"].to_numpy(),
-        false_positive=5.0,
-        review=2.0,
-    )
+
+    # from specs/fraud.yaml:110
+    decide_costs = Costs(false_negative=data["amount"].to_numpy(), false_positive=5.0, review=2.0)
     decide = thresholds.by_cost(
         score="fraud",
         actions=["approve", "review", "decline"],
@@ -70,10 +76,6 @@ def main(workspace: Workspace) -> None:
             resamples=RESAMPLES,
         ),
     ]
-    for one in measured:
-        evaluation.write(workspace, one, ORIGIN, currency="EUR", facts=FACTS[one.subject.model])
-        tracking.record(workspace.runs, "card-fraud", evaluation.run_of(workspace, one))
-
     requests.write(
         workspace,
         "/decide",
@@ -83,9 +85,16 @@ def main(workspace: Workspace) -> None:
         model="fraud",
     )
 
+    version = bundle.version(workspace, ORIGIN, MODELS)
+    for one in measured:
+        evaluation.write(workspace, one, ORIGIN, version=version, currency="EUR", facts=FACTS[one.subject.model])
+        tracking.record(workspace.runs, "card-fraud", evaluation.run_of(workspace, one))
+    evaluation.write_index(workspace, measured, ORIGIN, version=version)
+    summary.show(measured, currency="EUR")
+
     # A model that fails a gate leaves its report and no version.
     gates.enforce([gate for one in measured for gate in one.gates])
-    version = bundle.write(workspace, ORIGIN, ("fraud", "novelty"))
+    bundle.write(workspace, ORIGIN, MODELS)
     print(f"version {version}")
 
 

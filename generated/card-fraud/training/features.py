@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:318675a888096563"
+FINGERPRINT = "sha256:6525201a7a2e7387"
 
 # from specs/fraud.yaml:12
 PAYMENTS = SourceTable(

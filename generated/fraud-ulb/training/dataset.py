@@ -5,7 +5,7 @@ import polars as pl
 from features import PAYMENTS, WORKSPACE, load
 
 from mlsd_framework.runtime.features import sql_polars as sql
-from mlsd_framework.runtime.features.dataset import with_known_labels, write_dataset
+from mlsd_framework.runtime.features.dataset import computed, with_known_labels, write_dataset
 
 
 def main() -> None:
@@ -48,8 +48,12 @@ def main() -> None:
         "V28",
     ]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = rows.with_columns(sql.hour(pl.col("time")).alias("payment.hour"))
-    rows = rows.with_columns(sql.ln(pl.col("amount") + 1).alias("payment.log_amount"))
+    rows = computed(
+        rows,
+        "payment",
+        hour=sql.hour(pl.col("time")),
+        log_amount=sql.ln(pl.col("amount") + 1),
+    )
 
     write_dataset(rows, WORKSPACE)
 

@@ -22,10 +22,11 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-ulb",
-    spec="sha256:b54db13443a636be",
+    spec="sha256:3ba90b5dfc1a1522",
     features="sha256:8fab8322f51655f3",
     created_from={"spec": "specs/benchmarks/fraud_ulb.yaml"},
 )
+MODELS = ("fraud",)
 
 # from specs/benchmarks/fraud_ulb.yaml:65
 FRAUD_METRICS = [
@@ -48,15 +49,11 @@ RESAMPLES = Resamples(200, seed=7)
 def main(workspace: Workspace) -> None:
     """Evaluate every model and decision, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset)
-
-    # from specs/benchmarks/fraud_ulb.yaml:88
     fraud = artefacts.read_predictions(workspace.model("fraud"))
     label = data["is_fraud"].to_numpy()
-    decide_costs = Costs(
-        false_negative=data["amount"].to_numpy(),
-        false_positive=5.0,
-        review=2.0,
-    )
+
+    # from specs/benchmarks/fraud_ulb.yaml:88
+    decide_costs = Costs(false_negative=data["amount"].to_numpy(), false_positive=5.0, review=2.0)
     decide = thresholds.by_cost(
         score="fraud",
         actions=["approve", "review", "decline"],
@@ -78,7 +75,6 @@ def main(workspace: Workspace) -> None:
             resamples=RESAMPLES,
         ),
     ]
-
     requests.write(
         workspace,
         "/decide",
@@ -119,7 +115,8 @@ def main(workspace: Workspace) -> None:
         "is_fraud",
         model="fraud",
     )
-    version = bundle.version(workspace, ORIGIN, ("fraud",))
+
+    version = bundle.version(workspace, ORIGIN, MODELS)
     for one in measured:
         evaluation.write(workspace, one, ORIGIN, version=version, currency="EUR", facts=FACTS[one.subject.model])
         tracking.record(workspace.runs, "fraud-ulb", evaluation.run_of(workspace, one))
@@ -128,7 +125,7 @@ def main(workspace: Workspace) -> None:
 
     # A model that fails a gate leaves its report and no version.
     gates.enforce([gate for one in measured for gate in one.gates])
-    bundle.write(workspace, ORIGIN, ("fraud",))
+    bundle.write(workspace, ORIGIN, MODELS)
     print(f"version {version}")
 
 

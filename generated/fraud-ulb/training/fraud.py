@@ -96,7 +96,7 @@ def main(workspace: Workspace) -> None:
     score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]
 
     catboost_file.save(model, folder / "model.cbm")
-    known = {name: frame[name][parts.train].unique().sort().to_list() for name in CATEGORIES}
+    known = {name: frame[name][both].unique().sort().to_list() for name in CATEGORIES}
     trees.export_trees(folder / "model.cbm", folder / "trees.safetensors", categories=known)
     calibration.write(folder / "calibration.json", calibrated)
     artefacts.write_predictions(folder, artefacts.Predictions(score, calibrated.batch(score), parts))

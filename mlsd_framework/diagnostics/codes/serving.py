@@ -72,6 +72,20 @@ CODES: tuple[Code, ...] = (
         "Use at least 16 characters from a random source, for example `openssl rand -hex 24`.",
     ),
     Code(
+        "E6414",
+        "no-store-address",
+        "The service reads features from an online store, and nothing tells it where that is.",
+        "`mlsd deploy` sets `MLSD_STORE_URL`; set it yourself where you start the service by other means.",
+        "bentoml serve service:Service",
+        "MLSD_STORE_URL=redis://127.0.0.1:6379/0 bentoml serve service:Service",
+    ),
+    Code(
+        "E6415",
+        "unanswered-example",
+        "At its start the service answers its own example, and could not: no request would fare better.",
+        "The message names the stage and the cause; build, train and deploy from the same spec.",
+    ),
+    Code(
         "E6420",
         "unfit-request",
         "The request is JSON, but not of the endpoint's type. All faults are listed with their paths.",

@@ -46,6 +46,12 @@ CODES: tuple[Code, ...] = (
         "Lower `neighbours`, or use class weights.",
     ),
     Code(
+        "E6313",
+        "smote-categories",
+        "SMOTE draws rows between rows, and there is nothing between two categories.",
+        "Use `sampling: over` or class weights, or leave the categories out of the model.",
+    ),
+    Code(
         "E6320",
         "gate-failed",
         "A trained model does not reach a gate of the spec, so it is not deployed.",

@@ -12,6 +12,13 @@ def beside(rows: pl.DataFrame, group: str, features: pl.DataFrame) -> pl.DataFra
     return rows.hstack(features.rename({name: f"{group}.{name}" for name in features.columns}))
 
 
+def computed(rows: pl.DataFrame, group: str, /, **features: pl.Expr) -> pl.DataFrame:
+    """Return `rows` with computed features beside them, named `group.feature`; each may use those before it."""
+    for name, value in features.items():
+        rows = rows.with_columns(value.alias(f"{group}.{name}"))
+    return rows
+
+
 def with_known_labels(rows: pl.DataFrame, label: str) -> pl.DataFrame:
     """Return the rows whose label is known, and say how many are left out; raise E6245 where none is known."""
     known = rows.filter(pl.col(label).is_not_null())

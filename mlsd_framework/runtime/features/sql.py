@@ -7,6 +7,7 @@ Timestamps are microseconds since the epoch in UTC, durations microseconds, date
 import math
 import re
 from functools import lru_cache
+from typing import TypeVar, overload
 
 from mlsd_framework.runtime.features.sql_calendar import DAY, civil, days_before, truncated
 from mlsd_framework.runtime.features.sql_patterns import like_pieces
@@ -17,6 +18,9 @@ Int = int | None
 Float = float | None
 Bool = bool | None
 Text = str | None
+Known = TypeVar("Known", bool, int, float, str)
+IntOrNull = TypeVar("IntOrNull", int, int | None)  # null only where null went in
+TextOrNull = TypeVar("TextOrNull", str, str | None)
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _SECOND = 1_000_000.0
@@ -141,22 +145,26 @@ def not_(a: Bool) -> Bool:
 # Choice
 
 
-def coalesce(*values: Value) -> Value:
+@overload
+def coalesce(value: Known | None, other: Known, /) -> Known: ...  # type: ignore[overload-overlap]  # the general case
+@overload
+def coalesce(*values: Known | None) -> Known | None: ...
+def coalesce(*values: Known | None) -> Known | None:
     """Return the first value that is not null."""
     return next((value for value in values if value is not None), None)
 
 
-def nullif(a: Value, b: Value) -> Value:
+def nullif(a: Known | None, b: Value) -> Known | None:
     """Return null where a = b, else a."""
     return None if a == b else a
 
 
-def greatest(*values: Value) -> Value:
+def greatest(*values: Known | None) -> Known | None:
     """Return the largest value, nulls passed over."""
     return max((value for value in values if value is not None), default=None)
 
 
-def least(*values: Value) -> Value:
+def least(*values: Known | None) -> Known | None:
     """Return the smallest value, nulls passed over."""
     return min((value for value in values if value is not None), default=None)
 
@@ -284,12 +292,12 @@ def concat(*parts: Text) -> str:
     return "".join(part for part in parts if part is not None)
 
 
-def lower(s: Text) -> Text:
+def lower(s: TextOrNull) -> TextOrNull:
     """Return the text in lower case."""
     return None if s is None else s.lower()
 
 
-def upper(s: Text) -> Text:
+def upper(s: TextOrNull) -> TextOrNull:
     """Return the text in upper case."""
     return None if s is None else s.upper()
 
@@ -299,17 +307,17 @@ def length(s: Text) -> Int:
     return None if s is None else len(s)
 
 
-def trim(s: Text) -> Text:
+def trim(s: TextOrNull) -> TextOrNull:
     """Return the text without spaces at both ends."""
     return None if s is None else s.strip(" ")
 
 
-def ltrim(s: Text) -> Text:
+def ltrim(s: TextOrNull) -> TextOrNull:
     """Return the text without spaces at the start."""
     return None if s is None else s.lstrip(" ")
 
 
-def rtrim(s: Text) -> Text:
+def rtrim(s: TextOrNull) -> TextOrNull:
     """Return the text without spaces at the end."""
     return None if s is None else s.rstrip(" ")
 
@@ -325,7 +333,7 @@ def substr(s: Text, start: Int, count: Int = _TO_THE_END) -> Text:
     return s[first : max(start - 1 + count, first)]
 
 
-def replace(s: Text, old: str, new: str) -> Text:
+def replace(s: TextOrNull, old: str, new: str) -> TextOrNull:
     """Return the text with every `old` replaced by `new`; an empty `old` replaces nothing."""
     return s if s is None or not old else s.replace(old, new)
 
@@ -377,32 +385,32 @@ def ilike(s: Text, pattern: str, escape: str | None = None) -> Bool:
 # Time
 
 
-def second(ts: Int) -> Int:
+def second(ts: IntOrNull) -> IntOrNull:
     """Return the second of the minute."""
     return None if ts is None else ts // 1_000_000 % 60
 
 
-def minute(ts: Int) -> Int:
+def minute(ts: IntOrNull) -> IntOrNull:
     """Return the minute of the hour."""
     return None if ts is None else ts // 60_000_000 % 60
 
 
-def hour(ts: Int) -> Int:
+def hour(ts: IntOrNull) -> IntOrNull:
     """Return the hour of the day, UTC."""
     return None if ts is None else ts // 3_600_000_000 % 24
 
 
-def day_of_week(ts: Int) -> Int:
+def day_of_week(ts: IntOrNull) -> IntOrNull:
     """Return the day of the week, 1 for Monday to 7 for Sunday."""
     return None if ts is None else (ts // DAY + 3) % 7 + 1
 
 
-def day(ts: Int) -> Int:
+def day(ts: IntOrNull) -> IntOrNull:
     """Return the day of the month."""
     return None if ts is None else civil(ts // DAY)[2]
 
 
-def day_of_year(ts: Int) -> Int:
+def day_of_year(ts: IntOrNull) -> IntOrNull:
     """Return the day of the year, from 1."""
     if ts is None:
         return None
@@ -410,17 +418,17 @@ def day_of_year(ts: Int) -> Int:
     return days - days_before(civil(days)[0], 1) + 1
 
 
-def month(ts: Int) -> Int:
+def month(ts: IntOrNull) -> IntOrNull:
     """Return the month."""
     return None if ts is None else civil(ts // DAY)[1]
 
 
-def year(ts: Int) -> Int:
+def year(ts: IntOrNull) -> IntOrNull:
     """Return the year."""
     return None if ts is None else civil(ts // DAY)[0]
 
 
-def date_trunc(unit: str, ts: Int) -> Int:
+def date_trunc(unit: str, ts: IntOrNull) -> IntOrNull:
     """Return the moment at which the unit around ts began; weeks begin on Monday."""
     return None if ts is None else truncated(unit, ts)
 

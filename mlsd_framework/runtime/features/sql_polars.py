@@ -5,6 +5,7 @@ where polars' own meaning is SQL's. Names and meanings are those of `sql`, which
 """
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import polars as pl
 
@@ -26,16 +27,24 @@ def _expr(x: Operand) -> pl.Expr:
     return pl.lit(x, dtype=pl.Int64) if isinstance(x, int) and not isinstance(x, bool) else pl.lit(x)
 
 
+def constant(x: pl.Expr) -> pl.Expr:
+    """Return what an expression of constants alone gives, as a literal of its type."""
+    value = pl.select(x).to_series()
+    return pl.lit(value.item(), dtype=value.dtype)
+
+
 def _le(a: Operand, b: Operand) -> pl.Expr:
     """Return a <= b with a column on the left: polars shrinks `constant <= column` to one row where all are null."""
-    if isinstance(a, pl.Expr):
-        return a <= b
-    return _expr(b) >= a
+    return a <= b if _is_column(a) else _expr(b) >= a
 
 
 def _eq(a: Operand, b: Operand) -> pl.Expr:
     """Return a = b with a column on the left, as `_le` does."""
-    return a == b if isinstance(a, pl.Expr) else _expr(b) == a
+    return a == b if _is_column(a) else _expr(b) == a
+
+
+def _is_column(x: Operand) -> TypeGuard[pl.Expr]:
+    return isinstance(x, pl.Expr) and not x.meta.is_literal(allow_aliasing=True)
 
 
 def _float(x: Operand) -> pl.Expr:

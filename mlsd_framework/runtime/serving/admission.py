@@ -25,7 +25,17 @@ class Admission:
     wait is a quarter of that at most, until nothing had to be refused for an interval.
     """
 
-    __slots__ = ("_above_since", "_bucket", "_clock", "_last_refused", "_limits", "_taken", "_telemetry", "queued", "turn")
+    __slots__ = (
+        "_above_since",
+        "_bucket",
+        "_clock",
+        "_last_refused",
+        "_limits",
+        "_taken",
+        "_telemetry",
+        "queued",
+        "turn",
+    )
 
     def __init__(self, limits: Limits, telemetry: Telemetry, clock: Callable[[], float] = time.perf_counter) -> None:
         """Hold to `limits`; `telemetry` knows what is in flight."""

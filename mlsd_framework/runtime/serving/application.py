@@ -4,16 +4,17 @@ Its identity, its limits, its endpoints; what a generated `service.py` declares 
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.serving.access import Access
 from mlsd_framework.runtime.serving.bundle import Bundle, check_fits, load_bundle, locate_bundle
-from mlsd_framework.runtime.serving.call import Call, Stage
+from mlsd_framework.runtime.serving.call import Call, Stage, StageError
 from mlsd_framework.runtime.serving.decision import Decision
 from mlsd_framework.runtime.serving.http import AsgiApp
 from mlsd_framework.runtime.serving.limits import Limits
@@ -26,6 +27,7 @@ ServiceType = TypeVar("ServiceType")
 
 
 REQUESTS = "requests.json"
+_STORE_FAULTS = "E622"  # unreachable, late, left alone, nothing published yet
 
 
 class RealRequest(msgspec.Struct):
@@ -123,7 +125,7 @@ class Application:
 
         Load every pipeline and let each answer its example once, so that the first request is not slow.
 
-        Raises `RunError` with E6402 to E6406, E6411, E6413.
+        Raises `RunError` with E6402 to E6406, E6411, E6413, E6415.
         """
         self.access = Access.from_environment()
         self.log = log or self.log
@@ -133,22 +135,45 @@ class Application:
         self.telemetry.version = bundle.version
         real = bundle.read(REQUESTS, dict[str, list[RealRequest]]) if REQUESTS in bundle.manifest.files else {}
         for endpoint in self.endpoints.values():
-            if real.get(endpoint.path):
-                endpoint.example = real[endpoint.path][0].request
+            self._show(endpoint, real.get(endpoint.path, ()))
             endpoint.handler = endpoint.pipeline(bundle)
             self._warm(endpoint)
             for stage in endpoint.stages:
                 stage.seconds = self.telemetry.stage(endpoint.path, stage.name)
         self.version = bundle.version
 
+    def _show(self, endpoint: Endpoint, rows: Sequence[RealRequest]) -> None:
+        """Take the first real row that is a request as the example; one that is none is no reason not to serve."""
+        for row in rows:
+            try:
+                endpoint.decoder.decode(msgspec.json.encode(row.request))
+            except msgspec.ValidationError as fault:
+                what = f"a row of `{REQUESTS}` is no request for `{endpoint.path}`: {fault}"
+                self.log.event("unfit_example", "warning", endpoint=endpoint.path, message=what)
+            else:
+                endpoint.example = row.request
+                return
+
     def _warm(self, endpoint: Endpoint) -> None:
+        """Answer the example a few times (E6415 where that cannot be done, unless only the store is to blame)."""
         handler = endpoint.handler
         if handler is None:
             return
         example = endpoint.decoder.decode(msgspec.json.encode(endpoint.example))
-        for _ in range(3):
-            # An hour: what is compiled or connected at the first call may take longer than a request.
-            msgspec.json.encode(handler(example, Call("warm-up", sys.float_info.max / 2, 3600.0)))
+        try:
+            for _ in range(3):
+                # An hour: what is compiled or connected at the first call may take longer than a request.
+                msgspec.json.encode(handler(example, Call("warm-up", sys.float_info.max / 2, 3600.0)))
+        except StageError as error:
+            cause = error.__cause__
+            if isinstance(cause, RunError) and cause.diagnostics[0].code.startswith(_STORE_FAULTS):
+                self.log.failure("warm_up_without_store", cause, endpoint=endpoint.path, stage=error.stage)
+                return
+            raise RunError.of(
+                "E6415",
+                f"`{endpoint.path}` cannot answer its own example: stage `{error.stage}` fails: {cause}",
+                help="build, train and deploy from the same spec",
+            ) from error
 
     def serve(self, service: ServiceType) -> ServiceType:
         """Put this application in front of a BentoML service, outside of BentoML's middleware.

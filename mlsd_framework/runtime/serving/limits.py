@@ -26,7 +26,7 @@ class Limits:
     body_time: float = 5.0
     timeout: float = 1.0
     concurrency: int = 256
-    queue_time: float = 0.02
+    queue_time: float = 0.04
     queue_interval: float = 0.1
     rate: float = 0.0
     burst: int = 0

@@ -3,9 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Value = float | int | str | bool | None
 
@@ -35,14 +39,14 @@ def rule_reason(name: str, text: str) -> Reason:
 
 
 def feature_reasons(
-    features: Sequence[Feature], row: Sequence[Value], effects: Sequence[float], top: int
+    features: Sequence[Feature], row: Sequence[Value], effects: "Sequence[float] | NDArray[np.float64]", top: int
 ) -> list[Reason]:
     """Return the `top` features by size of their contribution, largest first.
 
     `effects` are one SHAP value a feature, in the order of `features` and `row`; a base value after them is left out.
     """
     count = len(features)
-    order = sorted(range(count), key=lambda i: -abs(effects[i]))[:top]
+    order = sorted(range(count), key=lambda i: -abs(float(effects[i])))[:top]
     return [_reason(features[i], row[i], float(effects[i])) for i in order if effects[i]]
 
 

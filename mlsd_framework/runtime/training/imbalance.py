@@ -61,15 +61,23 @@ def smote(
     label: ArrayLike,
     *,
     names: tuple[str, ...],
+    categories: tuple[str, ...] = (),
     ratio: float = 1.0,
     neighbours: int = 5,
     seed: int = 0,
 ) -> Examples:
     """Add synthetic rows of the smaller class between its near neighbours until smaller / larger is `ratio`.
 
-    `features` is (rows, len(names)), numeric. Raises E6311 where a feature of the training part has nulls and E6312
-    where the class has no more rows than `neighbours`.
+    `features` is (rows, len(names)), numeric. Raises E6311 where a feature of the training part has nulls, E6312
+    where the class has no more rows than `neighbours`, and E6313 where the model has `categories`.
     """
+    if categories:
+        raise RunError.of(
+            "E6313",
+            f"SMOTE cannot draw between categories: {', '.join(f'`{name}`' for name in categories)}",
+            expected="a model of numeric features",
+            help="use `sampling: over`, or class weights",
+        )
     from imblearn.over_sampling import SMOTE  # noqa: PLC0415 - heavy
 
     train = features[parts.train]

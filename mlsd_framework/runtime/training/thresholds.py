@@ -1,8 +1,8 @@
-"""Choosing what to do with a probability: thresholds that lose the least money on the validation part, or stated ones.
+"""Choosing what to do with a probability: thresholds that lose the least money, or stated ones.
 
 The cost-based decision looks at r = p x fn / (p x fn + (1 - p) x fp), the share of the expected loss that lies in doing
 nothing, so that the same probability stops a large payment and lets a small one pass. With true probabilities the best
-threshold of two actions is 1/2; searching for it on the validation part also corrects probabilities that are off.
+threshold of two actions is 1/2; `threshold_search` finds those of more, and when to believe the labels instead.
 """
 
 import json
@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.training import threshold_search
+from mlsd_framework.runtime.training.threshold_search import Rule
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -75,6 +77,7 @@ class Decision:
     thresholds: tuple[float, ...]
     chosen_on: str | None = None
     cost: float | None = None
+    rule: Rule | None = None
     curve: Curve | None = field(default=None, compare=False)
 
     def actions_of(self, probability: ArrayLike, costs: Costs | None = None) -> IntArray:
@@ -96,6 +99,7 @@ class Decision:
             "thresholds": dict(zip(self.actions[1:], self.thresholds, strict=True)),
             "chosen_on": self.chosen_on,
             "cost": self.cost,
+            "rule": self.rule,
         }
 
 
@@ -108,23 +112,17 @@ def by_cost(
     costs: Costs,
     chosen_on: str = "validate",
 ) -> Decision:
-    """Choose the thresholds of `actions` (mildest first) that lose the least money on these rows, by exact search.
+    """Choose the thresholds of `actions` (mildest first) that should lose the least money on rows like these.
 
-    Rows are ordered by r; with prefix sums of each action's cost the best cut points follow from one pass an action. A
-    threshold lies half-way between the rows that it divides.
+    They are those that lose least if the probabilities are right, and those that lost least on the labels where the
+    labels say clearly that the probabilities are not (`rule`). `cost` is what the chosen ones lost on these rows.
     """
     _check_actions(actions)
-    risk = costs.risk(probability)
-    order = np.argsort(risk, kind="stable")
-    ordered = risk[order]
-    per_row = costs.of_actions(label, len(actions))[:, order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else np.zeros(0, np.int64)
-    bounds = np.append(starts, len(ordered))
-    sums = np.concatenate([np.zeros((len(actions), 1)), np.cumsum(per_row, axis=1)], axis=1)[:, bounds]
-    cuts, cost = _best_cuts(sums)
-    at = _between(ordered, bounds)
-    curve = Curve(at, sums[0] + sums[-1, -1] - sums[-1])
-    return Decision("cost", score, tuple(actions), tuple(at[cuts].tolist()), chosen_on, cost, curve)
+    wanted = np.asarray(probability, np.float64)
+    per_label = np.stack([costs.of_actions(np.full(len(wanted), truth), len(actions)) for truth in (0.0, 1.0)])
+    found = threshold_search.search(costs.risk(wanted), wanted, np.asarray(label, np.float64), per_label)
+    curve = Curve(found.curve_at, found.curve_cost)
+    return Decision("cost", score, tuple(actions), found.thresholds, chosen_on, found.cost, found.rule, curve)
 
 
 def by_score(*, score: str, actions: Sequence[str], thresholds: Mapping[str, float]) -> Decision:
@@ -145,37 +143,6 @@ def write(path: Path, decisions: Mapping[str, Decision]) -> None:
     """Write `thresholds.json`, one entry a `decide` stage."""
     content = {name: decision.as_json() for name, decision in decisions.items()}
     atomic.write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
-
-
-def _best_cuts(sums: FloatArray) -> tuple[list[int], float]:
-    """Return where each action but the first begins (positions in `sums`' second axis) and the least total cost.
-
-    sums[k, i] is the cost of giving action k to everything before boundary i.
-    """
-    best = sums[0]
-    choices: list[IntArray] = []
-    for cost in sums[1:]:
-        entering = best - cost
-        least = np.minimum.accumulate(entering)
-        fresh = np.append(True, entering[1:] < least[:-1])
-        choices.append(np.maximum.accumulate(np.where(fresh, np.arange(len(cost)), 0)))
-        best = cost + least
-    cuts: list[int] = []
-    end = sums.shape[1] - 1
-    for choice in reversed(choices):
-        end = int(choice[end])
-        cuts.append(end)
-    return cuts[::-1], float(best[-1])
-
-
-def _between(ordered: FloatArray, bounds: IntArray) -> FloatArray:
-    """Return a threshold for each boundary: 0 takes all rows, the last none, the others lie half-way between rows."""
-    if not len(ordered):
-        return np.array([0.5])
-    left, right = ordered[bounds[1:-1] - 1], ordered[bounds[1:-1]]
-    middle = np.maximum(left + (right - left) / 2, np.nextafter(left, 2))
-    none = (1 + ordered[-1]) / 2 if ordered[-1] < 1 else np.nextafter(1.0, 2)
-    return np.concatenate([[0.0], middle, [none]])
 
 
 def _check_actions(actions: Sequence[str]) -> None:

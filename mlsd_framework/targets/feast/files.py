@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.artefacts import Artefact
 from mlsd_framework.codegen.files import to_yaml
+from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Item, Raw, constant, emit, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.store_types import store_dtype
 from mlsd_framework.codegen.templates import render
@@ -15,6 +16,7 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
 from mlsd_framework.plugin.registry import Registry
 
+_OURS = frozenset({"FEATURES", "Bool", "Entity", "FeatureView", "Field", "FileSource", "Float64", "Int64", "String", "UnixTimestamp", "ValueType", "project", "timedelta"})
 _TYPES = {"float64": "Float64", "int64": "Int64", "bool": "Bool", "timestamp": "UnixTimestamp", "string": "String"}
 
 
@@ -51,34 +53,34 @@ def _configuration(system: System, spec: str) -> str:
 
 
 def _definitions(system: System, spec: str) -> str:
-    imports = Imports()
+    imports, names = Imports(), Names(_OURS)
     imports.add("datetime", "timedelta")
     imports.add("feast", "Entity", "FeatureView", "Field", "FileSource")
     imports.add("mlsd_framework.runtime.workspace", "project")
     stored = [group for group in system.features if isinstance(group, WindowGroup | TableGroup)]
-    blocks = [block for key in dict.fromkeys(name for group in stored for name in group.key) for block in _entity(key, system, imports)]
-    blocks += [block for group in stored for block in _view(group, imports)]
+    blocks = [block for key in dict.fromkeys(name for group in stored for name in group.key) for block in _entity(key, system, names, imports)]
+    blocks += [block for group in stored for block in _view(group, names, imports)]
     context = DefinitionsFile(system.name, spec, "\n".join(imports.lines()), literal(f"{workspace(system)}/features"), blocks)
     return render("feast/definitions.py.j2", context)
 
 
-def _entity(key: str, system: System, imports: Imports) -> Iterator[str]:
+def _entity(key: str, system: System, names: Names, imports: Imports) -> Iterator[str]:
     imports.add("feast", "ValueType")
     column = next(column for source in system.sources for column in source.columns if column.name == key)
     kind = "STRING" if column.type.text else "INT64"
     named: tuple[tuple[str, Item], ...] = (("name", key), ("join_keys", [key]), ("value_type", Raw(f"ValueType.{kind}")))
-    name = f"{constant(key)}_ENTITY"
+    name = names.constant(f"entity {key}", f"{key}_entity")
     yield f"{name} = {emit(Call('Entity', (), named), 0, len(name) + 3)}"
 
 
-def _view(group: WindowGroup | TableGroup, imports: Imports) -> Iterator[str]:
-    name = f"{constant(group.name)}_VIEW"
+def _view(group: WindowGroup | TableGroup, names: Names, imports: Imports) -> Iterator[str]:
+    name = names.constant(f"view {group.name}", f"{group.name}_view")
     fields = [Call("Field", (), (("name", feature.name), ("dtype", Raw(_feast(feature.type, imports))))) for feature in group.features]
-    path = Raw(f'str(FEATURES / "{group.name}.parquet")')
+    path = Raw(f"str(FEATURES / {literal(f'{group.name}.parquet')})")
     source = Call("FileSource", (), (("name", f"{group.name}_rows"), ("path", path), ("timestamp_field", "event_timestamp")))
     named: tuple[tuple[str, Item], ...] = (
         ("name", group.name),
-        ("entities", [Raw(f"{constant(key)}_ENTITY") for key in group.key]),
+        ("entities", [Raw(names.constant(f"entity {key}", f"{key}_entity")) for key in group.key]),
         ("ttl", Raw("timedelta(0)")),
         ("schema", fields),
         ("source", source),

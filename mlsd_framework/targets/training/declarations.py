@@ -3,31 +3,33 @@
 from collections.abc import Iterator
 
 from mlsd_framework.codegen.places import data_paths
-from mlsd_framework.codegen.python import Call, Imports, Item, constant, emit, given
+from mlsd_framework.codegen.python import Call, Imports, Item, emit, given
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.ir.expressions import Column as ColumnNode
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
 from mlsd_framework.ir.sources import Checks, Column, Files, Source
 from mlsd_framework.ir.system import System
+from mlsd_framework.targets.training.names import ScriptNames
 
 DATA = "mlsd_framework.runtime.data"
 FEATURES = "mlsd_framework.runtime.features"
 _CHECKS = Checks()
+_TOLERATED = 0.05  # the runtime's own default
 
 
-def declarations(system: System, imports: Imports) -> Iterator[str]:
+def declarations(system: System, names: ScriptNames, imports: Imports) -> Iterator[str]:
     """Yield one block a source and a stored group, each under a pointer to the spec."""
     imports.add(f"{DATA}.schema", "Column", "SourceTable")
     for source in system.sources:
-        name = constant(source.name)
+        name = names.table(source)
         yield f"{pointer(source.span)}\n{name} = {emit(_source(source, system, imports), 0, len(name) + 3)}"
     for group in system.features:
         if isinstance(group, WindowGroup):
-            name = f"{constant(group.name)}_GROUP"
+            name = names.group(group)
             yield f"{pointer(group.span)}\n{name} = {emit(_window_group(group, system, imports), 0, len(name) + 3)}"
         elif isinstance(group, TableGroup):
-            name = f"{constant(group.name)}_GROUP"
+            name = names.group(group)
             yield f"{pointer(group.span)}\n{name} = {emit(_table_group(group, system, imports), 0, len(name) + 3)}"
 
 
@@ -74,7 +76,7 @@ def _checks(checks: Checks) -> Call:
     changed: list[tuple[str, Item]] = [(name, getattr(checks, name)) for name in names if getattr(checks, name) != getattr(_CHECKS, name)]
     if checks.order != "ignore":
         changed.append(("order", checks.order))
-    if checks.tolerate != 0.05:  # noqa: PLR2004 - the runtime's own default
+    if checks.tolerate != _TOLERATED:
         changed.append(("max_faults", checks.tolerate))
     return Call("Checks", (), tuple(changed))
 
@@ -89,7 +91,7 @@ def _window_group(group: WindowGroup, system: System, imports: Imports) -> Call:
         source=group.source,
         event_time=source.event_time,
         windows=group.windows,
-        aggregates=tuple(_aggregate(one) for one in group.aggregates),
+        aggregates=tuple(_aggregate(one, source) for one in group.aggregates),
         refresh=group.refresh,
         delay=group.delay if group.delay else None,
         key=source.key,
@@ -97,16 +99,24 @@ def _window_group(group: WindowGroup, system: System, imports: Imports) -> Call:
     return Call("WindowGroup", (), named)
 
 
-def _aggregate(one: Aggregate) -> Call:
-    column = value_column(one)
+def _aggregate(one: Aggregate, source: Source) -> Call:
+    column = value_column(one, source)
     return Call("Aggregate", (one.name, one.function, *([column] if column is not None else [])))
 
 
-def value_column(one: Aggregate) -> str | None:
+def computed_name(one: Aggregate, source: Source) -> str:
+    """Return what the column is called that holds an aggregate's own value; a column of the source keeps its name."""
+    name = f"{one.name}_value"
+    while source.column(name) is not None:
+        name += "_"
+    return name
+
+
+def value_column(one: Aggregate, source: Source) -> str | None:
     """Return the column of the events that an aggregate reads: a column of the source, or one computed beforehand."""
     if plain(one.value) is not None and one.where is None:
         return plain(one.value)
-    return None if one.value is None and one.where is None else f"{one.name}_value"
+    return None if one.value is None and one.where is None else computed_name(one, source)
 
 
 def plain(expression: Expression | None) -> str | None:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.expressions_polars import to_polars
+from mlsd_framework.codegen.decisions import decision_name
+from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, constant, emit, given, identifier, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression
@@ -14,9 +16,17 @@ from mlsd_framework.ir.metrics import Metric
 from mlsd_framework.ir.models import GroupSplit, Model, StratifiedSplit
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.stages.decide.kind import DecideSettings
 from mlsd_framework.passes.metric_needs import given as given_by
 
 TRAINING = "mlsd_framework.runtime.training"
+_OURS = frozenset(
+    {
+        "Costs", "FACTS", "Gate", "MODELS", "ORIGIN", "Path", "RESAMPLES", "Resamples", "SLICES", "SliceBy", "Workspace", "artefacts", "bundle",
+        "data", "evaluation", "gate", "gates", "label", "main", "measured", "one", "pl", "project", "requests", "sql", "summary", "sys",
+        "thresholds", "tracking", "version", "workspace",
+    }
+)  # fmt: skip
 _PARAMETERS = {"recall_at_precision": "precision", "card_precision": "k", "calibration_error": "bins"}
 
 
@@ -37,34 +47,51 @@ class EvaluateFile:
     workspace: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One `decide` stage, and what it is called in the script."""
+
+    endpoint: Endpoint
+    stage: Stage
+    settings: DecideSettings
+    name: str
+
+
 def evaluate_file(system: System, spec: str) -> str:
     """Return the text of `training/evaluate.py`."""
-    imports = Imports()
+    imports, names = Imports(), Names(_OURS)
     imports.add("sys")
     imports.add("pathlib", "Path")
     imports.add(TRAINING, "artefacts", "bundle", "evaluation", "gates", "summary", "thresholds", "tracking")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    stages = [(endpoint, stage) for endpoint in system.serving for stage in endpoint.pipeline if stage.kind == "decide"]
-    decisions = [line for endpoint, stage in stages for line in _decision(endpoint, stage, system, imports)]
-    written = Mapping(tuple((stage.name, Raw(stage.name)) for _, stage in stages))
-    decisions += ["", f'thresholds.write(workspace.evaluation / "thresholds.json", {emit(written)})']
-    measured = [line for model in _measured(system) for line in _measure(model, stages, system, imports)]
+    choices = [
+        _Choice(endpoint, stage, stage.settings, decision_name(endpoint, stage, system))
+        for endpoint in system.serving
+        for stage in endpoint.pipeline
+        if isinstance(stage.settings, DecideSettings)
+    ]
+    decisions = _predictions(choices, names, system)
+    decisions += [line for choice in choices for line in _decision(choice, system, names, imports)]
+    written = Mapping(tuple((choice.name, Raw(_decided(choice, names))) for choice in choices))
+    write = Call("thresholds.write", (Raw('workspace.evaluation / "thresholds.json"'), written))
+    decisions += ["", *emit(write, 1, 0).replace("\n    ", "\n").split("\n")]
+    measured = [line for model in _measured(system) for line in _measure(model, choices, system, names, imports)]
+    declared = _declarations(system, names, imports)
+    requested = _requests(system, imports)
     context = EvaluateFile(
         system=literal(system.name),
         spec=spec,
-        declarations=_declarations(system, imports),
-        imports="",
+        declarations=declared,
+        imports="\n".join(imports.lines()),
         origin=_origin(system, spec),
         decisions=decisions,
         measured=measured,
-        currency=literal(_currency(stages)),
-        requests=_requests(system, imports),
-        models=emit(tuple(model.name for model in system.models)),
+        currency=literal(_currency(choices)),
+        requests=requested,
+        models=emit(tuple(model.name for model in system.models), 0, 9),
         workspace=literal(workspace(system)),
     )
-    from dataclasses import replace  # noqa: PLC0415 - the imports are known last
-
-    return render("training/evaluate.py.j2", replace(context, imports="\n".join(imports.lines())))
+    return render("training/evaluate.py.j2", context)
 
 
 def _origin(system: System, spec: str) -> str:
@@ -86,23 +113,24 @@ def _measured(system: System) -> list[Model]:
     return [model for model in system.models if model.label is not None]
 
 
-def _declarations(system: System, imports: Imports) -> list[str]:
+def _declarations(system: System, names: Names, imports: Imports) -> list[str]:
     blocks: list[str] = []
     for model in _measured(system):
         have = given_by(model, system)
-        names = [metric_name(one) for one in system.metrics.offline if one.needs <= have and one.kind != "confusion_matrix"]
-        label = f"{constant(model.name)}_METRICS"
-        blocks.append(f"\n{pointer(model.span)}\n{label} = {emit(names, 0, len(label) + 3)}")
+        wanted = [metric_name(one) for one in system.metrics.offline if one.needs <= have and one.kind != "confusion_matrix"]
+        label = _metrics(model, names)
+        typed = ": list[str]" if not wanted else ""
+        blocks.append(f"\n{pointer(model.span)}\n{label}{typed} = {emit(wanted, 0, len(label) + 3)}")
         declared = {one.name: metric_name(one) for one in system.metrics.offline}
         imports.add(f"{TRAINING}.gates", "Gate")
         found = [Call("Gate", (declared[gate.metric], gate.op, gate.value)) for gate in model.gates if gate.metric in declared]
-        label = f"{constant(model.name)}_GATES"
+        label = _gates(model, names)
         blocks.append(f"{label}{': list[Gate]' if not found else ''} = {emit(found, 0, len(label) + 3)}")
     imports.add(f"{TRAINING}.metrics.slices", "SliceBy")
     slices = [Call("SliceBy", (one.column,), given(edges=one.bins)) for one in system.metrics.slices]
     blocks.append(f"SLICES{': list[SliceBy]' if not slices else ''} = {emit(slices, 0, 9)}")
     facts = Mapping(tuple((model.name, Mapping((("split", _split_words(model)), ("seed", str(model.seed))))) for model in _measured(system)))
-    blocks.append(f"FACTS = {emit(facts, 0, 8)}")
+    blocks.append(f"FACTS{': dict[str, dict[str, str]]' if not facts.entries else ''} = {emit(facts, 0, 8)}")
     if system.metrics.bootstrap:
         imports.add(f"{TRAINING}.metrics.bootstrap", "Resamples")
         blocks.append(f"RESAMPLES = {emit(Call('Resamples', (system.metrics.bootstrap,), (('seed', 7),)))}")
@@ -118,82 +146,92 @@ def _split_words(model: Model) -> str:
     return f"by time, gap {split.gap.total_seconds() / 86400:g} days"
 
 
-def _decision(endpoint: Endpoint, stage: Stage, system: System, imports: Imports) -> list[str]:  # noqa: ARG001 - one signature for all parts
-    settings = stage.settings
-    model: Model = settings.model  # type: ignore[attr-defined]  # a `decide` stage
-    name = identifier(stage.name)
-    predictions = identifier(model.name)
-    lines = ["", pointer(stage.span), f"{predictions} = artefacts.read_predictions(workspace.model({literal(model.name)}))"]
-    actions = emit(list(settings.actions))  # type: ignore[attr-defined]
-    chosen = settings.thresholds  # type: ignore[attr-defined]
-    if chosen is not None:
-        values = Mapping(tuple(zip(settings.actions[1:], chosen, strict=True)))  # type: ignore[attr-defined]
-        return [*lines, f"{name} = thresholds.by_score(score={literal(model.name)}, actions={actions}, thresholds={emit(values)})"]
+def _predictions(choices: list[_Choice], names: Names, system: System) -> list[str]:
+    """Return the lines that read what decisions are made from: each model's predictions once, and the label."""
+    lines: list[str] = []
+    for model in dict.fromkeys(choice.settings.model for choice in choices):
+        call = Call("artefacts.read_predictions", (Call("workspace.model", (model.name,)),))
+        lines += assigned(names.of(f"predictions of {model.name}", model.name), call, 1)
+    if system.label is not None and any(choice.settings.cost is not None for choice in choices):
+        lines.append(f"label = data[{literal(system.label.name)}].to_numpy()")
+    return lines
+
+
+def _decided(choice: _Choice, names: Names) -> str:
+    return names.of(f"decision {choice.name}", choice.name)
+
+
+def _costs(choice: _Choice, names: Names) -> str:
+    return names.of(f"costs of {choice.name}", f"{choice.name}_costs")
+
+
+def _decision(choice: _Choice, system: System, names: Names, imports: Imports) -> list[str]:
+    settings, name = choice.settings, _decided(choice, names)
+    model = settings.model
+    named: tuple[tuple[str, Item], ...] = (("score", model.name), ("actions", list(settings.actions)))
+    lines = ["", pointer(choice.stage.span)]
+    if settings.thresholds is not None:
+        chosen = Mapping(tuple(zip(settings.actions[1:], settings.thresholds, strict=True)))
+        return [*lines, *assigned(name, Call("thresholds.by_score", (), (*named, ("thresholds", chosen))), 1)]
+    cost = settings.cost
+    if cost is None:
+        raise LookupError(choice.name)
     imports.add(f"{TRAINING}.thresholds", "Costs")
-    cost = settings.cost  # type: ignore[attr-defined]
-    review = f", review={cost.review!r}" if cost.review is not None else ""
-    label = system.label.name if system.label else ""
+    predictions = names.of(f"predictions of {model.name}", model.name)
     part = f"{predictions}.parts.{'test' if _no_validation(model) else 'validate'}"
-    return [
-        *lines,
-        f"label = data[{literal(label)}].to_numpy()",
-        f"{name}_costs = Costs(",
-        f"    false_negative={_amount(cost.false_negative, imports)},",
-        f"    false_positive={_amount(cost.false_positive, imports)}{review and ','}",
-        *([f"    review={cost.review!r},"] if review else []),
-        ")",
-        f"{name} = thresholds.by_cost(",
-        f"    score={literal(model.name)},",
-        f"    actions={actions},",
-        f"    probability={predictions}.probability[{part}],",
-        f"    label=label[{part}],",
-        f"    costs={name}_costs.take({part}),",
-        ")",
-    ]
+    amounts = (("false_negative", _amount(cost.false_negative, imports)), ("false_positive", _amount(cost.false_positive, imports)))
+    lines += assigned(_costs(choice, names), Call("Costs", (), (*amounts, *given(review=cost.review))), 1)
+    named += (
+        ("probability", Raw(f"{predictions}.probability[{part}]")),
+        ("label", Raw(f"label[{part}]")),
+        ("costs", Raw(f"{_costs(choice, names)}.take({part})")),
+    )
+    return [*lines, *assigned(name, Call("thresholds.by_cost", (), named), 1)]
 
 
 def _no_validation(model: Model) -> bool:
     return not model.split.validate
 
 
-def _amount(expression: Expression, imports: Imports) -> str:
+def _amount(expression: Expression, imports: Imports) -> Item:
     """Return a cost as a number, or as an array over the training set."""
     if isinstance(expression, LiteralNode) and isinstance(expression.value, int | float):
-        return repr(float(expression.value))
+        return float(expression.value)
     if isinstance(expression, Column):
-        return f"data[{literal(expression.path)}].to_numpy()"
+        return Raw(f"data[{literal(expression.path)}].to_numpy()")
     code = to_polars(expression, lambda column: column.path)
-    for line in code.imports:
-        module, _, what = line.removeprefix("from ").partition(" import ")
-        if line.startswith("from "):
-            imports.add(module, what)
-    imports.add("polars as pl")
-    return f"data.select(cost={code.text})[\"cost\"].to_numpy()"
+    imports.add_lines(code.imports)
+    return Raw(f"data.select(cost={code.text}).to_series().to_numpy()")
 
 
-def _measure(model: Model, stages: list[tuple[Endpoint, Stage]], system: System, imports: Imports) -> list[str]:
-    stage = next((one for _, one in stages if one.settings.model.name == model.name), None)  # type: ignore[attr-defined]
-    label = system.label.name if system.label else ""
-    entity, time = _entity(system), system.examples.event_time if system.examples else None
-    predictions = identifier(model.name) if stage is not None else f"artefacts.read_predictions(workspace.model({literal(model.name)}))"
+def _measure(model: Model, choices: list[_Choice], system: System, names: Names, imports: Imports) -> list[str]:
+    choice = next((one for one in choices if one.settings.model == model), None)
+    read = Call("artefacts.read_predictions", (Call("workspace.model", (model.name,)),))
+    predictions = read if choice is None else Raw(names.of(f"predictions of {model.name}", model.name))
     imports.add(TRAINING, "evaluation")
-    subject = Call(
-        "evaluation.Subject",
-        (model.name, Raw("data"), Raw(predictions)),
-        given(label=label, entity=entity, time=time),
-    )
+    time = system.examples.event_time if system.examples else None
+    known = given(label=system.label.name if system.label else "", entity=_entity(system), time=time)
+    subject = Call("evaluation.Subject", (model.name, Raw("data"), predictions), known)
     named: tuple[tuple[str, Item], ...] = (
-        ("metrics", Raw(f"{constant(model.name)}_METRICS")),
+        ("metrics", Raw(_metrics(model, names))),
         ("slices", Raw("SLICES")),
-        ("gates", Raw(f"{constant(model.name)}_GATES")),
+        ("gates", Raw(_gates(model, names))),
     )
-    if stage is not None:
-        named += (("decision", Raw(identifier(stage.name))),)
-        if getattr(stage.settings, "cost", None) is not None:
-            named += (("costs", Raw(f"{identifier(stage.name)}_costs")),)
+    if choice is not None:
+        named += (("decision", Raw(_decided(choice, names))),)
+        if choice.settings.cost is not None:
+            named += (("costs", Raw(_costs(choice, names))),)
     if system.metrics.bootstrap:
         named += (("resamples", Raw("RESAMPLES")),)
-    return f"{emit(Call('evaluation.measure', (subject,), named), 2)},".replace("\n        ", "\n").split("\n")
+    return f"{emit(Call('evaluation.measure', (subject,), named), 2, 1)},".replace("\n        ", "\n").split("\n")
+
+
+def _metrics(model: Model, names: Names) -> str:
+    return names.constant(f"metrics of {model.name}", f"{model.name}_metrics")
+
+
+def _gates(model: Model, names: Names) -> str:
+    return names.constant(f"gates of {model.name}", f"{model.name}_gates")
 
 
 def _entity(system: System) -> str | None:
@@ -206,24 +244,23 @@ def _entity(system: System) -> str | None:
     return None
 
 
-def _currency(stages: list[tuple[Endpoint, Stage]]) -> str:
-    for _, stage in stages:
-        cost = getattr(stage.settings, "cost", None)
-        if cost is not None and cost.unit:
-            return str(cost.unit)
-    return ""
+def _currency(choices: list[_Choice]) -> str:
+    units = [choice.settings.cost.unit for choice in choices if choice.settings.cost is not None]
+    return next((unit for unit in units if unit), "")
 
 
 def _requests(system: System, imports: Imports) -> list[str]:
     """Return the lines that keep real rows of the test part as requests, for the service's page and for a try."""
-    if not system.serving:
+    examples = system.examples
+    if examples is None:
         return []
-    imports.add(TRAINING, "requests")
-    first = _measured(system)[0].name if _measured(system) else system.models[0].name
-    lines = [""]
+    model = next(iter([*_measured(system), *system.models]))
+    lines = []
     for endpoint in system.serving:
-        columns = [value.name for value in endpoint.request]
-        label = system.label.name if system.label else None
-        call = Call("requests.write", (Raw("workspace"), endpoint.path, Raw("data"), columns, label), (("model", first),))
-        lines += emit(call, 0, 4).split("\n")
-    return lines
+        if endpoint.source == examples.name:  # of other rows the training set has none
+            imports.add(TRAINING, "requests")
+            columns = [value.name for value in endpoint.request]
+            label = system.label.name if system.label else None
+            call = Call("requests.write", (Raw("workspace"), endpoint.path, Raw("data"), columns, label), (("model", model.name),))
+            lines += emit(call, 1, 0).replace("\n    ", "\n").split("\n")
+    return [*lines, ""] if lines else []

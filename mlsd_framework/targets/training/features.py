@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Imports, constant, identifier, literal
+from mlsd_framework.codegen.python import Call, Imports, Raw, assigned, emit, identifier, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.expressions import Column
-from mlsd_framework.ir.features import Aggregate, WindowGroup
+from mlsd_framework.ir.expressions import Expression, columns
+from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
+from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.declarations import DATA, FEATURES, declarations, plain
+from mlsd_framework.targets.training.declarations import DATA, FEATURES, computed_name, declarations, plain
+from mlsd_framework.targets.training.names import ScriptNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +32,40 @@ class FeaturesFile:
     loads: list[str]
 
 
-def features_file(system: System) -> str:
+def features_file(system: System, spec: str) -> str:
     """Return the text of `training/features.py`."""
-    imports = Imports()
+    imports, names = Imports(), ScriptNames(system)
     imports.add("polars as pl")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    blocks = list(declarations(system, imports))
+    blocks = list(declarations(system, names, imports))
     imports.add(f"{DATA}.check", "load_source")
-    functions = [_events(group, system, imports) for group in system.windows]
-    stored = (*system.windows, *system.tables)
+    functions = [_events(group, system, names, imports) for group in system.windows]
+    stored = system.stored
     if stored:
         imports.add("argparse")
         imports.add(f"{FEATURES}.materialisation", "materialise_all", "write_groups")
     context = FeaturesFile(
         system=literal(system.name),
-        spec=pointer(None) if not system.path else _comment(system.path),
+        spec=spec,
         imports="\n".join(imports.lines()),
         workspace=literal(workspace(system)),
         fingerprint=literal(features_fingerprint(system)),
         declarations=blocks,
         functions=functions,
-        materialised=[_materialised(group, system) for group in stored],
+        materialised=[line for group in stored for line in _materialised(group, system, names)],
         has_groups=bool(stored),
-        loads=[f"{identifier(name)} = load({constant(name)})" for name in _used(system)],
+        loads=[f"{names.frame(name)} = load({names.table(system.source(name))})" for name in used_sources(system)],
     )
     return render("training/features.py.j2", context)
 
 
-def events_call(group: WindowGroup, system: System) -> str:
-    """Return the source of a group's events, given the frames of its source and of the label by name."""
-    frames = [identifier(group.source)]
+def events_call(group: WindowGroup, system: System, names: ScriptNames) -> Call:
+    """Return the call that gives a group's events, given the frames of its source and of the label."""
+    frames = [names.frame(group.source)]
     label = system.label
     if reads_label(group, system) and label is not None and label.source != group.source:
-        frames.append(identifier(label.source))
-    return f"{identifier(group.name)}_events({', '.join(frames)})"
+        frames.append(names.frame(label.source))
+    return Call(names.events(group), tuple(Raw(frame) for frame in frames))
 
 
 def reads_label(group: WindowGroup, system: System) -> bool:
@@ -71,59 +73,62 @@ def reads_label(group: WindowGroup, system: System) -> bool:
     label = system.label
     if label is None or label.of != group.source:
         return False
-    used = {node.name for one in group.aggregates for expression in (one.value, one.where) if expression is not None for node in _columns(expression)}
-    return label.name in used
+    read = [expression for one in group.aggregates for expression in (one.value, one.where) if expression is not None]
+    return label.name in {node.name for expression in read for node in columns(expression)}
 
 
-def _columns(expression: object) -> list[Column]:
-    from mlsd_framework.ir.expressions import columns  # noqa: PLC0415 - a generator of the ir
-
-    return list(columns(expression))  # type: ignore[arg-type]
-
-
-def _events(group: WindowGroup, system: System, imports: Imports) -> str:
+def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imports) -> str:
     """Return the function that gives the events of a group with the values that its aggregates read."""
     label = system.label
-    source = identifier(group.source)
+    source = names.frame(group.source)
     parameters = [f"{source}: pl.DataFrame"]
     lines: list[str] = []
     result = source
     if reads_label(group, system) and label is not None:
         if label.source != group.source:
-            parameters.append(f"{identifier(label.source)}: pl.DataFrame")
-            known = f"{identifier(label.source)}.select({literal(label.join or '')}, {_renamed(label.column, label.name)})"
-            lines.append(f"labels = {known}")
+            parameters.append(f"{names.frame(label.source)}: pl.DataFrame")
+            lines += assigned("labels", Raw(labels_of(label, names)), 1)
             result = f'{source}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left")'
         elif label.name != label.column:
             result = f"{source}.with_columns({_renamed(label.column, label.name)})"
-    computed = [_value(one, imports) for one in group.aggregates if plain(one.value) is None or one.where is not None]
-    values = [text for text in computed if text]
-    if values:
-        lines.append(f"events = {result}")
-        lines += ["return events.with_columns(", *(f"    {text}," for text in values), ")"]
+    holder = system.source(group.source)
+    named = tuple((computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if _has_own_value(one))
+    if named:
+        if result != source:
+            lines += assigned("events", Raw(result), 1)
+            result = "events"
+        lines.append(f"return {result}.with_columns(")
+        lines += [f"    {name}={emit(value, 2, len(name) + 2)}," for name, value in named]
+        lines.append(")")
     else:
-        lines.append(f"return {result}")
-    body = "\n".join(f"    {line}" for line in lines)
+        lines += [f"return {emit(Raw(result), 1, 7)}"]
+    body = "\n".join(f"    {line}" if index == 0 or line else line for text in lines for index, line in enumerate(text.split("\n", 1)))
     doc = f'    """Return the events of `{group.name}` with the values that its aggregates read."""'
-    return f"{pointer(group.span)}\ndef {identifier(group.name)}_events({', '.join(parameters)}) -> pl.DataFrame:\n{doc}\n{body}"
+    opening = f"def {names.events(group)}({', '.join(parameters)}) -> pl.DataFrame:"
+    return f"{pointer(group.span)}\n{opening}\n{doc}\n{body}"
+
+
+def labels_of(label: Label, names: ScriptNames) -> str:
+    """Return the source of the labels by the column that joins them to the examples."""
+    column = literal(label.column) if label.column == label.name else f"{identifier(label.name)}={literal(label.column)}"
+    return f"{names.frame(label.source)}.select({literal(label.join or '')}, {column})"
+
+
+def _has_own_value(one: Aggregate) -> bool:
+    return one.where is not None or (one.value is not None and plain(one.value) is None)
 
 
 def _value(one: Aggregate, imports: Imports) -> str:
     """Return the column that an aggregate reads; where its condition is not true it is null, so it does not count."""
-    if one.value is None and one.where is None:
-        return ""
     value = "pl.lit(value=True)" if one.value is None else _polars(one.value, imports)
     if one.where is not None:
         value = f"pl.when({_polars(one.where, imports)}).then({value})"
-    return f"{one.name}_value={value}"
+    return value
 
 
-def _polars(expression: object, imports: Imports) -> str:
-    code = to_polars(expression, lambda column: column.path)  # type: ignore[arg-type]
-    for line in code.imports:
-        if line.startswith("from "):
-            module, _, name = line.removeprefix("from ").partition(" import ")
-            imports.add(module, name)
+def _polars(expression: Expression, imports: Imports) -> str:
+    code = to_polars(expression, lambda column: column.path)
+    imports.add_lines(code.imports)
     return code.text
 
 
@@ -131,20 +136,15 @@ def _renamed(column: str, name: str) -> str:
     return literal(column) if column == name else f"{name}={literal(column)}"
 
 
-def _materialised(group: object, system: System) -> str:
-    if isinstance(group, WindowGroup):
-        return f"({constant(group.name)}_GROUP, {events_call(group, system)}),"
-    return f"({constant(group.name)}_GROUP, {identifier(group.source)}),"  # type: ignore[attr-defined]
+def _materialised(group: WindowGroup | TableGroup, system: System, names: ScriptNames) -> list[str]:
+    frame = events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
+    return f"{emit((Raw(names.group(group)), frame), 3, 1)},".replace(f"\n{' ' * 12}", "\n").split("\n")
 
 
-def _used(system: System) -> list[str]:
-    names = [group.source for group in (*system.windows, *system.tables)]
+def used_sources(system: System) -> list[str]:
+    """Return the sources that stored groups read, and the label's where one of them reads it."""
+    names = [group.source for group in system.stored]
     if system.label is not None and any(reads_label(group, system) for group in system.windows):
         names.append(system.label.source)
     return list(dict.fromkeys(names))
-
-
-def _comment(path: str) -> str:
-    return "".join(char if char.isascii() and char.isprintable() else "?" for char in path)
-
 

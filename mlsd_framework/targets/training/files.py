@@ -12,7 +12,7 @@ from mlsd_framework.targets.training.features import features_file
 
 def training_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:
     """Yield the declarations, the training set, one script a model, and the evaluation."""
-    yield Artefact("training/features.py", features_file(system), "sources, features")
+    yield Artefact("training/features.py", features_file(system, spec), "sources, features")
     if system.label is None or not system.models:
         return
     yield Artefact("training/dataset.py", dataset_file(system, spec), "features, label")

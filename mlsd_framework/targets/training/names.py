@@ -28,7 +28,7 @@ class ScriptNames:
         for source in system.sources:
             self.table(source)
             self.frame(source.name)
-        for group in (*system.windows, *system.tables):
+        for group in system.stored:
             self.group(group)
             self.events(group)
 

@@ -38,7 +38,7 @@ def test_real_workers_are_replaced_under_load_without_a_failed_request(system: S
     assert found.deployment.worker_module == WORKER_MODULE
     with (
         Load(found.port, path="/decide", body=PAYMENT) as kept,
-        Load(found.port, clients=2, keep_alive=False, path="/decide", body=PAYMENT) as fresh,
+        Load(found.port, clients=3, keep_alive=False, path="/decide", body=PAYMENT) as fresh,
     ):
         time.sleep(0.3)
         assert system.note(client.start(deployment(place, "v2"))).change == "replaced"
@@ -47,6 +47,7 @@ def test_real_workers_are_replaced_under_load_without_a_failed_request(system: S
         time.sleep(0.2)
     assert any("E64" in note for note in raised.value.diagnostics[0].notes)
     assert kept.failures == fresh.failures == []
+    assert kept.shed == fresh.shed == 0
     assert set(kept.versions) == set(fresh.versions) == {"v1", "v2"}
     assert kept.versions[-1] == "v2"
     assert list(metrics_folder(place).iterdir())

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -65,15 +65,15 @@ def build(spec: str, folder: Path, *, iterations: int = 20) -> GeneratedService:
     return GeneratedService(path, module, bundle, model)
 
 
-def again(service: GeneratedService, version: str) -> Bundle:
-    """Write the same set once more under another version."""
+def again(service: GeneratedService, version: str, changed: Mapping[str, Path | bytes]) -> Bundle:
+    """Write the set once more under another version, with some files changed or added."""
     manifest = service.bundle.manifest
     return write_bundle(
         service.bundle.folder.parent,
         system=manifest.system,
         spec=manifest.spec,
         features=manifest.features,
-        files={name: service.bundle.file(name) for name in manifest.files},
+        files={name: service.bundle.file(name) for name in manifest.files} | dict(changed),
         version=version,
     )
 

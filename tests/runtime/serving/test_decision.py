@@ -65,7 +65,7 @@ def test_null_does_not_fire() -> None:
 
 
 def test_nil_and_null_costs() -> None:
-    """Where no mistake costs anything there is no risk; a null cost is nil; without a probability the risk is unknown."""
+    """Where no mistake costs anything there is no risk; a null cost is nil; without a probability nothing is known."""
     assert expected_cost_ratio(0.5, 0, 0) == expected_cost_ratio(0.5, None, None) == 0
     assert expected_cost_ratio(0.5, None, 5) == 0
     assert expected_cost_ratio(0.5, 5, None) == 1

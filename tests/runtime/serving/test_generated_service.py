@@ -1,5 +1,6 @@
 """The services that the compiler writes, with real models and a real store, in this process and as workers."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.publishing import publishing
 from mlsd_framework.runtime.serving.bundle import load_bundle
 from mlsd_framework.runtime.serving.call import Call
-from tests.runtime.serving.generated_services import GeneratedService, build
+from tests.runtime.serving.generated_services import GeneratedService, again, build
 from tests.runtime.serving.valkey_process import Valkey
 
 PAYMENT = {
@@ -29,6 +31,8 @@ PAYMENT = {
     "merchant_category": "grocery",
     "channel": "online",
 }
+NUMBERS = {f"V{i}": float(v) for i, v in enumerate(np.random.default_rng(3).normal(size=28), 1)}
+ULB: dict[str, Any] = {"payment_id": 1, "time": "2013-09-02T07:30:00Z", "amount": 212.5, **NUMBERS}
 ACTIVITY = {"payments": 3, "spend_mean": 20.0, "spend_max": 50.0}
 
 
@@ -73,11 +77,8 @@ def answer(service: GeneratedService, request: dict[str, Any], seconds: float = 
 
 def test_ulb_scores_as_catboost_does(fraud_ulb: GeneratedService) -> None:
     """A request's score is CatBoost's own of the same row, its hour and its logarithm computed at request time."""
-    rng = np.random.default_rng(3)
-    numbers = {f"V{i}": float(v) for i, v in enumerate(rng.normal(size=28), 1)}
-    request = {"payment_id": 1, "time": "2013-09-02T07:30:00Z", "amount": 212.5, **numbers}
-    found = answer(fraud_ulb, request)
-    values = {"amount": 212.5, **numbers, "hour": 7, "log_amount": np.log(213.5)}
+    found = answer(fraud_ulb, ULB)
+    values = {**ULB, "hour": 7, "log_amount": np.log(213.5)}
     row = [values[name.removeprefix("payment.")] for name in fraud_ulb.features]
     assert found.score == pytest.approx(fraud_ulb.model.predict_proba([np.float32(row)])[0, 1], abs=1e-9)
     assert len(found.reasons) == 3
@@ -108,22 +109,32 @@ def test_strange_payment_is_novel_and_an_ordinary_one_is_not(
     """The rule on novelty fires for what the forest isolates soonest, and for nothing ordinary."""
     monkeypatch.setenv("MLSD_STORE_URL", valkey.url)
     publish(card_fraud, valkey.url)
-    assert [r.name for r in answer(card_fraud, PAYMENT | {"amount": 90_000.0}).reasons if r.kind == "rule"] == ["unusual"]
-    assert [r.name for r in answer(card_fraud, PAYMENT | {"amount": 201.0, "card_id": 8}).reasons if r.kind == "rule"] == []
+    assert [r.name for r in answer(card_fraud, PAYMENT | {"amount": 90_000.0}).reasons if r.kind == "rule"] == [
+        "unusual"
+    ]
+    assert [
+        r.name for r in answer(card_fraud, PAYMENT | {"amount": 201.0, "card_id": 8}).reasons if r.kind == "rule"
+    ] == []
 
 
 @pytest.mark.parametrize(("broken", "degraded"), [("novelty", ["score_2"]), ("fraud", ["score"])])
 def test_a_model_that_fails_leaves_an_answer(
     card_fraud: GeneratedService, valkey: Valkey, monkeypatch: pytest.MonkeyPatch, broken: str, degraded: list[str]
 ) -> None:
-    """Without novelty the rules on it are null and the fraud model decides; without the fraud model the fallback does."""
+    """Without novelty the rules on it are null and the fraud model decides; without that model the fallback does."""
     monkeypatch.setenv("MLSD_STORE_URL", valkey.url)
     publish(card_fraud, valkey.url)
     endpoint = card_fraud.module.APP.endpoints["/decide"]
     handler = endpoint.pipeline(load_bundle(card_fraud.bundle.folder))
     setattr(handler, broken, None)
     request = endpoint.request(
-        payment_id=1, ts=datetime(2026, 1, 31, tzinfo=UTC), card_id=7, terminal_id=3, amount=40.0, merchant_category="a", channel="online"
+        payment_id=1,
+        ts=datetime(2026, 1, 31, tzinfo=UTC),
+        card_id=7,
+        terminal_id=3,
+        amount=40.0,
+        merchant_category="a",
+        channel="online",
     )
     found = handler(request, Call("r", time.perf_counter(), 60.0))
     assert found.degraded == degraded
@@ -132,7 +143,7 @@ def test_a_model_that_fails_leaves_an_answer(
 
 @pytest.mark.process
 def test_the_store_dies_hangs_and_returns_behind_a_worker(
-    card_fraud: GeneratedService, tmp_path: Path, listening: socket.socket, launch: Callable[..., Any], valkey: Valkey
+    card_fraud: GeneratedService, listening: socket.socket, launch: Callable[..., Any], valkey: Valkey
 ) -> None:
     """Answers stay whole and in time while the store hangs or is dead, say so, and recover with it."""
     publish(card_fraud, valkey.url)
@@ -168,17 +179,48 @@ def test_the_store_dies_hangs_and_returns_behind_a_worker(
 
 
 @pytest.mark.process
-def test_worker_serves_real_rows_as_examples(
+def test_worker_shows_a_real_row_and_carries_nothing_heavy(
     fraud_ulb: GeneratedService, listening: socket.socket, launch: Callable[..., Any]
 ) -> None:
-    """The generated service answers its own example and nothing heavy is in its process."""
-    worker = launch(listening, fraud_ulb.bundle.folder, service=fraud_ulb.path)
+    """The example is the first row of the bundle that is a request; one that is none is logged; training stays away."""
+    row = ULB | {"amount": 77.25}
+    rows = {"/decide": [{"label": 1, "request": row | {"V1": "x"}}, {"label": 0, "request": row}]}
+    bundle = again(fraud_ulb, "v2", {"requests.json": json.dumps(rows).encode()})
+    worker = launch(listening, bundle.folder, service=fraud_ulb.path)
     with httpx.Client(base_url=worker.url) as client:
         described = client.get("/openapi.json").json()
         example = described["paths"]["/decide"]["post"]["requestBody"]["content"]["application/json"]["example"]
         body = client.post("/decide", json=example).json()
+    assert example == row
     assert body["action"] in ("approve", "review", "decline")
-    assert body["version"] == fraud_ulb.bundle.version
+    assert body["version"] == "v2"
     maps = Path(f"/proc/{worker.process.pid}/maps").read_text()
     heavy = ("catboost", "polars", "sklearn", "scipy/linalg", "pandas", "pyarrow", "torch", "feast", "onnxruntime")
     assert [name for name in heavy if f"/{name}/" in maps] == []
+    status, logged = worker.stop()
+    assert status == 0
+    assert "Expected `float`, got `str` - at `$.V1`" in logged
+
+
+def test_a_model_of_other_features_is_refused_at_start(
+    fraud_ulb: GeneratedService, card_fraud: GeneratedService
+) -> None:
+    """A service that cannot answer its own example does not start (E6415)."""
+    wrong = {"models/fraud/trees.safetensors": card_fraud.bundle.file("models/fraud/trees.safetensors")}
+    bundle = again(fraud_ulb, "wrong", wrong)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLSD_BUNDLE", str(bundle.folder))
+        with pytest.raises(RunError, match="stage `score` fails") as error:
+            fraud_ulb.module.APP.start()
+    assert error.value.diagnostics[0].code == "E6415"
+
+
+def test_without_a_store_address_the_service_says_so(
+    card_fraud: GeneratedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing tells the address of the store, the start is refused (E6414)."""
+    monkeypatch.delenv("MLSD_STORE_URL", raising=False)
+    monkeypatch.setenv("MLSD_BUNDLE", str(card_fraud.bundle.folder))
+    with pytest.raises(RunError) as error:
+        card_fraud.module.APP.start()
+    assert error.value.diagnostics[0].code == "E6414"

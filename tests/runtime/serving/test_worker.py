@@ -1,10 +1,13 @@
 """Worker processes: start, refusal to start, tokens, drain, several on one socket."""
 
+import contextlib
 import json
+import select
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,23 +121,112 @@ def test_restarted_worker_goes_on_counting(tmp_path: Path, plain_bundle: Made, l
             worker.stop()
 
 
-def test_overload_is_shed_with_retry_after(start: Made) -> None:
-    """Many clients of a slow handler get either an answer or a quick 503 that says when to come back."""
+def test_burst_is_answered_whole(start: Made) -> None:
+    """64 requests at once, 3 ms each, are a burst and no overload: each is answered."""
+    with contextlib.ExitStack() as stack:
+        clients = _clients(start(), stack, 64)
+        for _ in range(2):
+            assert {_status(client) for client in _asked(clients, "sleep-0.003")} == {200}
+
+
+def test_lasting_overload_is_shed_with_retry_after(start: Made) -> None:
+    """When more comes than can be answered for longer, some get a 503 that says when to come back, others an answer.
+
+    What is refused waits for no handler, and when the load falls nothing is refused any more.
+    """
+    with contextlib.ExitStack() as stack:
+        worker = start()
+        clients = _clients(worker, stack, 60)
+        found: list[int] = []
+        until = time.monotonic() + 20
+        _asked(clients, "sleep-0.005")
+        while found.count(503) < 20 and time.monotonic() < until:
+            answered = select.select(clients, [], [], 10)[0]
+            found += [_status(client) for client in answered]
+            _asked(answered, "sleep-0.005")
+        found += [_status(client) for client in clients]
+        assert set(found) == {200, 503}
+        limit = time.monotonic() + 20
+        while [_status(client) for client in _asked(clients[:3], "c1")] != [200, 200, 200]:
+            assert time.monotonic() < limit
+        with httpx.Client(base_url=worker.url) as client:
+            assert (
+                f'mlsd_refused_total{{endpoint="/decide",code="E6431"}} {found.count(503)}'
+                in client.get("/metrics").text
+            )
+
+
+def test_rate_limit_says_when_to_come_back(
+    tmp_path: Path, listening: socket.socket, plain_bundle: Made, launch: Made
+) -> None:
+    """Requests beyond the rate get 429 with `Retry-After`; a stranger without the token uses none of it up."""
+    limited = tmp_path / "service.py"
+    limited.write_text(PLAIN.read_text().replace("Limits(timeout=0.2,", "Limits(rate=5, burst=3, timeout=0.2,"))
+    worker = launch(listening, plain_bundle(tmp_path / "versions").folder, service=limited, MLSD_TOKEN=TOKEN)
+    with httpx.Client(base_url=worker.url) as client:
+        assert {client.post("/decide", json=PAYMENT).status_code for _ in range(5)} == {401}
+        right = {"authorization": f"Bearer {TOKEN}"}
+        answers = [client.post("/decide", json=PAYMENT, headers=right) for _ in range(8)]
+        assert [answer.status_code for answer in answers[:3]] == [200] * 3
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert {(answer.headers["retry-after"], answer.json()["error"]["code"]) for answer in refused} == {
+            ("1", "E6430")
+        }
+        limit = time.monotonic() + 10
+        while client.post("/decide", json=PAYMENT, headers=right).status_code != 200:
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+
+
+def test_callers_that_leave_the_queue_are_not_answered_for(start: Made) -> None:
+    """Requests whose callers have gone before their turn hold nobody up and are not counted as waiting."""
+    with contextlib.ExitStack() as stack:
+        worker = start()
+        for client in _asked(_clients(worker, stack, 40), "sleep-0.01"):
+            client.close()
+        with httpx.Client(base_url=worker.url, timeout=10) as staying:
+            assert staying.post("/decide", json=PAYMENT).status_code == 200
+            assert 'mlsd_in_flight{worker="0"} 0' in staying.get("/metrics").text
+
+
+def test_old_clients_are_told_by_closing(start: Made) -> None:
+    """HTTP/1.0 and `Connection: close` get their answer and then the end of the connection."""
     worker = start()
-    body = json.dumps(PAYMENT | {"card_id": "sleep-0.005"}).encode()
+    body = json.dumps(PAYMENT).encode()
+    for version, more in ((b"1.0", b""), (b"1.1", b"connection: close\r\n")):
+        with socket.create_connection(("127.0.0.1", worker.port)) as client:
+            client.settimeout(10)
+            client.sendall(
+                b"POST /decide HTTP/%b\r\nhost: x\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n%b"
+                % (version, more, len(body), body)
+            )
+            with client.makefile("rb") as answer:
+                assert answer.read().startswith(b"HTTP/1.1 200")
+
+
+def _clients(worker: Any, stack: contextlib.ExitStack, number: int) -> list[socket.socket]:  # noqa: ANN401 - a Worker
+    made = [stack.enter_context(socket.create_connection(("127.0.0.1", worker.port))) for _ in range(number)]
+    for client in made:
+        client.settimeout(10)
+    return made
+
+
+def _asked(clients: list[socket.socket], card: str) -> list[socket.socket]:
+    body = json.dumps(PAYMENT | {"card_id": card}).encode()
     head = b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
         body
     )
-    found: list[bytes] = []
-    for _ in range(3):
-        sockets = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(40)]
-        for client in sockets:
-            client.sendall(head + body)
-        for client in sockets:
-            client.settimeout(10)
-            found.append(client.recv(65536))
-            client.close()
-    shed = [answer for answer in found if answer.startswith(b"HTTP/1.1 503")]
-    assert shed
-    assert len(shed) + sum(answer.startswith(b"HTTP/1.1 200") for answer in found) == len(found)
-    assert all(b"retry-after: 1" in answer for answer in shed)
+    for client in clients:
+        client.sendall(head + body)
+    return clients
+
+
+def _status(client: socket.socket) -> int:
+    head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+    length = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += client.recv(65536)
+    status = int(head[9:12])
+    assert status != 503 or b"retry-after: 1" in head
+    return status

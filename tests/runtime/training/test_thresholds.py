@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.training import thresholds
+from mlsd_framework.runtime.training import threshold_search, thresholds
 from mlsd_framework.runtime.training.thresholds import Costs
 
 ROW = st.tuples(
@@ -24,23 +25,82 @@ def _total(decision: thresholds.Decision, p: np.ndarray, y: np.ndarray, costs: C
     return float(costs.of_actions(y, len(decision.actions))[taken, np.arange(len(p))].sum())
 
 
+def _least(per_action: np.ndarray, risk: np.ndarray) -> float:
+    """Try every choice of thresholds."""
+    places = [0.0, *(np.unique(risk) + 1e-12).tolist(), 2.0]
+    return min(
+        per_action[np.searchsorted(cuts, risk, side="right"), np.arange(len(risk))].sum()
+        for cuts in itertools.combinations_with_replacement(places, len(per_action) - 1)
+    )
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=12), st.sampled_from([2, 3]), st.integers(0, 6))
-def test_no_thresholds_lose_less_than_those_chosen(rows: list[tuple], count: int, review: int) -> None:
-    """Against every choice of thresholds, ties in r included; the stated cost is what the decisions cost."""
+def test_no_thresholds_lose_less_than_those_searched(rows: list[tuple], count: int, review: int) -> None:
+    """Against every choice of thresholds, ties in r included, on labels and in expectation."""
+    p, y, fn, fp = (np.array(column, float) for column in zip(*rows, strict=True))
+    costs = Costs(fn, fp, review)
+    risk = costs.risk(p)
+    for truth in (y, p):
+        per_action = costs.of_actions(truth, count)
+        found = threshold_search.least(risk, per_action)
+        taken = np.searchsorted(found, risk, side="right")
+        assert per_action[taken, np.arange(len(p))].sum() == pytest.approx(_least(per_action, risk))
+        assert found.tolist() == sorted(found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROW, min_size=1, max_size=12), st.sampled_from([2, 3]), st.integers(0, 6))
+def test_the_thresholds_are_the_best_by_probabilities_or_by_labels(rows: list[tuple], count: int, review: int) -> None:
+    """The rule that is named is the one whose cost is least; the stated cost is what the decisions cost on the labels."""
     p, y, fn, fp = (np.array(column, float) for column in zip(*rows, strict=True))
     costs = Costs(fn, fp, review)
     chosen = thresholds.by_cost(score="m", actions=ACTIONS[count], probability=p, label=y, costs=costs)
-    risk = costs.risk(p)
-    places = [0.0, *(np.unique(risk) + 1e-12).tolist(), 2.0]
-    per_action = costs.of_actions(y, count)
-    least = min(
-        per_action[np.searchsorted(cuts, risk, side="right"), np.arange(len(p))].sum()
-        for cuts in itertools.combinations_with_replacement(places, count - 1)
-    )
-    assert chosen.cost == pytest.approx(least)
-    assert _total(chosen, p, y, costs) == pytest.approx(least)
+    truth = p if chosen.rule == "probabilities" else y
+    assert _total(chosen, p, truth, costs) == pytest.approx(_least(costs.of_actions(truth, count), costs.risk(p)))
+    assert _total(chosen, p, y, costs) == pytest.approx(chosen.cost)
     assert list(chosen.thresholds) == sorted(chosen.thresholds)
+
+
+def _drawn(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw true probabilities, about 1 in 500, labels and amounts."""
+    random = np.random.default_rng(seed)
+    p = 1 / (1 + np.exp(-random.normal(-9, 3, rows)))
+    return p, (random.random(rows) < p).astype(float), random.lognormal(3, 1.5, rows)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_few_positives_do_not_mislead(count: int) -> None:
+    """With true probabilities the thresholds cost no more, in expectation, than those that labels alone would give."""
+    p, _, amount = _drawn(99, 100_000)
+    ahead, fresh = [], Costs(amount, 5.0, 2.0)
+    risk, expected = fresh.risk(p), fresh.of_actions(p, count)
+    best = threshold_search.least(risk, expected)
+
+    def cost(cuts: ArrayLike) -> float:
+        return float(expected[np.searchsorted(cuts, risk, side="right"), np.arange(len(p))].sum())
+
+    for seed in range(12):
+        known, y, amounts = _drawn(seed, 8000)
+        costs = Costs(amounts, 5.0, 2.0)
+        chosen = thresholds.by_cost(score="m", actions=ACTIONS[count], probability=known, label=y, costs=costs)
+        searched = threshold_search.least(costs.risk(known), costs.of_actions(y, count))
+        ahead.append((cost(chosen.thresholds), cost(searched)))
+    chosen_cost, searched_cost = np.mean(ahead, axis=0)
+    assert chosen_cost <= 1.02 * cost(best)
+    assert searched_cost > 1.05 * cost(best)
+
+
+@pytest.mark.parametrize(("factor", "rule"), [(1.0, "probabilities"), (50.0, "labels"), (0.02, "labels")])
+def test_labels_overrule_probabilities_that_are_off(factor: float, rule: str) -> None:
+    """Odds that are fifty times too high or too low are found out, and the thresholds make up for them."""
+    p, y, amount = _drawn(3, 60_000)
+    wrong = p * factor / (p * factor + 1 - p)
+    costs = Costs(amount, 5.0)
+    chosen = thresholds.by_cost(score="m", actions=ACTIONS[2], probability=wrong, label=y, costs=costs)
+    assert chosen.rule == rule
+    best = _total(thresholds.by_cost(score="m", actions=ACTIONS[2], probability=p, label=p, costs=costs), p, p, costs)
+    assert _total(chosen, wrong, p, costs) < 1.15 * best
 
 
 @settings(max_examples=30, deadline=None)
@@ -54,7 +114,7 @@ def test_the_curve_is_the_cost_at_each_threshold(rows: list[tuple]) -> None:
     for at, cost in zip(chosen.curve.threshold, chosen.curve.cost, strict=True):
         acted = costs.risk(p) >= at
         assert cost == pytest.approx((y * fn)[~acted].sum() + ((1 - y) * fp)[acted].sum())
-    assert chosen.curve.cost.min() == pytest.approx(chosen.cost)
+    assert chosen.curve.cost.min() == pytest.approx(_least(costs.of_actions(y, 2), costs.risk(p)))
 
 
 def test_true_probabilities_put_the_threshold_near_one_half() -> None:
@@ -80,6 +140,7 @@ def test_stated_thresholds_divide_the_probability(tmp_path: Path) -> None:
         "thresholds": {"review": 0.3, "decline": 0.8},
         "chosen_on": None,
         "cost": None,
+        "rule": None,
     }
 
 

@@ -12,12 +12,11 @@ from mlsd_framework.ir.types import FLOAT64, DataType
 from mlsd_framework.kinds.models.catboost_classifier.inputs import inputs
 from mlsd_framework.kinds.models.catboost_classifier.service import write_score
 from mlsd_framework.kinds.models.catboost_classifier.spec import CatBoostClassifierSpec
-from mlsd_framework.kinds.models.catboost_classifier.training import script
 
 SETTINGS = (
     "iterations", "depth", "learning_rate", "l2_leaf_reg", "random_strength", "bagging_temperature", "rsm",
     "bootstrap_type", "subsample", "boosting_type", "border_count",
-    "early_stopping", "loss", "eval_metric", "refit",
+    "early_stopping", "use_best_model", "loss", "eval_metric", "refit",
 )  # fmt: skip
 
 
@@ -43,6 +42,8 @@ class CatBoostClassifier:
 
     def training(self, model: Model, system: System) -> str:
         """Return the text of `training/<model>.py`."""
+        from mlsd_framework.kinds.models.catboost_classifier.training import script  # only `build` writes it
+
         return script(model, system)
 
     def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:

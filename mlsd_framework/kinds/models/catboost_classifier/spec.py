@@ -35,6 +35,10 @@ class CatBoostClassifierSpec(ModelSpec):
     early_stopping: int | None = Field(
         None, ge=1, description="Trees without a better validation score after which training stops."
     )
+    use_best_model: bool | None = Field(
+        None,
+        description="Whether trees after the best validation score are dropped; left out, they are, given a validation part.",
+    )
     loss: Literal["Logloss", "CrossEntropy"] = Field("Logloss", description="What is minimised.")
     eval_metric: Literal["Logloss", "AUC", "PRAUC"] = Field("Logloss", description="What early stopping watches.")
     refit: bool = Field(

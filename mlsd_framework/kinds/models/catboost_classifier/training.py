@@ -32,11 +32,13 @@ class Script:
     label: str
     split: list[str]
     may_be_empty: str
-    sampling: list[str]
+    pools: list[str]
     weights: list[str]
     fitting: list[str]
     calibration: list[str]
     refit: list[str]
+    seen: str
+    chosen: str
 
 
 def script(model: Model, system: System) -> str:
@@ -70,11 +72,13 @@ def script(model: Model, system: System) -> str:
         label=literal(label),
         split=split,
         may_be_empty=', may_be_empty=frozenset({"validate"})' if _no_validation(model) else "",
-        sampling=_sampling(model, imports),
+        pools=_pools(model, imports),
         weights=_weights(model, imports),
         fitting=_fitting(model, system, imports),
         calibration=_calibration(model),
         refit=_refit(model, imports),
+        seen="both" if model.setting("refit") else "parts.train",
+        chosen="{**PARAMETERS, **best.parameters}" if model.tuning is not None else "PARAMETERS",
     )
     return render("training/catboost_classifier.py.j2", _with_imports(context, imports))
 
@@ -101,7 +105,9 @@ def _parameters(model: Model, categories: bool) -> str:  # noqa: FBT001 - one fa
         if value is not None and name not in ("eval_metric", "refit") and not isinstance(value, tuple):
             kept.append((names.get(name, name), value))
     metric = str(model.setting("eval_metric"))
-    kept.append(("eval_metric", "PRAUC:use_weights=false" if metric == "PRAUC" else metric))
+    # CatBoost takes `use_weights` only where there are weights.
+    unweighted = ":use_weights=false" if metric == "PRAUC" and model.imbalance.class_weights is not None else ""
+    kept.append(("eval_metric", metric + unweighted))
     if categories:
         kept.append(("one_hot_max_size", _ONE_HOT))
     # A seed and a fixed number of threads: the same data gives the same file.
@@ -125,35 +131,48 @@ def _space(tuning: Tuning, imports: Imports) -> str:
     return f"SPACE: tuning.Space = {emit(space, 0, 23)}\nBUDGET = {emit(budget)}"
 
 
-def _sampling(model: Model, imports: Imports) -> list[str]:
+def _pools(model: Model, imports: Imports) -> list[str]:
+    """Return the lines that make `pools`; sampling touches what is learned from, not the parts that are measured."""
+    rows = "sampled" if model.imbalance.sampling in ("under", "over") else "parts"
+    pools = f"{{name: Pool(frame[rows], label[rows], cat_features=CATEGORIES) for name, rows in {rows} if len(rows)}}"
+    lines = [*_sampled(model, "parts", imports), f"pools = {pools}"]
+    if model.imbalance.sampling == "smote":
+        lines = [f"pools = {pools}", *_sampled(model, "parts", imports), f'pools["train"] = {_EXAMPLES}']
+    return lines
+
+
+_EXAMPLES = "Pool(examples.features, examples.label, feature_names=NUMBERS)"
+
+
+def _sampled(model: Model, parts: str, imports: Imports) -> list[str]:
+    """Return the lines that leave the sampled rows of the training part of `parts` in `sampled`, or in `examples`."""
     kind = model.imbalance.sampling
-    if kind not in ("under", "over"):
+    if kind is None:
         return []
     imports.add(TRAINING, "imbalance")
-    return [f"parts = imbalance.{kind}_sample(parts, label, ratio={model.imbalance.ratio!r}, seed={model.seed})"]
+    named: tuple[tuple[str, Item], ...] = (("ratio", model.imbalance.ratio), ("seed", model.seed))
+    if kind in ("under", "over"):
+        call = Call(f"imbalance.{kind}_sample", (Raw(parts), Raw("label")), named)
+        return f"sampled = {emit(call, 1, 10)}".split("\n")
+    names: tuple[tuple[str, Item], ...] = (("names", Raw("tuple(NUMBERS)")), ("categories", Raw("tuple(CATEGORIES)")))
+    matrix = Raw("frame.select(NUMBERS).to_numpy()")
+    call = Call("imbalance.smote", (Raw(parts), matrix, Raw("label")), (*names, *named))
+    return f"examples = {emit(call, 1, 11)}".replace("\n    ", "\n").split("\n")
 
 
 def _weights(model: Model, imports: Imports) -> list[str]:
-    lines: list[str] = []
-    if model.imbalance.sampling == "smote":
-        imports.add(TRAINING, "imbalance")
-        lines.append("matrix = frame.select(NUMBERS).to_numpy()")
-        call = Call(
-            "imbalance.smote", (Raw("parts"), Raw("matrix"), Raw("label")),
-            (("names", Raw("tuple(NUMBERS)")), ("ratio", model.imbalance.ratio), ("seed", model.seed)),
-        )  # fmt: skip
-        lines += f"examples = {emit(call, 1, 11)}".split("\n")
-        lines.append('pools["train"] = Pool(examples.features, examples.label, feature_names=NUMBERS)')
     weights = model.imbalance.class_weights
-    if weights is not None:
-        imports.add(TRAINING, "imbalance")
-        kind = (
-            emit(Mapping(tuple((Raw(key), value) for key, value in weights)))
-            if isinstance(weights, tuple)
-            else literal(weights)
-        )
-        lines.append(f"weights = imbalance.class_weights(parts, label, {kind})")
-    return lines
+    if weights is None:
+        return []
+    imports.add(TRAINING, "imbalance")
+    # A class is a number and not text of the spec.
+    kind = (
+        emit(Mapping(tuple((int(key), value) for key, value in weights)))
+        if isinstance(weights, tuple)
+        else literal(weights)
+    )
+    rows = "sampled" if model.imbalance.sampling in ("under", "over") else "parts"
+    return [f"weights = imbalance.class_weights({rows}, label, {kind})"]
 
 
 def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # noqa: ARG001 - the same facts for every part
@@ -162,7 +181,7 @@ def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # no
     if model.tuning is None:
         return ["", f"model = CatBoostClassifier(**PARAMETERS{weights})", f'model.fit(pools["train"]{watched})']
     metric = model.tuning.metric
-    imports.add(f"{TRAINING}.metrics.registry", "evaluate")
+    imports.add(f"{TRAINING}.metrics.registry", "evaluate", "find")
     imports.add(f"{TRAINING}.metrics.scored", "Scored")
     imports.add("collections.abc", "Mapping")
     return [
@@ -173,11 +192,17 @@ def _fitting(model: Model, system: System, imports: Imports) -> list[str]:  # no
         "",
         "def objective(parameters: Mapping[str, tuning.Setting]) -> float:",
         '    found = fit(parameters).predict_proba(pools["validate"])[:, 1]',
-        "    rows = Scored(label=label[parts.validate], probability=found)",
+        '    rows = Scored(label[parts.validate].astype("float64"), found, probability=found)',
         f"    return evaluate([{literal(metric)}], rows)[0].value",
         "",
         "best = tuning.tune(",
-        f'    objective, SPACE, storage=folder / "tuning.db", study="{model.name}", budget=BUDGET, seed={model.tuning.seed}',
+        "    objective,",
+        "    SPACE,",
+        '    storage=folder / "tuning.db",',
+        f"    study={literal(model.name)},",
+        "    budget=BUDGET,",
+        f"    maximise=find({literal(metric)})[0].higher_is_better,",
+        f"    seed={model.tuning.seed},",
         ")",
         "model = fit(best.parameters)",
     ]
@@ -195,11 +220,17 @@ def _refit(model: Model, imports: Imports) -> list[str]:
     imports.add("numpy as np")
     weights = ", class_weights=weights" if model.imbalance.class_weights is not None else ""
     chosen = "{**PARAMETERS, **best.parameters, " if model.tuning is not None else "{**PARAMETERS, "
+    kind = model.imbalance.sampling
+    learned = ["model.fit(Pool(frame[both], label[both], cat_features=CATEGORIES))"]
+    if kind is not None:
+        whole = ["whole = splits.Parts(both, parts.validate, parts.test)", *_sampled(model, "whole", imports)]
+        rows = "Pool(frame[sampled.train], label[sampled.train], cat_features=CATEGORIES)"
+        learned = [*whole, f"model.fit({_EXAMPLES if kind == 'smote' else rows})"]
     return [
         "",
         "# The served model learns from the validation part too; the test part stays unseen.",
         "both = np.concatenate([parts.train, parts.validate])",
         f'model = CatBoostClassifier(**{chosen}"iterations": model.tree_count_}}{weights})',
-        "model.fit(Pool(frame[both], label[both], cat_features=CATEGORIES))",
+        *learned,
         "score[parts.test] = model.predict_proba(Pool(frame[parts.test], cat_features=CATEGORIES))[:, 1]",
     ]

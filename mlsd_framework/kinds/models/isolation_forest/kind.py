@@ -10,7 +10,6 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import FLOAT64, DataType
 from mlsd_framework.kinds.models.isolation_forest.service import write_score
 from mlsd_framework.kinds.models.isolation_forest.spec import IsolationForestSpec
-from mlsd_framework.kinds.models.isolation_forest.training import script
 
 
 class IsolationForest:
@@ -35,6 +34,8 @@ class IsolationForest:
 
     def training(self, model: Model, system: System) -> str:
         """Return the text of `training/<model>.py`."""
+        from mlsd_framework.kinds.models.isolation_forest.training import script  # only `build` writes it
+
         return script(model, system)
 
     def score(self, model: Model, stage: Stage, code: ServiceCode) -> None:

@@ -6,7 +6,7 @@ from mlsd_framework.codegen.python import Imports, emit, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.splits import split_columns, split_lines
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.models import Model, StratifiedSplit, TimeSplit
 from mlsd_framework.ir.system import System
 
 
@@ -25,6 +25,7 @@ class Script:
     sample: str
     seed: str
     columns: str
+    label: str
     split: list[str]
 
 
@@ -38,7 +39,9 @@ def script(model: Model, system: System) -> str:
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     split = split_lines(model, system, imports)
     names = [ref.dotted for ref in model.features]
-    columns = ", ".join(["*FEATURES", *(literal(name) for name in dict.fromkeys(split_columns(model, system)))])
+    label = _label(model, system)
+    others = dict.fromkeys([*split_columns(model, system), *([label] if label else [])])
+    columns = ", ".join(["*FEATURES", *map(literal, others)])
     context = Script(
         model=model.name,
         system=system.name,
@@ -51,6 +54,15 @@ def script(model: Model, system: System) -> str:
         sample=emit(int(str(model.setting("samples")))),
         seed=emit(model.seed),
         columns=f"[{columns}]",
+        label=literal(label) if label else "",
         split=split,
     )
     return render("training/isolation_forest.py.j2", context)
+
+
+def _label(model: Model, system: System) -> str | None:
+    """Return the label where the split reads it; the forest does not."""
+    reads = isinstance(model.split, StratifiedSplit) or (
+        isinstance(model.split, TimeSplit) and model.split.exclude_known
+    )
+    return system.label.name if reads and system.label is not None else None

@@ -82,7 +82,7 @@ def cost(decision: Decision, currency: str) -> Chart | None:
         "cost",
         "Cost against threshold",
         f"Money lost on the {decision.chosen_on} part if all with a risk from the threshold up are stopped; far left "
-        "stops all, far right none.",
+        f"stops all, far right none. The thresholds are those that the {decision.rule} call for.",
         traces,
         {
             "xaxis": _axis("risk: expected loss of letting pass / expected loss of both", [-0.01, 1.02]),
