@@ -10,6 +10,7 @@ from mlsd_framework.ir.system import System
 # What every service answers itself.
 _OURS = frozenset({"/healthz", "/readyz", "/livez", "/metrics", "/docs", "/openapi", "/schema", "/version"})
 _UNSERVED = frozenset({"list", "vector", "struct", "image", "point", "edge"})
+_UNSTORED = _UNSERVED | {"date", "duration"}
 
 
 def endpoints(system: System) -> Iterator[Diagnostic]:
@@ -29,7 +30,7 @@ def endpoints(system: System) -> Iterator[Diagnostic]:
         yield from _answer(endpoint)
     for group in system.features:
         for feature in group.features if isinstance(group, TableGroup) else ():
-            if feature.type.name in _UNSERVED:
+            if feature.type.name in _UNSTORED:
                 what = f"`features.{group.name}` keeps `{feature.name}` of type `{feature.type.not_null()}`"
                 yield Diagnostic(code="E3005", what=f"{what}, which no stored row can hold", span=feature.span)
 
