@@ -24,6 +24,7 @@ _WORDS: dict[str, Data] = {"": None, "~": None, "null": None, "Null": None, "NUL
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WORDS |= {".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 _MAX_DIGITS = 400
+_MOST_FAULTS = 100
 
 
 def dotted(at: Path_) -> str:
@@ -185,6 +186,8 @@ def _pairs(node: Any, path: str, faults: list[Diagnostic]) -> Iterator[tuple[str
             faults.append(
                 Diagnostic(code="E1011", what=f"the key `{key.value}` is written twice", span=span, notes=(note,))
             )
+            if len(faults) >= _MOST_FAULTS:
+                raise SpecError(faults)
             continue
         seen[key.value] = span
         yield key.value, _to_data(value, path, faults)
