@@ -147,7 +147,11 @@ def test_ordinary_text_is_no_secret(text: str) -> None:
 def test_one_line_each() -> None:
     """Editors read `path:line:column: severity[code]: what`."""
     text = one_line([FULL, Diagnostic(code="E1000", what="gone", severity="warning")])
-    assert text.split("\n") == [f"feed.yaml:2:23: error[E2001]: {FULL.what} (expected: {FULL.expected})", "-: warning[E1000]: gone", ""]
+    assert text.split("\n") == [
+        f"feed.yaml:2:23: error[E2001]: {FULL.what} (expected: {FULL.expected})",
+        "-: warning[E1000]: gone",
+        "",
+    ]
 
 
 def test_json_has_every_field() -> None:
@@ -161,7 +165,12 @@ def test_json_has_every_field() -> None:
 
 def test_sarif_is_whole() -> None:
     """The log has one rule a code, each result points at its rule, and regions are never empty."""
-    points = [FULL, Diagnostic(code="E1000", what="gone"), FULL, Diagnostic(code="E1009", what="no", span=Span("a\\b", 1, 1, 1, 1))]
+    points = [
+        FULL,
+        Diagnostic(code="E1000", what="gone"),
+        FULL,
+        Diagnostic(code="E1009", what="no", span=Span("a\\b", 1, 1, 1, 1)),
+    ]
     log = json.loads(json.dumps(sarif(points, "1.2.3")))
     [run] = log["runs"]
     rules, results = run["tool"]["driver"]["rules"], run["results"]

@@ -157,7 +157,9 @@ def test_no_text_is_filled_in(text: str) -> None:
     assert merge(base, {"a": {"k": 1}}, [])["a"] == {"k": 1, text: 1, "kept": [text]}
 
 
-@pytest.mark.parametrize(("low", "high"), [(1, {"x": 1}), ({"x": 1}, 1), ([1], {"x": 1}), ({"x": 1}, [1]), ([1], [2, 3])])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1, {"x": 1}), ({"x": 1}, 1), ([1], {"x": 1}), ({"x": 1}, [1]), ([1], [2, 3])]
+)
 def test_values_of_other_kinds_are_replaced(low: object, high: object) -> None:
     """What is no mapping on both sides is replaced whole."""
     assert merge({"a": low, "b": 1}, {"a": high}, []) == {"a": high, "b": 1}

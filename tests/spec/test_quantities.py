@@ -25,11 +25,23 @@ def test_a_duration_that_is_written_is_read_back(length: timedelta) -> None:
     assert DURATION.validate_python(DURATION.dump_python(length)) == length
 
 
-@given(st.lists(st.tuples(st.integers(0, 500), st.sampled_from(("us", "ms", "s", "m", "h", "d", "w"))), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 500), st.sampled_from(("us", "ms", "s", "m", "h", "d", "w"))), min_size=1, max_size=5
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_parts_of_a_duration_add_up(parts: list[tuple[int, str]]) -> None:
     """`1h30m` is an hour and thirty minutes, in whatever order."""
-    sizes = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6, "w": 7 * 86400 * 10**6}
+    sizes = {
+        "us": 1,
+        "ms": 10**3,
+        "s": 10**6,
+        "m": 60 * 10**6,
+        "h": 3600 * 10**6,
+        "d": 86400 * 10**6,
+        "w": 7 * 86400 * 10**6,
+    }
     total = timedelta(microseconds=sum(count * sizes[unit] for count, unit in parts))
     assert parse_duration("".join(f"{count}{unit}" for count, unit in parts)) == total
 

@@ -228,7 +228,7 @@ PIPELINES: tuple[Code, ...] = (
     Code(
         "E2049",
         "endpoint-path",
-        "The path of an endpoint is one that every service answers itself, or gives the same name as another.",
+        "The path of an endpoint is one that every service answers itself.",
         "Choose another path.",
         "/healthz: {request: payments, …}",
         "/decide: {request: payments, …}",
