@@ -11,6 +11,7 @@ from mlsd_framework.diagnostics.errors import SpecError
 from mlsd_framework.diagnostics.span import Span
 
 MAX_BYTES: Final = 1_000_000
+MAX_SCALAR: Final = 50_000
 MAX_DEPTH: Final = 40
 MAX_NODES: Final = 20_000
 MAX_ALIASES: Final = 200
@@ -89,6 +90,8 @@ class _Scan:
 
     def take(self, event: Any) -> None:
         match event:
+            case yaml.ScalarEvent():  # first, since most events are
+                self.scalar(event)
             case yaml.DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
@@ -102,15 +105,17 @@ class _Scan:
                 self.rise(event, 0)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.close()
-            case yaml.ScalarEvent():
-                self.tagged(event)
-                self.grow(event, 1)
-                if event.value == "<<" and not event.style:
-                    self.refuse(
-                        event, "E1007", "merge keys (`<<`) are not part of the language", "an alias of a whole value"
-                    )
             case _:
                 pass
+
+    def scalar(self, event: Any) -> None:
+        self.tagged(event)
+        self.grow(event, 1)
+        if event.value == "<<" and not event.style:
+            self.refuse(event, "E1007", "merge keys (`<<`) are not part of the language", "an alias of a whole value")
+        if len(event.value) > MAX_SCALAR:
+            what = f"a value has {len(event.value):,} characters"
+            self.refuse(event, "E1001", what, f"at most {MAX_SCALAR:,} characters")
 
     def alias(self, event: Any) -> None:
         self.aliases += 1
