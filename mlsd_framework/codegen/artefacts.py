@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlsd_framework.codegen.files import inside, to_json
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.diagnostics.errors import PlanError
+from mlsd_framework.diagnostics.errors import InternalError, PlanError
 
 MANIFEST = "manifest.json"
 
@@ -80,7 +80,7 @@ def _former(folder: Path) -> set[str]:
     try:
         files = json.loads(text)["files"]
         return {str(inside(path)) for path in files} | {MANIFEST}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, InternalError):
         return set()  # a damaged manifest owns nothing: its files are reported as foreign, never removed
 
 
@@ -100,7 +100,9 @@ def _write_one(folder: Path, path: str, text: str) -> bool:
     except OSError as fault:
         part.unlink(missing_ok=True)
         what = f"`{target}` cannot be written: {fault.strerror}"
-        raise PlanError(Diagnostic(code="E5002", what=what, help="free space or mend permissions; what was there is intact")) from None
+        raise PlanError(
+            Diagnostic(code="E5002", what=what, help="free space or mend permissions; what was there is intact")
+        ) from None
     return True
 
 

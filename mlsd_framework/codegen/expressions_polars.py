@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlsd_framework.codegen.expressions_python import literal_text
+from mlsd_framework.codegen.expressions_python import literal_text, uses
 from mlsd_framework.codegen.integer_bounds import may_overflow
 from mlsd_framework.ir.expressions import (
     Between,
@@ -89,8 +89,8 @@ def to_polars(expression: Expression, names: Callable[[Column], str]) -> PolarsC
     `(pl.col("amount") > 500) & pl.col("country").is_in(["FI", "SE"])`.
     """
     text = _Polars(names).code(expression).column().text
-    imports = {IMPORT_POLARS} if "pl." in text else set()
-    return PolarsCode(text, frozenset(imports | ({IMPORT_SQL} if "sql." in text else set())))
+    imports = {IMPORT_POLARS} if uses("pl", text) else set()
+    return PolarsCode(text, frozenset(imports | ({IMPORT_SQL} if uses("sql", text) else set())))
 
 
 def _call(function: str, *arguments: str) -> _Code:

@@ -1,5 +1,6 @@
 """Typed expressions into Python source for one request: plain operators, and `sql.…` where null can occur."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ _COMPARISONS = {
     ">=": (">=", "ge"),
 }
 _SMALLEST_GROUPED = 10_000
+_TEXTS = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,12 @@ def to_python(expression: Expression, names: Callable[[Column], str]) -> PythonC
     `amount / nullif(card.mean, 0)` → `sql.div(amount, sql.nullif(card.mean, 0.0))`.
     """
     text = _Python(names).code(expression).text
-    return PythonCode(text, frozenset({IMPORT_SQL} if "sql." in text else ()))
+    return PythonCode(text, frozenset({IMPORT_SQL} if uses("sql", text) else ()))
+
+
+def uses(module: str, source: str) -> bool:
+    """Return whether Python source of ours calls something of `module`; the same letters in a text do not count."""
+    return re.search(rf"(?<![\w.]){module}\.", _TEXTS.sub("", source)) is not None
 
 
 def literal_text(value: object) -> str:

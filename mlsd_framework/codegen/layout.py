@@ -21,7 +21,9 @@ def layout(source: str, indent: int, before: int) -> str:
 def operator(source: str) -> bool:
     """Say whether an expression breaks at an operator, so that it needs brackets to go over several lines."""
     tree = ast.parse(source, mode="eval").body
-    return isinstance(tree, ast.BinOp | ast.BoolOp | ast.Compare | ast.IfExp) or (isinstance(tree, ast.Call) and len(list(_dots(tree))) > 1)
+    return isinstance(tree, ast.BinOp | ast.BoolOp | ast.Compare | ast.IfExp) or (
+        isinstance(tree, ast.Call) and len(list(_dots(tree))) > 1
+    )
 
 
 class _Layout:
@@ -46,7 +48,9 @@ class _Layout:
             case ast.BinOp() | ast.BoolOp() | ast.Compare():
                 return self.operands(node, indent)
             case ast.IfExp():
-                return "\n".join(f"{INDENT * indent if index else ''}{part}" for index, part in enumerate(self.choice(node, indent)))
+                return "\n".join(
+                    f"{INDENT * indent if index else ''}{part}" for index, part in enumerate(self.choice(node, indent))
+                )
             case ast.UnaryOp():
                 sign = text[: node.operand.col_offset - node.col_offset].rstrip("(")
                 return sign + self.operand(node.operand, indent, before + len(sign))
@@ -60,7 +64,9 @@ class _Layout:
         if len(dots) > 1:  # a chain of calls breaks at its dots
             head = dots[-1].func.value  # type: ignore[attr-defined]  # a dot of a chain is a call of an attribute
             parts = [self.broken(head, indent, before)]
-            parts += [f".{dot.func.attr}{self.arguments(dot, indent, len(dot.func.attr) + 1)}" for dot in reversed(dots)]  # type: ignore[attr-defined]
+            parts += [
+                f".{dot.func.attr}{self.arguments(dot, indent, len(dot.func.attr) + 1)}" for dot in reversed(dots)
+            ]  # type: ignore[attr-defined]
             return f"\n{INDENT * indent}".join(parts)
         func = self.text(node.func)
         if dots and len(INDENT) * indent + before + len(func) + 1 > WIDTH:
@@ -100,9 +106,13 @@ class _Layout:
             yield from ((sign if index else "", one) for index, one in enumerate(node.values))
         elif isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
-            yield from ((self.sign(operands[index - 1], one) if index else "", one) for index, one in enumerate(operands))
+            yield from (
+                (self.sign(operands[index - 1], one) if index else "", one) for index, one in enumerate(operands)
+            )
         elif isinstance(node, ast.BinOp):
-            same = isinstance(node.left, ast.BinOp) and _binds(node.left) == _binds(node) and not self.bracketed(node.left)
+            same = (
+                isinstance(node.left, ast.BinOp) and _binds(node.left) == _binds(node) and not self.bracketed(node.left)
+            )
             yield from self.flattened(node.left) if same else [("", node.left)]
             yield self.sign(node.left, node.right), node.right
 

@@ -65,7 +65,9 @@ class Imports:
 
     def bound(self) -> frozenset[str]:
         """Return the names that the imports give the file."""
-        names = [name for found in self.names.values() for name in found] + [module.split(".")[0] if " as " not in module else module for module in self.modules]
+        names = [name for found in self.names.values() for name in found] + [
+            module.split(".")[0] if " as " not in module else module for module in self.modules
+        ]
         return frozenset(name.split(" as ")[-1] for name in names)
 
     def lines(self) -> list[str]:
@@ -79,7 +81,21 @@ class Imports:
         return "\n\n".join(blocks).split("\n")
 
 
-_STANDARD = frozenset({"__future__", "argparse", "collections", "dataclasses", "datetime", "json", "math", "os", "pathlib", "sys", "typing"})
+_STANDARD = frozenset(
+    {
+        "__future__",
+        "argparse",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "json",
+        "math",
+        "os",
+        "pathlib",
+        "sys",
+        "typing",
+    }
+)
 
 
 def _rank(module: str) -> int:
@@ -89,10 +105,10 @@ def _rank(module: str) -> int:
     return 2 if top == "mlsd_framework" else 1
 
 
-def _isort(name: str) -> tuple[int, str]:
+def _isort(name: str) -> tuple[int, str, str]:
     """Constants, then classes, then functions."""
     bare = name.split(" ")[0]
-    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, bare)
+    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, bare.lower(), bare)
 
 
 def _import_order(line: str) -> tuple[int, str]:
@@ -148,7 +164,14 @@ def _escaped(char: str) -> str:
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"  # noqa: PLR2004 - widths of escapes
 
 
-_UNITS = (("days", 86_400_000_000), ("hours", 3_600_000_000), ("minutes", 60_000_000), ("seconds", 1_000_000), ("milliseconds", 1000), ("microseconds", 1))
+_UNITS = (
+    ("days", 86_400_000_000),
+    ("hours", 3_600_000_000),
+    ("minutes", 60_000_000),
+    ("seconds", 1_000_000),
+    ("milliseconds", 1000),
+    ("microseconds", 1),
+)
 
 
 def _duration(value: timedelta) -> str:

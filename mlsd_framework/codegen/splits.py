@@ -17,7 +17,11 @@ def split_lines(model: Model, system: System, imports: Imports) -> list[str]:
         case StratifiedSplit():
             call = Call("splits.stratified", (Raw("label"),), (*_shares(split), ("seed", split.seed)))
         case GroupSplit():
-            call = Call("splits.by_group", (Raw(f"data[{literal(split.group)}].to_numpy()"),), (*_shares(split), ("seed", split.seed)))
+            call = Call(
+                "splits.by_group",
+                (Raw(f"data[{literal(split.group)}].to_numpy()"),),
+                (*_shares(split), ("seed", split.seed)),
+            )
         case TimeSplit():
             return [f"time = data[{literal(_time(system))}].to_physical().to_numpy()", *_by_time(split, imports)]
     return emit(Call("parts = " + call.name, call.positional, call.named)).split("\n")
@@ -47,7 +51,10 @@ def _by_time(split: TimeSplit, imports: Imports) -> list[str]:
         ("validate_days", _days(split.validate)),
     )
     if split.exclude_known:
-        named += (("exclude_known_positives", Raw(f"data[{literal(split.exclude_known[0])}].to_numpy()")), ("label", Raw("label")))
+        named += (
+            ("exclude_known_positives", Raw(f"data[{literal(split.exclude_known[0])}].to_numpy()")),
+            ("label", Raw("label")),
+        )
     return emit(Call("parts = splits.by_dates", (Raw("time"),), named)).split("\n")
 
 

@@ -137,7 +137,7 @@ def main() -> None:
             (CARD_ACTIVITY_GROUP, card_activity_events(payments)),
             (TERMINAL_ACTIVITY_GROUP, terminal_activity_events(payments)),
             (TERMINAL_RISK_GROUP, terminal_risk_events(payments, chargebacks)),
-        )
+        ),
     )
     write_groups(groups, WORKSPACE, system="card-fraud", features=FINGERPRINT, store=store)
 

@@ -164,7 +164,7 @@ def main() -> None:
             (TERMINAL_VERDICTS_GROUP, terminal_verdicts_events(payments, chargebacks)),
             (TERMINAL_HISTORY_GROUP, terminal_history_events(payments, chargebacks)),
             (TERMINAL_PAST_GROUP, terminal_past_events(payments, chargebacks)),
-        )
+        ),
     )
     write_groups(groups, WORKSPACE, system="fraud-handbook", features=FINGERPRINT, store=store)
 

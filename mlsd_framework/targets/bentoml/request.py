@@ -6,7 +6,16 @@ from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Column
 from mlsd_framework.ir.system import System
 
-_TYPES = {"string": "str", "category": "str", "bool": "bool", "timestamp": "Moment", "date": "Day", "float32": "float", "float64": "float", "duration": "int"}
+_TYPES = {
+    "string": "str",
+    "category": "str",
+    "bool": "bool",
+    "timestamp": "Moment",
+    "date": "Day",
+    "float32": "float",
+    "float64": "float",
+    "duration": "int",
+}
 _BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
 
 
@@ -16,7 +25,10 @@ def request_struct(name: str, endpoint: Endpoint, system: System, imports: Impor
     source = system.source(endpoint.source)
     columns = [column for column in source.columns if column.name in {value.name for value in endpoint.request}]
     ordered = [one for one in columns if not one.type.nullable] + [one for one in columns if one.type.nullable]
-    fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, imports)}{' = None' if one.type.nullable else ''}" for one in ordered)
+    fields = "\n".join(
+        f"    {identifier(one.name)}: {_annotation(one, imports)}{' = None' if one.type.nullable else ''}"
+        for one in ordered
+    )
     doc = f'    """A row of `{source.name}` to answer."""'
     return f"{pointer(source.span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
 

@@ -16,7 +16,23 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
 from mlsd_framework.plugin.registry import Registry
 
-_OURS = frozenset({"FEATURES", "Bool", "Entity", "FeatureView", "Field", "FileSource", "Float64", "Int64", "String", "UnixTimestamp", "ValueType", "project", "timedelta"})
+_OURS = frozenset(
+    {
+        "FEATURES",
+        "Bool",
+        "Entity",
+        "FeatureView",
+        "Field",
+        "FileSource",
+        "Float64",
+        "Int64",
+        "String",
+        "UnixTimestamp",
+        "ValueType",
+        "project",
+        "timedelta",
+    }
+)
 _TYPES = {"float64": "Float64", "int64": "Int64", "bool": "Bool", "timestamp": "UnixTimestamp", "string": "String"}
 
 
@@ -58,9 +74,15 @@ def _definitions(system: System, spec: str) -> str:
     imports.add("feast", "Entity", "FeatureView", "Field", "FileSource")
     imports.add("mlsd_framework.runtime.workspace", "project")
     stored = [group for group in system.features if isinstance(group, WindowGroup | TableGroup)]
-    blocks = [block for key in dict.fromkeys(name for group in stored for name in group.key) for block in _entity(key, system, names, imports)]
+    blocks = [
+        block
+        for key in dict.fromkeys(name for group in stored for name in group.key)
+        for block in _entity(key, system, names, imports)
+    ]
     blocks += [block for group in stored for block in _view(group, names, imports)]
-    context = DefinitionsFile(system.name, spec, "\n".join(imports.lines()), literal(f"{workspace(system)}/features"), blocks)
+    context = DefinitionsFile(
+        system.name, spec, "\n".join(imports.lines()), literal(f"{workspace(system)}/features"), blocks
+    )
     return render("feast/definitions.py.j2", context)
 
 
@@ -68,16 +90,25 @@ def _entity(key: str, system: System, names: Names, imports: Imports) -> Iterato
     imports.add("feast", "ValueType")
     column = next(column for source in system.sources for column in source.columns if column.name == key)
     kind = "STRING" if column.type.text else "INT64"
-    named: tuple[tuple[str, Item], ...] = (("name", key), ("join_keys", [key]), ("value_type", Raw(f"ValueType.{kind}")))
+    named: tuple[tuple[str, Item], ...] = (
+        ("name", key),
+        ("join_keys", [key]),
+        ("value_type", Raw(f"ValueType.{kind}")),
+    )
     name = names.constant(f"entity {key}", f"{key}_entity")
     yield f"{name} = {emit(Call('Entity', (), named), 0, len(name) + 3)}"
 
 
 def _view(group: WindowGroup | TableGroup, names: Names, imports: Imports) -> Iterator[str]:
     name = names.constant(f"view {group.name}", f"{group.name}_view")
-    fields = [Call("Field", (), (("name", feature.name), ("dtype", Raw(_feast(feature.type, imports))))) for feature in group.features]
+    fields = [
+        Call("Field", (), (("name", feature.name), ("dtype", Raw(_feast(feature.type, imports)))))
+        for feature in group.features
+    ]
     path = Raw(f"str(FEATURES / {literal(f'{group.name}.parquet')})")
-    source = Call("FileSource", (), (("name", f"{group.name}_rows"), ("path", path), ("timestamp_field", "event_timestamp")))
+    source = Call(
+        "FileSource", (), (("name", f"{group.name}_rows"), ("path", path), ("timestamp_field", "event_timestamp"))
+    )
     named: tuple[tuple[str, Item], ...] = (
         ("name", group.name),
         ("entities", [Raw(names.constant(f"entity {key}", f"{key}_entity")) for key in group.key]),

@@ -41,7 +41,9 @@ def dataset_file(system: System, spec: str) -> str:
     script.ours("load", "WORKSPACE")
     loads = [script.load(name) for name in dict.fromkeys([examples.name, label.source, *used_sources(system)])]
     joined, stored, computed = script.label(label, examples), list(script.stored(examples)), list(script.computed())
-    return render("training/dataset.py.j2", DatasetFile(spec, "\n".join(script.imports.lines()), loads, joined, stored, computed))
+    return render(
+        "training/dataset.py.j2", DatasetFile(spec, "\n".join(script.imports.lines()), loads, joined, stored, computed)
+    )
 
 
 @dataclass
@@ -88,7 +90,9 @@ class _Dataset:
                 values = Call("window_features", (Raw("events"), Raw("rows"), Raw(declared)), time)
             else:
                 self.imports.add("mlsd_framework.runtime.features.asof", "column_features")
-                values = Call("column_features", (Raw(self.names.frame(group.source)), Raw("rows"), Raw(declared)), time)
+                values = Call(
+                    "column_features", (Raw(self.names.frame(group.source)), Raw("rows"), Raw(declared)), time
+                )
             yield from assigned("rows", Call("beside", (Raw("rows"), group.name, values)), 1)
 
     def computed(self) -> Iterator[str]:
@@ -103,14 +107,20 @@ class _Dataset:
                 above = group
         for group, features in groupby(_in_order(self.system.computed), key=lambda pair: pair[0]):
             self.imports.add(DATASET, "computed")
-            named: tuple[tuple[str, Item], ...] = tuple((one.name, Raw(self.polars(one.expression, group))) for _, one in features)
+            named: tuple[tuple[str, Item], ...] = tuple(
+                (one.name, Raw(self.polars(one.expression, group))) for _, one in features
+            )
             if group != above:
                 yield ""
                 yield pointer(group.span)
             above = None
             yield from (
                 ["rows = computed(", "    rows,", f"    {literal(group.name)},"]
-                + [line for name, value in named for line in f"    {name}={emit(value, 2, len(name) + 2)},".replace("\n    ", "\n").split("\n")]
+                + [
+                    line
+                    for name, value in named
+                    for line in f"    {name}={emit(value, 2, len(name) + 2)},".replace("\n    ", "\n").split("\n")
+                ]
                 + [")"]
             )
 

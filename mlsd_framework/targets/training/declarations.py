@@ -73,7 +73,9 @@ def _column(column: Column) -> Call:
 
 def _checks(checks: Checks) -> Call:
     names = ("types", "nulls", "ranges", "categories", "duplicates")
-    changed: list[tuple[str, Item]] = [(name, getattr(checks, name)) for name in names if getattr(checks, name) != getattr(_CHECKS, name)]
+    changed: list[tuple[str, Item]] = [
+        (name, getattr(checks, name)) for name in names if getattr(checks, name) != getattr(_CHECKS, name)
+    ]
     if checks.order != "ignore":
         changed.append(("order", checks.order))
     if checks.tolerate != _TOLERATED:
@@ -128,5 +130,12 @@ def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:
     imports.add(f"{FEATURES}.columns", "ColumnGroup")
     source = system.source(group.source)
     key = source.key if source.event_time is not None else ()
-    named = given(name=group.name, entity=group.key, source=group.source, columns=group.columns, valid_from=source.event_time, key=key)
+    named = given(
+        name=group.name,
+        entity=group.key,
+        source=group.source,
+        columns=group.columns,
+        valid_from=source.event_time,
+        key=key,
+    )
     return Call("ColumnGroup", (), named)

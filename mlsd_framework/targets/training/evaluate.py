@@ -106,7 +106,13 @@ def _origin(system: System, spec: str) -> str:
 def metric_name(metric: Metric) -> str:
     """Return a metric as the runtime names it: `recall_at_precision@0.9`."""
     parameter = dict(metric.parameters).get(_PARAMETERS.get(metric.kind, ""))
-    return metric.kind if parameter is None else f"{metric.kind}@{parameter:g}" if isinstance(parameter, float) else f"{metric.kind}@{parameter}"
+    return (
+        metric.kind
+        if parameter is None
+        else f"{metric.kind}@{parameter:g}"
+        if isinstance(parameter, float)
+        else f"{metric.kind}@{parameter}"
+    )
 
 
 def _measured(system: System) -> list[Model]:
@@ -117,19 +123,30 @@ def _declarations(system: System, names: Names, imports: Imports) -> list[str]:
     blocks: list[str] = []
     for model in _measured(system):
         have = given_by(model, system)
-        wanted = [metric_name(one) for one in system.metrics.offline if one.needs <= have and one.kind != "confusion_matrix"]
+        wanted = [
+            metric_name(one) for one in system.metrics.offline if one.needs <= have and one.kind != "confusion_matrix"
+        ]
         label = _metrics(model, names)
         typed = ": list[str]" if not wanted else ""
         blocks.append(f"\n{pointer(model.span)}\n{label}{typed} = {emit(wanted, 0, len(label) + 3)}")
         declared = {one.name: metric_name(one) for one in system.metrics.offline}
         imports.add(f"{TRAINING}.gates", "Gate")
-        found = [Call("Gate", (declared[gate.metric], gate.op, gate.value)) for gate in model.gates if gate.metric in declared]
+        found = [
+            Call("Gate", (declared[gate.metric], gate.op, gate.value))
+            for gate in model.gates
+            if gate.metric in declared
+        ]
         label = _gates(model, names)
         blocks.append(f"{label}{': list[Gate]' if not found else ''} = {emit(found, 0, len(label) + 3)}")
     imports.add(f"{TRAINING}.metrics.slices", "SliceBy")
     slices = [Call("SliceBy", (one.column,), given(edges=one.bins)) for one in system.metrics.slices]
     blocks.append(f"SLICES{': list[SliceBy]' if not slices else ''} = {emit(slices, 0, 9)}")
-    facts = Mapping(tuple((model.name, Mapping((("split", _split_words(model)), ("seed", str(model.seed))))) for model in _measured(system)))
+    facts = Mapping(
+        tuple(
+            (model.name, Mapping((("split", _split_words(model)), ("seed", str(model.seed)))))
+            for model in _measured(system)
+        )
+    )
     blocks.append(f"FACTS{': dict[str, dict[str, str]]' if not facts.entries else ''} = {emit(facts, 0, 8)}")
     if system.metrics.bootstrap:
         imports.add(f"{TRAINING}.metrics.bootstrap", "Resamples")
@@ -179,13 +196,18 @@ def _decision(choice: _Choice, system: System, names: Names, imports: Imports) -
     imports.add(f"{TRAINING}.thresholds", "Costs")
     predictions = names.of(f"predictions of {model.name}", model.name)
     part = f"{predictions}.parts.{'test' if _no_validation(model) else 'validate'}"
-    amounts = (("false_negative", _amount(cost.false_negative, imports)), ("false_positive", _amount(cost.false_positive, imports)))
+    amounts = (
+        ("false_negative", _amount(cost.false_negative, imports)),
+        ("false_positive", _amount(cost.false_positive, imports)),
+    )
     lines += assigned(_costs(choice, names), Call("Costs", (), (*amounts, *given(review=cost.review))), 1)
     named += (
         ("probability", Raw(f"{predictions}.probability[{part}]")),
         ("label", Raw(f"label[{part}]")),
         ("costs", Raw(f"{_costs(choice, names)}.take({part})")),
     )
+    if _no_validation(model):
+        named += (("chosen_on", "test"),)
     return [*lines, *assigned(name, Call("thresholds.by_cost", (), named), 1)]
 
 
@@ -261,6 +283,10 @@ def _requests(system: System, imports: Imports) -> list[str]:
             imports.add(TRAINING, "requests")
             columns = [value.name for value in endpoint.request]
             label = system.label.name if system.label else None
-            call = Call("requests.write", (Raw("workspace"), endpoint.path, Raw("data"), columns, label), (("model", model.name),))
+            call = Call(
+                "requests.write",
+                (Raw("workspace"), endpoint.path, Raw("data"), columns, label),
+                (("model", model.name),),
+            )
             lines += emit(call, 1, 0).replace("\n    ", "\n").split("\n")
     return [*lines, ""] if lines else []

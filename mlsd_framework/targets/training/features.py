@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Raw, assigned, emit, identifier, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, identifier, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Expression, columns
@@ -52,7 +52,7 @@ def features_file(system: System, spec: str) -> str:
         fingerprint=literal(features_fingerprint(system)),
         declarations=blocks,
         functions=functions,
-        materialised=[line for group in stored for line in _materialised(group, system, names)],
+        materialised=_materialised(stored, system, names),
         has_groups=bool(stored),
         loads=[f"{names.frame(name)} = load({names.table(system.source(name))})" for name in used_sources(system)],
     )
@@ -92,7 +92,9 @@ def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imp
         elif label.name != label.column:
             result = f"{source}.with_columns({_renamed(label.column, label.name)})"
     holder = system.source(group.source)
-    named = tuple((computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if _has_own_value(one))
+    named = tuple(
+        (computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if _has_own_value(one)
+    )
     if named:
         if result != source:
             lines += assigned("events", Raw(result), 1)
@@ -102,7 +104,7 @@ def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imp
         lines.append(")")
     else:
         lines += [f"return {emit(Raw(result), 1, 7)}"]
-    body = "\n".join(f"    {line}" if index == 0 or line else line for text in lines for index, line in enumerate(text.split("\n", 1)))
+    body = "\n".join(f"    {text}" for text in lines)  # what follows the first line of a text is indented already
     doc = f'    """Return the events of `{group.name}` with the values that its aggregates read."""'
     opening = f"def {names.events(group)}({', '.join(parameters)}) -> pl.DataFrame:"
     return f"{pointer(group.span)}\n{opening}\n{doc}\n{body}"
@@ -110,7 +112,9 @@ def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imp
 
 def labels_of(label: Label, names: ScriptNames) -> str:
     """Return the source of the labels by the column that joins them to the examples."""
-    column = literal(label.column) if label.column == label.name else f"{identifier(label.name)}={literal(label.column)}"
+    column = (
+        literal(label.column) if label.column == label.name else f"{identifier(label.name)}={literal(label.column)}"
+    )
     return f"{names.frame(label.source)}.select({literal(label.join or '')}, {column})"
 
 
@@ -136,9 +140,12 @@ def _renamed(column: str, name: str) -> str:
     return literal(column) if column == name else f"{name}={literal(column)}"
 
 
-def _materialised(group: WindowGroup | TableGroup, system: System, names: ScriptNames) -> list[str]:
-    frame = events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
-    return f"{emit((Raw(names.group(group)), frame), 3, 1)},".replace(f"\n{' ' * 12}", "\n").split("\n")
+def _materialised(stored: tuple[WindowGroup | TableGroup, ...], system: System, names: ScriptNames) -> list[str]:
+    pairs: list[Item] = []
+    for group in stored:
+        frame = events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
+        pairs.append((Raw(names.group(group)), frame))
+    return assigned("groups", Call("materialise_all", (tuple(pairs),)), 1)
 
 
 def used_sources(system: System) -> list[str]:
@@ -147,4 +154,3 @@ def used_sources(system: System) -> list[str]:
     if system.label is not None and any(reads_label(group, system) for group in system.windows):
         names.append(system.label.source)
     return list(dict.fromkeys(names))
-

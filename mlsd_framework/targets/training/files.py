@@ -17,5 +17,7 @@ def training_files(system: System, spec: str, registry: Registry) -> Iterator[Ar
         return
     yield Artefact("training/dataset.py", dataset_file(system, spec), "features, label")
     for model in system.models:
-        yield Artefact(f"training/{model.name}.py", registry.models[model.kind].training(model, system), f"models.{model.name}")
+        yield Artefact(
+            f"training/{model.name}.py", registry.models[model.kind].training(model, system), f"models.{model.name}"
+        )
     yield Artefact("training/evaluate.py", evaluate_file(system, spec), "metrics, serving")

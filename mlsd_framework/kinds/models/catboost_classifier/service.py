@@ -20,6 +20,9 @@ def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     code.init[trees] = f'{trees} = CompiledTrees.load(bundle.file("models/{name}/trees.safetensors"))'
     code.init[calibrated] = f'{calibrated} = calibration.read(bundle.file("models/{name}/calibration.json"))'
     code.default(stage, **{score: "None"})
-    values = [f"    {code.value(ref)}," for ref in inputs(model)]
-    code.run(stage, [f"{row} = (", *values, ")", f"{score} = {calibrated}({trees}.score({row}))"])
+    values = [code.value(ref) for ref in inputs(model)]
+    lines = (
+        [f"{row} = (", *(f"    {value}," for value in values), ")"] if len(values) > 1 else [f"{row} = ({values[0]},)"]
+    )
+    code.run(stage, [*lines, f"{score} = {calibrated}({trees}.score({row}))"])
     code.values[name] = score

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, emit, literal
-from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.service_code import pointer, printable
 from mlsd_framework.codegen.splits import split_columns, split_lines
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.models import Model, TimeSplit, Tuning
@@ -50,8 +50,8 @@ def script(model: Model, system: System) -> str:
     imports.add("catboost", "CatBoostClassifier", "Pool")
     imports.add(TRAINING, "artefacts", "calibration", "catboost_file", "splits", "trees")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    numbers = [ref.dotted for ref in inputs.numbers(model)]
-    categories = [ref.dotted for ref in inputs.categories(model)]
+    numbers: list[Item] = [ref.dotted for ref in inputs.numbers(model)]
+    categories: list[Item] = [ref.dotted for ref in inputs.categories(model)]
     label = model.label or ""
     columns = Raw(
         f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]"
@@ -60,7 +60,7 @@ def script(model: Model, system: System) -> str:
     context = Script(
         model=model.name,
         system=system.name,
-        spec=_comment(system.path),
+        spec=printable(system.path),
         imports="",
         numbers=f"NUMBERS = {emit(numbers, 0, 10)}" if numbers else "NUMBERS: list[str] = []",
         categories=f"CATEGORIES = {emit(categories, 0, 13)}" if categories else "CATEGORIES: list[str] = []",
@@ -87,10 +87,6 @@ def _with_imports(context: Script, imports: Imports) -> Script:
     from dataclasses import replace  # noqa: PLC0415 - used here alone
 
     return replace(context, imports="\n".join(imports.lines()))
-
-
-def _comment(path: str) -> str:
-    return "".join(char if char.isascii() and char.isprintable() else "?" for char in path)
 
 
 def _no_validation(model: Model) -> bool:

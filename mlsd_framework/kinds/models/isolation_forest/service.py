@@ -16,6 +16,9 @@ def write_score(model: Model, stage: Stage, code: ServiceCode) -> None:
     code.init[forest] = f'{forest} = OnnxModel.load(bundle.file("models/{name}/model.onnx"))'
     code.init[rank] = f'{rank} = calibration.read(bundle.file("models/{name}/calibration.json"))'
     code.default(stage, **{score: "None"})
-    values = [f"    {code.value(ref)}," for ref in model.features]
-    code.run(stage, [f"{row} = (", *values, ")", f"{score} = {rank}({forest}.score({row}))"])
+    values = [code.value(ref) for ref in model.features]
+    lines = (
+        [f"{row} = (", *(f"    {value}," for value in values), ")"] if len(values) > 1 else [f"{row} = ({values[0]},)"]
+    )
+    code.run(stage, [*lines, f"{score} = {rank}({forest}.score({row}))"])
     code.values[name] = score

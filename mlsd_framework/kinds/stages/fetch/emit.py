@@ -1,6 +1,6 @@
 """The lines of `fetch`: one read of all groups in one round trip."""
 
-from mlsd_framework.codegen.python import Call, Raw, emit, identifier
+from mlsd_framework.codegen.python import Call, Raw, assigned, emit, identifier
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
 from mlsd_framework.codegen.store_types import default_of, store_dtype
 from mlsd_framework.ir.features import Feature, TableGroup, WindowGroup
@@ -28,7 +28,7 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
     asked = code.name(f"keys of {stage.name}", "asked")
     lines = f"{asked} = {emit(keys, 3, len(asked) + 3)}".replace(f"\n{' ' * 12}", "\n").split("\n")
     found = f"({rows[0]},)" if len(rows) == 1 else ", ".join(rows)
-    lines.append(f"{found} = self.store.read({asked}, call.remaining())")
+    lines += assigned(found, Call("self.store.read", (Raw(asked), Raw("call.remaining()"))), 3)
     lines += [
         f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)
     ]

@@ -83,6 +83,6 @@ class Rules:
             )
             tried.append((Raw(name), Raw(code.expression(rule.when))))
         held = code.name(f"rules held of {stage.name}", f"{stage.name}_held")
-        code.default(stage, **{held: "[]"})
+        code.default(stage, **{held: "fired()"})
         code.run(stage, assigned(held, Call("fired", tuple(tried)), 3))
         code.values[stage.writes[0].name] = held

@@ -1,0 +1,24 @@
+"""Golden trees of generated code, a folder a target and a case; `pytest --snapshot-update` rewrites them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CASES = sorted(path.stem for path in (HERE / "cases").glob("*.yaml"))
+FOLDERS = {"training": "training", "bentoml": "service", "feast": "feature_repo"}
+
+
+@pytest.mark.parametrize("target", FOLDERS)
+@pytest.mark.parametrize("case", CASES)
+def test_the_tree_is_the_golden_one(
+    case: str, target: str, built: Callable[[str], dict[str, str]], golden: Callable[[str, Path], None]
+) -> None:
+    """Every file of a target is what its golden file holds, and there is no golden file besides."""
+    below = f"{FOLDERS[target]}/"
+    made = {path.removeprefix(below): text for path, text in built(case).items() if path.startswith(below)}
+    folder = HERE / target / "golden" / case
+    for path, text in made.items():
+        golden(text, folder / path)
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(made)
