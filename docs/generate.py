@@ -1,10 +1,11 @@
+# ruff: noqa: INP001, ANN401, PLR0911, T201 - a script; types are looked at as values; one return a form; it prints
 """Write the pages of docs/ that are made from the source: the reference of the language and the error codes.
 
 `python docs/generate.py` writes what changed; `--check` says what is stale and exits 1.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import NoneType, UnionType
@@ -193,9 +194,9 @@ def kind_pages(section: str, registry: Registry) -> tuple[dict[str, Any], type[B
     return {}, None, ""
 
 
-def base(kinds: Any) -> type[BaseModel]:
+def base(kinds: Mapping[str, Any]) -> type[BaseModel]:
     """Return the mapping of `spec/` that all kinds of a section build on."""
-    one = next(iter(kinds.values())).spec
+    one: type[BaseModel] = next(iter(kinds.values())).spec
     return next(
         parent
         for parent in reversed(one.__mro__)
@@ -230,7 +231,7 @@ def section_page(section: str, registry: Registry) -> str:
 
 def kind_lines(written: str, kind: Any, shared: type[BaseModel] | None) -> list[str]:
     """Return the part of a page that one kind has."""
-    common = {name for name in (shared.model_fields if shared else ())}
+    common = set(shared.model_fields) if shared else set()
     own = {
         name: field
         for name, field in kind.spec.model_fields.items()
@@ -276,7 +277,8 @@ def index_page(registry: Registry) -> str:
     lines += [f"| {word} | {how} | {such} |" for _, word, how, such in QUANTITIES]
     lines += [
         "",
-        "YAML is read as version 1.2 says: `no` and `on` are text, `1e3` is a number. A key that stands twice is an error.",
+        "YAML is read as version 1.2 says: `no` and `on` are text, `1e3` is a number.",
+        "A key that stands twice is an error.",
     ]
     return HEAD + "\n".join(lines) + "\n"
 

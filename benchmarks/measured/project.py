@@ -1,4 +1,4 @@
-"""A project in a temporary folder: a spec is compiled, its data provided, its generated scripts run as a user runs them."""
+"""A project in a temporary folder: a spec compiled, its data, its generated scripts run as users do."""
 
 import json
 import os

@@ -1,19 +1,18 @@
 """`mlsd build`: writes `generated/<system>/`, only what differs."""
 
 import argparse
+import sys
 
-from mlsd_framework.cli.project_options import add_json, print_json, warn
+from mlsd_framework.cli.project_options import add_json, print_json, project_at, warn
+from mlsd_framework.cli.specs import add_overlays, find_spec
 from mlsd_framework.codegen.artefacts import stale, write
-from mlsd_framework.plan.project import Project, find_spec, project_root
+from mlsd_framework.plan.project import Project, project_root
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("specs", metavar="SPEC", nargs="*", help="specs' paths, or names of built systems")
-    parser.add_argument("--env", metavar="NAME", help="the environment (default: `local`)")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments", help="set a value for this run"
-    )
+    add_overlays(parser)
     parser.add_argument("--all", action="store_true", help="every system under `generated/`")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is stale")
     add_json(parser)
@@ -26,9 +25,11 @@ def run(options: argparse.Namespace) -> int:
     if options.all:
         named += sorted(path.parent.name for path in root.glob("generated/*/manifest.json"))
     if not named:
-        print("mlsd build: name a spec, or `--all`")
+        print("mlsd build: name a spec, or `--all`", file=sys.stderr)
         return 2
-    projects = [Project(root, find_spec(name, root), options.env, tuple(options.assignments)) for name in named]
+    projects = [
+        project_at(spec, options.env, tuple(options.assignments)) for spec in [find_spec(name) for name in named]
+    ]
     found = [_check(one) if options.check else _write(one, quiet=options.json) for one in projects]
     if options.json:
         print_json(found)

@@ -1,6 +1,7 @@
 """`mlsd data`: fetches, simulates and checks what a system learns from."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_spec(fetch, optional=True)
     fetch.add_argument("--uri", metavar="URI", help="an address instead of a spec: https:, pypi:, deb: or a path")
     fetch.add_argument("--sha256", metavar="DIGEST", help="the pin of `--uri`")
-    fetch.add_argument("--into", metavar="FOLDER", type=Path, default=Path("data"), help="where `--uri` goes (default: data)")
+    fetch.add_argument(
+        "--into", metavar="FOLDER", type=Path, default=Path("data"), help="where `--uri` goes (default: data)"
+    )
     add_json(fetch)
     simulate = commands.add_parser("simulate", help="let the processes of a spec make their tables")
     add_spec(simulate)
@@ -40,18 +43,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _fetch(options: argparse.Namespace) -> int:
     if (options.uri is None) == (options.spec is None):
-        print("mlsd data fetch: name a spec, or an address with `--uri`")
+        print("mlsd data fetch: name a spec, or an address with `--uri`", file=sys.stderr)
         return 2
     if options.uri is None:
         return _stages(project_of(options), "fetch", quiet=options.json)
-    from mlsd_framework.runtime.data.fetch import fetch  # noqa: PLC0415 - the other commands do not need it
+    from mlsd_framework.runtime.data.fetch import fetch
 
     with Progress(quiet=options.json).step(f"fetch {options.uri}", 1, 1) as step:
         found = fetch(options.uri, into=options.into, sha256=options.sha256, progress=_shown(step))
     if options.json:
         print_json({"path": str(found.path), "sha256": found.sha256, "licence": found.licence, "bytes": found.size})
     else:
-        print(f"{found.path}\n  sha256   {found.sha256}\n  licence  {found.licence or 'unknown'}\n  from     {found.origin}")
+        print(found.path)
+        print(f"  sha256   {found.sha256}\n  licence  {found.licence or 'unknown'}\n  from     {found.origin}")
     return 0
 
 
@@ -73,10 +77,10 @@ def _stages(project: Project, kind: str, *, quiet: bool) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     """Read every source as its schema says, and print what is at fault; exit 1 where that stops a training."""
-    from mlsd_framework.diagnostics.errors import RunError  # noqa: PLC0415 - polars and numpy follow
-    from mlsd_framework.plan.sources import table_of  # noqa: PLC0415
-    from mlsd_framework.runtime.data.check import check_source, enforce  # noqa: PLC0415
-    from mlsd_framework.runtime.data.read import read_leniently  # noqa: PLC0415
+    from mlsd_framework.diagnostics.errors import RunError
+    from mlsd_framework.plan.sources import table_of
+    from mlsd_framework.runtime.data.check import check_source, enforce
+    from mlsd_framework.runtime.data.read import read_leniently
 
     project = project_of(options)
     bring(project, Progress(quiet=options.json), only="fetch")
@@ -98,4 +102,3 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print_json(told)
     return 1 if faulty else 0
-

@@ -6,21 +6,32 @@ import shlex
 import sys
 from pathlib import Path
 
-from mlsd_framework.cli.project_options import add_json, add_spec, example, print_json, project_of, reports
+from mlsd_framework.cli.project_options import (
+    absolute,
+    add_json,
+    add_spec,
+    example,
+    print_json,
+    project_at,
+    project_of,
+    reports,
+)
 from mlsd_framework.diagnostics.errors import PlanError, RunError
 from mlsd_framework.plan.definition import Plan, load_saved
 from mlsd_framework.plan.evaluator import bring
 from mlsd_framework.plan.explainer import explain
 from mlsd_framework.plan.progress import Progress
-from mlsd_framework.plan.project import Project, project_root
+from mlsd_framework.plan.project import Project
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser, optional=True)
-    parser.add_argument("--plan", metavar="FILE", type=Path, help="apply a plan that `mlsd plan --out FILE` saved")
+    parser.add_argument("--plan", metavar="FILE", type=absolute, help="apply a plan that `mlsd plan --out FILE` saved")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-    parser.add_argument("--allow-breaking", action="store_true", help="deploy though callers of the service must change")
+    parser.add_argument(
+        "--allow-breaking", action="store_true", help="deploy though callers of the service must change"
+    )
     add_json(parser)
 
 
@@ -31,9 +42,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     saved = load_saved(options.plan) if options.plan is not None else None
     project = (
-        project_of(options)
-        if saved is None
-        else Project(project_root(), Path(saved.spec), saved.environment, saved.assignments)
+        project_of(options) if saved is None else project_at(Path(saved.spec), saved.environment, saved.assignments)
     )
 
     def agree(plan: Plan) -> None:
@@ -75,7 +84,7 @@ def _ask(*, yes: bool) -> None:
 
 
 def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
-    from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - planning does not need it
+    from mlsd_framework.runtime.operations import client
 
     status = client.status(project.workspace)
     tried = example(project)
@@ -86,7 +95,7 @@ def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
                 "state": status.state,
                 "url": status.url,
                 "version": status.version,
-                "reports": [str(path) for path in reports(project)],
+                "reports": [str(path) for path in reports(project.workspace)],
                 "example": None if tried is None else {"endpoint": tried[0], "request": tried[1]},
             }
         )
@@ -95,7 +104,7 @@ def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
     print(f"{plan.system} {status.state} at {status.url or 'no address'} (version {status.version or 'none'}{changed})")
     if tried is not None and status.url:
         print(f"try:    {curl(status.url + tried[0], tried[1], token=project.system.environment.token is not None)}")
-    for path in reports(project):
+    for path in reports(project.workspace):
         print(f"report: {path}")
     print(f"stop:   mlsd stop {project.spec}")
 

@@ -1,9 +1,8 @@
 """`mlsd plan`: what a change does and what that costs, before it is done."""
 
 import argparse
-from pathlib import Path
 
-from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of
+from mlsd_framework.cli.project_options import absolute, add_json, add_spec, print_json, project_of
 from mlsd_framework.plan.definition import save
 from mlsd_framework.plan.evaluator import make_plan
 from mlsd_framework.plan.explainer import explain
@@ -13,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
     add_json(parser)
-    parser.add_argument("--out", metavar="FILE", type=Path, help="save the plan, for `mlsd deploy --plan FILE`")
+    parser.add_argument("--out", metavar="FILE", type=absolute, help="save the plan, for `mlsd deploy --plan FILE`")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlsd_framework.cli.project_options import add_json, add_spec, example, print_json, project_of
+from mlsd_framework.cli.project_options import absolute, add_json, add_spec, example, print_json, project_of
 from mlsd_framework.diagnostics.errors import PlanError, RunError
 from mlsd_framework.plan.project import Project
 
@@ -19,7 +19,9 @@ _TIMEOUT_S = 30.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_spec(parser)
-    parser.add_argument("--file", metavar="FILE", help="the request as JSON, `-` for standard input (default: a real row)")
+    parser.add_argument(
+        "--file", metavar="FILE", type=_file, help="the request as JSON, `-` for standard input (default: a real row)"
+    )
     parser.add_argument("--endpoint", metavar="PATH", help="which endpoint (default: the first)")
     parser.add_argument("--url", metavar="URL", help="another address than the local service's")
     add_json(parser)
@@ -34,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(answer)
     else:
-        print(readable(answer) if status == HTTPStatus.OK else f"{status} {HTTPStatus(status).phrase}\n{readable(answer)}")
+        print(
+            readable(answer) if status == HTTPStatus.OK else f"{status} {HTTPStatus(status).phrase}\n{readable(answer)}"
+        )
     return 0 if status == HTTPStatus.OK else 1
 
 
@@ -58,15 +62,21 @@ def readable(answer: Any, indent: int = 0) -> str:  # noqa: ANN401 - JSON
 
 def _entry(entry: dict[str, Any]) -> str:
     """Return the words of an entry where it has some, else its values."""
-    said = next((entry[name] for name in ("text", "reason", "message", "what") if isinstance(entry.get(name), str)), None)
-    if said is None:
-        return ", ".join(f"{name} {_short(value)}" for name, value in entry.items())
-    where = entry.get("field") or entry.get("path")
-    return f"{where}: {said}" if where else said
+    said = next(
+        (entry[name] for name in ("text", "reason", "message", "what") if isinstance(entry.get(name), str)), None
+    )
+    if said is not None:
+        return said
+    rest = ", ".join(f"{name} {_short(value)}" for name, value in entry.items() if name != "path")
+    return f"{entry['path']}: {rest}" if "path" in entry else rest
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - JSON
     return f"{value:.6g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+
+
+def _file(text: str) -> str:
+    return text if text == "-" else str(absolute(text))
 
 
 def _payload(file: str | None, project: Project, endpoint: str) -> bytes:
@@ -89,7 +99,7 @@ def _no_payload(what: str, cure: str) -> PlanError:
 
 
 def _url(project: Project) -> str:
-    from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - `--help` does not need it
+    from mlsd_framework.runtime.operations import client
 
     status = client.status(project.workspace)
     if not status.url or status.state in ("stopped", "dead"):
@@ -98,7 +108,7 @@ def _url(project: Project) -> str:
 
 
 def _ask(project: Project, url: str, endpoint: str, payload: bytes) -> tuple[int, Any]:
-    from mlsd_framework.plan.deployment import secret  # noqa: PLC0415 - the same
+    from mlsd_framework.plan.deployment import secret
 
     place = urlsplit(url)
     kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
@@ -112,7 +122,9 @@ def _ask(project: Project, url: str, endpoint: str, payload: bytes) -> tuple[int
         response = connection.getresponse()
         return response.status, json.loads(response.read() or b"null")
     except (OSError, ValueError, http.client.HTTPException) as fault:
-        error = RunError.of("E5020", f"`{url}{endpoint}` gives no answer: {fault}", help="`mlsd status` says how it runs")
+        error = RunError.of(
+            "E5020", f"`{url}{endpoint}` gives no answer: {fault}", help="`mlsd status` says how it runs"
+        )
         raise PlanError(error.diagnostics) from fault
     finally:
         connection.close()

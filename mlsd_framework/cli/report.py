@@ -2,7 +2,7 @@
 
 import argparse
 
-from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of, reports
+from mlsd_framework.cli.project_options import add_json, add_spec, print_json, reports, workspace_of
 from mlsd_framework.diagnostics.errors import PlanError, RunError
 
 
@@ -15,10 +15,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the paths; raise `PlanError` E5021 where nothing was evaluated."""
-    project = project_of(options)
-    found = reports(project)
+    place = workspace_of(options)
+    found = reports(place)
     if not found:
-        error = RunError.of("E5021", f"`{project.blueprint.system}` has no report", help=f"`mlsd train {project.spec}`")
+        error = RunError.of("E5021", f"`{place.root.name}` has no report", help=f"`mlsd train {options.spec}`")
         raise PlanError(error.diagnostics)
     if options.json:
         print_json([str(path) for path in found])
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         for path in found:
             print(path)
     if options.open:
-        import webbrowser  # noqa: PLC0415 - rarely asked for
+        import webbrowser
 
         webbrowser.open(found[0].as_uri())
     return 0

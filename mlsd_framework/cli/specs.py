@@ -1,6 +1,7 @@
 """The arguments that name specs, and finding the file of a system by its name."""
 
 import argparse
+import json
 import re
 from pathlib import Path
 
@@ -25,14 +26,17 @@ def add_overlays(parser: argparse.ArgumentParser) -> None:
 
 
 def find_spec(named: str) -> Path:
-    """Return the file that `named` is the path of, or the one below `specs/` whose `system:` it is."""
+    """Return the file that `named` is the path of, or that of a system: below `specs/`, or where it was built from."""
     path = Path(named)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
-    known = {name: file for file in sorted(Path("specs").rglob("*.yaml")) if (name := _system(file))}
+    known = {name: file for file in sorted(Path("specs").rglob("*.yaml")) if (name := system_of(file))}
     beside = Path("specs") / f"{named}.yaml"
     if named in known or beside.is_file():
         return known.get(named, beside)
+    built = _built(named)
+    if built is not None:
+        return built
     near = nearest(named, known)
     raise SpecError(
         Diagnostic(
@@ -44,7 +48,17 @@ def find_spec(named: str) -> Path:
     )
 
 
-def _system(file: Path) -> str | None:
+def _built(system: str) -> Path | None:
+    try:
+        with (Path("generated") / system / "manifest.json").open("rb") as file:
+            spec = Path(str(json.load(file)["spec"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return spec if spec.is_file() else None
+
+
+def system_of(file: Path) -> str | None:
+    """Return the system that a spec names near its beginning, whatever else is wrong with it."""
     try:
         with file.open("rb") as opened:
             found = _NAME.search(opened.read(_HEAD))

@@ -5,7 +5,7 @@ import json
 import time
 from datetime import UTC, datetime
 
-from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of
+from mlsd_framework.cli.project_options import add_json, add_spec, print_json, workspace_of
 from mlsd_framework.plan.explainer import duration
 from mlsd_framework.plan.project import project_root
 from mlsd_framework.plan.state import read_state
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the status of one system, or of every system of the project."""
     if options.spec is not None:
-        places = [project_of(options).workspace]
+        places = [workspace_of(options)]
     else:
         folders = sorted(path for path in (project_root() / ".mlsd").glob("*") if path.is_dir())
         places = [Workspace(path) for path in folders if not path.name.startswith(".")]
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 def status_of(place: Workspace) -> dict[str, object]:
     """Return the status of a system as values that JSON has."""
-    from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - `--help` does not need it
+    from mlsd_framework.runtime.operations import client
 
     status, state = client.status(place), read_state(place)
     newest = state.stages.get("evaluate")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of
+from mlsd_framework.cli.project_options import add_json, add_spec, print_json, workspace_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,10 +13,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Stop it; harmless where nothing runs."""
-    from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - `--help` does not need it
+    from mlsd_framework.runtime.operations import client
 
-    project = project_of(options)
-    status = client.stop(project.workspace)
+    status = client.stop(workspace_of(options))
     if options.json:
         print_json({"system": status.system, "state": status.state, "change": status.change})
     else:

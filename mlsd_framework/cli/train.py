@@ -21,9 +21,9 @@ def run(options: argparse.Namespace) -> int:
     record = read_state(project.workspace).stages.get("evaluate")
     version = record.version if record else ""
     if options.json:
-        print_json({**plan.data(), "version": version, "reports": [str(path) for path in reports(project)]})
+        print_json({**plan.data(), "version": version, "reports": [str(path) for path in reports(project.workspace)]})
         return 0
     print(f"{plan.system}: {'version ' + version if version else 'no version'}{'' if plan.actions else ', unchanged'}")
-    for path in reports(project):
+    for path in reports(project.workspace):
         print(f"report: {path}")
     return 0

@@ -21,6 +21,7 @@ class TimeSplit:
     gap: timedelta
     start: str | None = None
     exclude_known: tuple[str, ...] = ()
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class GroupSplit:
     validate: float
     test: float
     seed: int
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class StratifiedSplit:
     validate: float
     test: float
     seed: int
+    span: Span | None = None
 
 
 Split = TimeSplit | GroupSplit | StratifiedSplit

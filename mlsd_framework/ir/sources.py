@@ -48,6 +48,7 @@ class Files:
     licence: str | None = None
     format: str | None = None
     row_number: str | None = None
+    span: Span | None = None
 
     @property
     def remote(self) -> bool:

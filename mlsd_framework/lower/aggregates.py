@@ -9,7 +9,6 @@ from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.features import Aggregate
 from mlsd_framework.ir.types import DataType
 from mlsd_framework.lower.context import Context
-from mlsd_framework.lower.expressions import lower_expression
 from mlsd_framework.lower.kinds import AggregateLowering
 from mlsd_framework.lower.scope import NameScope
 from mlsd_framework.spec.loading import Loc
@@ -50,7 +49,9 @@ def lower_aggregate(
     function, argument, condition = split
     kind = kinds.get(function)
     if kind is None:
-        context.unknown("E2040", f"`{function}` is not an aggregate", at, function, kinds)
+        start = text.index(function)
+        place = context.text_place(at).locate(text, start, start + len(function))
+        context.unknown("E2040", f"`{function}` is not an aggregate", at, function, kinds, place=place)
         return None
     before = len(context.faults)
     value = _expression(argument, text, scope, at, context)
@@ -59,8 +60,8 @@ def lower_aggregate(
         return None
     result = kind.result(value.type if value is not None else None)
     if result is None:
-        got = f"`{value.type}`" if value is not None else "nothing"
-        context.report("E2041", f"`{function}` does not take {got}", at, expected=kind.takes)
+        what = f"`{function}` does not take `{value.type}`" if value is not None else f"`{function}` lacks a value"
+        context.report("E2041", what, at, expected=kind.takes)
         return None
     if where is not None and where.type.name != "bool":
         context.report("E2041", f"the condition of `{name}` is of type `{where.type}`", at, expected="`bool`")
@@ -97,4 +98,4 @@ def _split(text: str) -> tuple[str, _Part | None, _Part | None] | None:
 def _expression(part: _Part | None, whole: str, scope: NameScope, at: Loc, context: Context) -> Expression | None:
     if part is None:
         return None
-    return lower_expression(part.text, scope, context.text_place(at).part(whole, part.start), context.faults)
+    return context.typed(part.text, scope, context.text_place(at).part(whole, part.start))

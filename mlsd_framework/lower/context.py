@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
@@ -14,12 +15,18 @@ from mlsd_framework.lower.types import TYPE_NAMES, parse_type
 from mlsd_framework.spec.loading import Loc, Overlays
 
 
+# Names that several places can use, and faults that follow from a name without a type.
+_NAMES: Final = ("E2001", "E2002", "E2004", "E2005", "E2006")
+_TYPES: Final = ("E2053", "E2054", "E2055", "E2059")
+
+
 @dataclass
 class Context:
     """The layers of the spec, and a growing list of faults; a step reports and goes on."""
 
     layers: Overlays
     faults: list[Diagnostic] = field(default_factory=list)
+    named: dict[tuple[str, str], list[Diagnostic]] = field(default_factory=dict)
 
     def span(self, at: Loc, *, key: bool = False) -> Span:
         """Return the place of the value at `at`, or of its key."""
@@ -41,17 +48,52 @@ class Context:
             Diagnostic(code=code, what=what, span=self.span(at, key=key), expected=expected, help=help, notes=notes)
         )
 
-    def unknown(self, code: str, what: str, at: Loc, name: str, known: Iterable[str], *, key: bool = False) -> None:
-        """Add a fault about a name that is not declared, with the nearest that is."""
+    def unknown(
+        self, code: str, what: str, at: Loc, name: str, known: Iterable[str], *, place: Span | None = None
+    ) -> None:
+        """Add a fault about a name that is not declared, with the nearest that is.
+
+        A name that stands in several places is one fault: the first place, and a note of each other.
+        """
         names = sorted(set(known))
         near = nearest(name, names)
         expected = f"one of: {', '.join(names[:30])}{', …' if len(names) > 30 else ''}" if names else None  # noqa: PLR2004
-        self.report(code, what, at, key=key, expected=expected, help=f"did you mean `{near}`?" if near else None)
+        self.faults.append(
+            Diagnostic(
+                code=code,
+                what=what,
+                span=place or self.span(at),
+                expected=expected,
+                help=f"did you mean `{near}`?" if near else None,
+            )
+        )
+        if code in _NAMES:
+            self.named.setdefault((code, name), []).append(self.faults[-1])
 
     def expression(self, text: str | float | bool, at: Loc, scope: Scope) -> Expression | None:
         """Lower the expression written at `at`; its faults are reported inside its text."""
         written = str(text).lower() if isinstance(text, bool) else str(text)
-        return lower_expression(written, scope, self.text_place(at), self.faults)
+        return self.typed(written, scope, self.text_place(at))
+
+    def typed(self, text: str, scope: Scope, place: Place) -> Expression | None:
+        """Lower an expression; what is wrong only because a name in it is itself at fault is not reported."""
+        before, echoes = len(self.faults), getattr(scope, "echoes", 0)
+        found = lower_expression(text, scope, place, self.faults)
+        if getattr(scope, "echoes", 0) > echoes:
+            self.faults[before:] = [fault for fault in self.faults[before:] if fault.code not in _TYPES]
+        return found
+
+    def collected(self) -> list[Diagnostic]:
+        """Return the faults, those of one undeclared name as one."""
+        faults = list(self.faults)
+        for group in self.named.values():
+            ordered = sorted(group, key=lambda fault: (fault.span is None, fault.span))
+            others = tuple(f"also named at {fault.span}" for fault in ordered[1:])
+            if others:
+                faults = [fault for fault in faults if not any(fault is one for one in ordered[1:])]
+                index = next(index for index, fault in enumerate(faults) if fault is ordered[0])
+                faults[index] = replace(ordered[0], notes=(*ordered[0].notes, *others))
+        return faults
 
     def text_place(self, at: Loc) -> Place:
         """Return the map from offsets in the text at `at` to places in the file."""

@@ -3,21 +3,25 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import Aggregate, Feature, FeatureGroup, TableGroup, WindowGroup, window_label
 from mlsd_framework.ir.label import Label
-from mlsd_framework.ir.sources import Source
+from mlsd_framework.ir.sources import Column, Source
+from mlsd_framework.ir.types import INTEGERS, DataType
 from mlsd_framework.lower.aggregates import TypedAggregate, lower_aggregate
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import AggregateLowering
-from mlsd_framework.lower.request import expand_columns
+from mlsd_framework.lower.request import check_descriptions, expand_columns
 from mlsd_framework.lower.request_features import RequestGroups
 from mlsd_framework.lower.scope import NameScope
 from mlsd_framework.spec.features import FeatureGroupSpec
 from mlsd_framework.spec.loading import Loc
 
 Windows = tuple[timedelta | None, ...]
+
+_SHORTEST: Final = timedelta(milliseconds=1)
 
 
 @dataclass
@@ -57,9 +61,10 @@ class FeatureLowering:
                 expected="`at: request`",
             )
         if bool(spec.aggregate) == bool(spec.columns):
+            how = "both" if spec.aggregate else "neither"
             self.context.report(
                 "E2042",
-                f"`features.{name}` says neither or both of `aggregate` and `columns`",
+                f"`features.{name}` has {how} of `aggregate` and `columns`",
                 at,
                 key=True,
                 expected="one of the two",
@@ -103,8 +108,13 @@ class FeatureLowering:
         key = tuple(dict.fromkeys(column for one in spec.entity for column in self.entities[one].key))
         for column in key:
             if source is not None and source.column(column) is None:
-                what = f"the entity of `features.{name}` is named by `{column}`, which `sources.{source.name}` does not have"
+                what = f"the entity of `features.{name}` is known by `{column}`, which `sources.{source.name}` lacks"
                 self.context.unknown("E2003", what, at, column, [one.name for one in source.columns])
+                return None
+            found = source.column(column) if source is not None else None
+            if found is not None and not _is_key(found.type):
+                what = f"the entity of `features.{name}` is known by `{column}` of type `{found.type}`"
+                self.context.report("E2031", what, at, expected="text, a whole number or a bool")
                 return None
         return Entity("_".join(spec.entity), key)
 
@@ -128,10 +138,9 @@ class FeatureLowering:
             )
         windows = tuple(None if window == "lifetime" else window for window in spec.windows)
         for index, window in enumerate(windows):
-            if window is not None and window <= timedelta(0):
-                self.context.report(
-                    "E2032", f"a window of `features.{name}` is empty", (*at, "windows", index), expected="more than 0"
-                )
+            if window is not None and (window <= timedelta(0) or window % _SHORTEST):
+                what = f"a window of `features.{name}` is empty or no whole number of milliseconds"
+                self.context.report("E2032", what, (*at, "windows", index), expected="1ms or more")
             if window in windows[:index]:
                 self.context.report("E2010", f"`features.{name}` names a window twice", (*at, "windows", index))
         scope = self._event_scope(source)
@@ -143,6 +152,11 @@ class FeatureLowering:
         if len(self.context.faults) > before:
             return None
         features = tuple(self._window_features(entity.name, spec, found, windows))
+        twice = [one.name for index, one in enumerate(features) if one.name in {two.name for two in features[:index]}]
+        if twice:
+            what = f"two aggregates of `features.{name}` give the feature `{twice[0]}`"
+            self.context.report("E2010", what, (*at, "aggregate"), key=True, help="give one of them another name")
+        check_descriptions(name, spec, [*spec.aggregate, *(one.name for one in features)], self.context)
         return WindowGroup(
             name, entity.name, entity.key, source.name, windows, tuple(one.aggregate for one in found),
             spec.refresh, spec.delay or timedelta(0), features, self.context.span(at, key=True),
@@ -170,17 +184,15 @@ class FeatureLowering:
         return scope
 
     def _table(self, name: str, spec: FeatureGroupSpec, source: Source, entity: Entity) -> TableGroup | None:
+        for key in ("windows", "refresh", "delay"):
+            if getattr(spec, key):
+                what = f"`features.{name}` takes columns as they are and has `{key}`"
+                self.context.report("E2042", what, ("features", name, key), key=True, expected="`columns` alone")
         columns = expand_columns(name, spec, source, self.context)
         if columns is None:
             return None
-        features = tuple(
-            Feature(
-                column,
-                source.column(column).type.or_null(),
-                spec.describe.get(column) or source.column(column).describe or column,
-            )  # type: ignore[union-attr]
-            for column in columns
-        )
+        check_descriptions(name, spec, columns, self.context)
+        features = tuple(self._table_feature(name, spec, source.columns, column) for column in columns)
         return TableGroup(
             name,
             entity.name,
@@ -190,6 +202,18 @@ class FeatureLowering:
             features,
             self.context.span(("features", name), key=True),
         )
+
+    def _table_feature(self, group: str, spec: FeatureGroupSpec, columns: tuple[Column, ...], name: str) -> Feature:
+        column = next(one for one in columns if one.name == name)
+        words = spec.describe.get(name) or column.describe or name
+        at: Loc = ("features", group, "columns")
+        written = spec.columns.index(name) if name in spec.columns else None
+        span = self.context.span((*at, written)) if written is not None else self.context.span(at, key=True)
+        return Feature(name, column.type.or_null(), words, span)
+
+
+def _is_key(type_: DataType) -> bool:
+    return type_.text or type_.name == "bool" or type_.name in INTEGERS
 
 
 def _in_words(aggregate: Aggregate, entity: str, window: timedelta | None) -> str:

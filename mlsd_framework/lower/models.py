@@ -12,7 +12,7 @@ from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.models import Gate, GroupSplit, Imbalance, Model, Split, StratifiedSplit, TimeSplit, Tuning
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
-from mlsd_framework.lower.kinds import ModelLowering
+from mlsd_framework.lower.kinds import MetricLowering, ModelLowering
 from mlsd_framework.lower.request import request_columns
 from mlsd_framework.spec.loading import Loc
 from mlsd_framework.spec.models import GroupSplitSpec, ModelSpec, StratifiedSplitSpec, TimeSplitSpec
@@ -30,6 +30,7 @@ class ModelInputs:
     entities: Mapping[str, Entity]
     label: Label | None
     label_declared: bool
+    metrics: Mapping[str, MetricLowering]
     context: Context
 
     def lower(self, specs: Mapping[str, ModelSpec], kinds: Mapping[str, ModelLowering]) -> dict[str, Model]:
@@ -45,6 +46,7 @@ class ModelInputs:
         before = len(self.context.faults)
         features = [ref for index, text in enumerate(spec.features) for ref in self._features(name, text, index, kind)]
         self._label(name, spec)
+        self._search(name, spec)
         gates = tuple(gate for index, text in enumerate(spec.gates) if (gate := self._gate(name, text, index)))
         split = self._split(name, spec)
         if len(self.context.faults) > before or split is None or not features:
@@ -130,6 +132,14 @@ class ModelInputs:
                 "E2006", f"`models.{name}.label` is `{spec.label}`, which is not declared", at, spec.label, known
             )
 
+    def _search(self, name: str, spec: ModelSpec) -> None:
+        """Hold the metric of a search against the kinds of metric that need no decision."""
+        tuning = getattr(spec, "tune", None)
+        able = [one.name for one in self.metrics.values() if one.needs <= {"score", "probability", "label"}]
+        if tuning is not None and tuning.metric not in able:
+            what = f"`models.{name}.tune` improves the metric `{tuning.metric}`, which a search cannot compute"
+            self.context.unknown("E2106", what, ("models", name, "tune", "metric"), tuning.metric, able)
+
     def _gate(self, name: str, text: str, index: int) -> Gate | None:
         at: Loc = ("models", name, "gates", index)
         match = _GATE.match(text)
@@ -153,10 +163,15 @@ class ModelInputs:
                 "E2037", f"the parts of `models.{name}.split` add up to {total:.0%}", at, key=True, expected="100%"
             )
             return None
+        if empty := [name for name in ("train", "test") if not getattr(split, name)]:
+            self.context.report(
+                "E2037", f"the part `{empty[0]}` of `models.{name}.split` is empty", (*at, empty[0]), expected="more than 0"
+            )
+            return None
         if isinstance(split, GroupSplitSpec):
-            return GroupSplit(split.group, split.train, split.validate_, split.test, split.seed)
+            return GroupSplit(split.group, split.train, split.validate_, split.test, split.seed, self.context.span(at, key=True))
         if isinstance(split, StratifiedSplitSpec):
-            return StratifiedSplit(split.train, split.validate_, split.test, split.seed)
+            return StratifiedSplit(split.train, split.validate_, split.test, split.seed, self.context.span(at, key=True))
         return self._time_split(name, split)
 
     def _time_split(self, name: str, split: TimeSplitSpec) -> Split | None:
@@ -184,7 +199,8 @@ class ModelInputs:
                 return None
             known = self.entities[split.exclude_known].key
         start = split.start.isoformat() if split.start else None
-        return TimeSplit(split.train, split.validate_, split.test, split.gap or timedelta(0), start, known)
+        gap, span = split.gap or timedelta(0), self.context.span(at, key=True)
+        return TimeSplit(split.train, split.validate_, split.test, gap, start, known, span)
 
 
 def _choice(spec: ModelSpec, name: str) -> str | None:

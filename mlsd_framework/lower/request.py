@@ -1,5 +1,6 @@
 """Which columns of a source a request has, and which of them a group takes."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
@@ -15,6 +16,14 @@ def request_columns(source: Source, label: Label | None) -> tuple[Column, ...]:
     return tuple(
         column for column in source.columns if column.name not in hidden and column.known_after == timedelta(0)
     )
+
+
+def check_descriptions(group: str, spec: FeatureGroupSpec, features: Sequence[str], context: Context) -> None:
+    """Report descriptions of what is no feature of the group."""
+    for name in spec.describe:
+        if name not in features:
+            what = f"`features.{group}.describe` describes `{name}`, which is no feature of the group"
+            context.unknown("E2001", what, ("features", group, "describe", name), name, features)
 
 
 def expand_columns(group: str, spec: FeatureGroupSpec, source: Source, context: Context) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
-from mlsd_framework.lower.request import expand_columns, request_columns
+from mlsd_framework.lower.request import check_descriptions, expand_columns, request_columns
 from mlsd_framework.spec.features import FeatureGroupSpec
 from mlsd_framework.spec.loading import Loc
 
@@ -26,6 +26,7 @@ class RequestGroups:
     context: Context
     done: dict[Name, Computed | None] = field(default_factory=dict)
     open: list[Name] = field(default_factory=list)
+    echoes: int = 0
 
     def lower(self, group: str) -> None:
         """Lower the group `group` and put it among `groups` where it has no faults."""
@@ -40,7 +41,21 @@ class RequestGroups:
                     key=True,
                     expected="`columns` and `compute`",
                 )
+        if not spec.columns and not spec.compute:
+            self.context.report(
+                "E2042",
+                f"`features.{group}` has neither `columns` nor `compute`",
+                at,
+                key=True,
+                expected="one of the two, or both",
+            )
         taken = expand_columns(group, spec, source, self.context)
+        for name in spec.compute:
+            if taken is not None and name in taken:
+                what = f"`features.{group}` takes the column `{name}` and computes `{name}`"
+                help_ = "give what is computed another name"
+                self.context.report("E2010", what, (*at, "compute", name), key=True, help=help_)
+                return
         computed = [self._computed((group, name)) for name in spec.compute]
         if taken is None or any(one is None for one in computed):
             return
@@ -50,6 +65,7 @@ class RequestGroups:
                 what = f"`features.{group}` takes the column `{column}`, which is not known when the request comes"
                 self.context.report("E2102", what, (*at, "columns", index))
         kept = tuple(column for column in taken if column in allowed)
+        check_descriptions(group, spec, [*kept, *spec.compute], self.context)
         ordered = [self.done[name] for name in self.done if name[0] == group]
         features = [self._column_feature(spec, source, column) for column in kept]
         features += [self._computed_feature(spec, one) for one in computed if one is not None]
@@ -75,6 +91,7 @@ class RequestGroups:
         if other is not None and other.at == "request":
             return self._type((qualifier, name)) if name in other.compute else None
         if other is not None and qualifier not in self.groups:
+            self.echoes += 1
             return NULL  # declared with faults, which have been reported
         stored = self.groups.get(qualifier)
         return next((feature.type for feature in stored.features if feature.name == name), None) if stored else None
@@ -90,7 +107,10 @@ class RequestGroups:
 
     def _type(self, name: Name) -> DataType:
         computed = self._computed(name)
-        return computed.expression.type if computed is not None else NULL
+        if computed is None:
+            self.echoes += 1
+            return NULL
+        return computed.expression.type
 
     def _computed(self, name: Name) -> Computed | None:
         if name in self.done:
@@ -98,11 +118,14 @@ class RequestGroups:
         at: Loc = ("features", name[0], "compute", name[1])
         if name in self.open:
             ring = [*self.open[self.open.index(name) :], name]
+            source = self.sources.get(self.specs[name[0]].source or "")
+            hidden = len(ring) == 2 and source is not None and source.column(name[1]) is not None  # noqa: PLR2004 - itself
             self.context.report(
                 "E2007",
                 "features compute each other in a circle: " + " → ".join(f"`{g}.{n}`" for g, n in ring),
                 at,
                 key=True,
+                help=f"`{name[1]}` means the feature there, not the column; name it otherwise" if hidden else None,
             )
             return None
         self.open.append(name)

@@ -22,6 +22,7 @@ class NameScope:
 
     types: dict[tuple[str | None, str], DataType] = field(default_factory=dict)
     faulty: frozenset[str] = frozenset()
+    echoes: int = 0
 
     def add(self, qualifier: str | None, name: str, type_: DataType) -> None:
         """Let `qualifier.name`, or the bare `name`, mean a value of this type."""
@@ -33,6 +34,7 @@ class NameScope:
         A name of something declared with faults is taken as null, so that one fault is reported once.
         """
         if (qualifier or name) in self.faulty:
+            self.echoes += 1
             return NULL
         return self.types.get((qualifier, name))
 

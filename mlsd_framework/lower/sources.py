@@ -1,8 +1,9 @@
 """Lower `sources`: types are read, keys and times are resolved to columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from mlsd_framework.ir.sources import Checks, Column, Source
+from mlsd_framework.ir.sources import Checks, Column, Files, Origin, Source
 from mlsd_framework.ir.types import DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import SourceLowering
@@ -29,8 +30,8 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
     known = {column.name: column for column in columns if column is not None}
     declared = frozenset(spec.columns)
     for index, key in enumerate(spec.key):
+        where = (*at, "key", index) if len(spec.key) > 1 else (*at, "key")
         if key not in declared:
-            where = (*at, "key", index) if len(spec.key) > 1 else (*at, "key")
             context.unknown(
                 "E2003",
                 f"the key of `sources.{name}` names the column `{key}`, which its schema does not have",
@@ -38,6 +39,9 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
                 key,
                 declared,
             )
+        elif key in known and known[key].type.nullable:
+            what = f"the key of `sources.{name}` is the column `{key}`, which can be null"
+            context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
     row_number = getattr(spec, "row_number", None)
@@ -54,7 +58,7 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
     return Source(
         name=name,
         kind=spec.kind,
-        origin=kind.origin(spec),
+        origin=_placed(kind.origin(spec), at, context),
         key=tuple(spec.key),
         columns=tuple(known.values()),
         event_time=spec.event_time,
@@ -63,6 +67,10 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         describe=spec.describe,
         span=context.span(at, key=True),
     )
+
+
+def _placed(origin: Origin, at: Loc, context: Context) -> Origin:
+    return replace(origin, span=context.span((*at, "path"))) if isinstance(origin, Files) else origin
 
 
 def _time(
@@ -133,5 +141,8 @@ def _settings_fit(name: str, spec: ColumnSpec, type_: DataType, at: Loc, context
                 key=True,
                 expected=f"a column that holds {wanted}",
             )
+    if spec.values is not None and len(set(spec.values)) != max(1, len(spec.values)):
+        how = "has no value" if not spec.values else "names a value twice"
+        context.report("E2032", f"`values` of the column `{name}` {how}", (*at, "values"), key=True)
     if spec.min is not None and spec.max is not None and spec.min > spec.max:
         context.report("E2032", f"`min` of the column `{name}` is above its `max`", (*at, "min"))

@@ -34,7 +34,9 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     groups = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context).lower(
         spec.features
     )
-    inputs = ModelInputs(groups, declared["features"], sources, entities, label, spec.label is not None, context)
+    inputs = ModelInputs(
+        groups, declared["features"], sources, entities, label, spec.label is not None, kinds.metrics, context
+    )
     models = inputs.lower(spec.models, kinds.models)
     serving = ServingLowering(sources, entities, groups, models, declared, label, kinds.stages, context).lower(
         spec.serving
@@ -53,4 +55,4 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         metrics=lower_metrics(spec.metrics, kinds.metrics, context),
         environment=lower_environment(spec.environments, loaded.environment, context),
     )
-    return system, context.faults
+    return system, context.collected()

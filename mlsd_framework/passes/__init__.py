@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.system import System
+from mlsd_framework.passes.distinct_names import distinct_names
+from mlsd_framework.passes.endpoints import endpoints
 from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
 from mlsd_framework.passes.known_in_time import known_in_time
@@ -13,12 +15,14 @@ from mlsd_framework.passes.metric_needs import metric_needs
 from mlsd_framework.passes.paths_inside import paths_inside
 from mlsd_framework.passes.reserved_names import reserved_names
 from mlsd_framework.passes.split_columns import split_columns
+from mlsd_framework.passes.stage_order import stage_order
 from mlsd_framework.passes.supervised import supervised
 
 Pass = Callable[[System], Iterable[Diagnostic]]
 
 PASSES: tuple[Pass, ...] = (
     reserved_names,
+    distinct_names,
     paths_inside,
     known_in_time,
     supervised,
@@ -26,13 +30,15 @@ PASSES: tuple[Pass, ...] = (
     mature_labels,
     metric_needs,
     flow,
+    stage_order,
+    endpoints,
     latency_budget,
     expressible,
 )
 
 
 # What these find in a system that lacks its faulty entries would be echoes of other faults.
-_NEED_THE_WHOLE: tuple[Pass, ...] = (metric_needs, flow)
+_NEED_THE_WHOLE: tuple[Pass, ...] = (metric_needs, flow, stage_order, endpoints)
 
 
 def check(system: System, *, whole: bool = True) -> list[Diagnostic]:

@@ -7,6 +7,7 @@ from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.expressions import columns
 from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
 from mlsd_framework.ir.system import System
+from mlsd_framework.passes.lengths import write_length
 
 
 def known_in_time(system: System) -> Iterator[Diagnostic]:
@@ -37,9 +38,9 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
             if group.delay < waits:
                 yield Diagnostic(
                     code="E2101",
-                    what=f"`features.{group.name}.{aggregate.name}` uses `{used.name}`, which is known only {_days(waits)} later",
+                    what=f"`features.{group.name}.{aggregate.name}` uses `{used.name}`, which is known only {write_length(waits)} later",
                     span=used.span or aggregate.span,
-                    expected=f"`delay: {_days(waits)}` or more on the group",
+                    expected=f"`delay: {write_length(waits)}` or more on the group",
                     help="without it, training sees values that the service cannot have",
                 )
 
@@ -52,12 +53,6 @@ def _table(group: TableGroup, system: System) -> Iterator[Diagnostic]:
         is_label = label is not None and label.source == group.source and label.column == name
         if late or is_label:
             what = f"`features.{group.name}` takes the column `{name}`, which is {'the label' if is_label else 'known only later'}"
-            yield Diagnostic(code="E2101", what=what, span=group.span, help="leave it out of `columns`")
-
-
-def _days(length: timedelta) -> str:
-    seconds = int(length.total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+            feature = next((one for one in group.features if one.name == name), None)
+            place = feature.span if feature is not None else group.span
+            yield Diagnostic(code="E2101", what=what, span=place, help="leave it out of `columns`")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.models import TimeSplit
 from mlsd_framework.ir.system import System
+from mlsd_framework.passes.lengths import write_length
 
 
 def mature_labels(system: System) -> Iterator[Diagnostic]:
@@ -15,13 +16,16 @@ def mature_labels(system: System) -> Iterator[Diagnostic]:
     label = system.label
     if label is None:
         return
-    days = f"{label.matures_after.total_seconds() / 86400:g}d"
+    matures = write_length(label.matures_after)
     for model in system.models:
-        if model.label is not None and isinstance(model.split, TimeSplit) and model.split.gap < label.matures_after:
-            yield Diagnostic(
-                code="E2104",
-                what=f"the label of `models.{model.name}` matures after {days}, and its split leaves a gap of {model.split.gap.total_seconds() / 86400:g}d",
-                span=model.span,
-                expected=f"`gap: {days}` or more in `split`",
-                help="without it, the last training labels are not known yet when the next part begins",
-            )
+        split = model.split
+        if model.label is None or not isinstance(split, TimeSplit) or split.gap >= label.matures_after:
+            continue
+        gap = f"a gap of {write_length(split.gap)}" if split.gap else "no gap"
+        yield Diagnostic(
+            code="E2104",
+            what=f"the label of `models.{model.name}` matures after {matures}, and its split leaves {gap}",
+            span=split.span or model.span,
+            expected=f"`gap: {matures}` or more in `split`",
+            help="without it, the last training labels are not known yet when the next part begins",
+        )

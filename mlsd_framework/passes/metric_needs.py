@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.suggest import nearest
 from mlsd_framework.ir.metrics import Metric
-from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.models import Gate, Model
 from mlsd_framework.ir.system import System
 
 
@@ -15,27 +15,29 @@ def metric_needs(system: System) -> Iterator[Diagnostic]:
     `mae` beside one classifier → E2105; a gate on `auc` → E2106 with `roc_auc`.
     """
     gives = {model.name: given(model, system) for model in system.models}
-    for metric in system.metrics.offline:
-        if gives and not any(metric.needs <= have for have in gives.values()):
-            yield _unmet(metric, gives)
     declared = {metric.name: metric for metric in system.metrics.offline}
+    unmet = {name: metric for name, metric in declared.items() if not any(metric.needs <= have for have in gives.values())}
+    for metric in unmet.values():
+        yield _unmet(metric, gives)
     for model in system.models:
         for gate in model.gates:
-            metric_or_none = declared.get(gate.metric)
-            if metric_or_none is None:
-                near = nearest(gate.metric, declared)
-                what = f"a gate of `models.{model.name}` names the metric `{gate.metric}`, which `metrics.offline` does not have"
-                yield Diagnostic(
-                    code="E2106",
-                    what=what,
-                    span=gate.span,
-                    expected=f"one of: {', '.join(sorted(declared))}",
-                    help=f"did you mean `{near}`?" if near else None,
-                )
-            elif not metric_or_none.needs <= gives[model.name]:
-                missing = ", ".join(sorted(metric_or_none.needs - gives[model.name]))
+            if gate.metric not in declared:
+                yield _unknown(model, gate, list(declared))
+            elif gate.metric not in unmet and not declared[gate.metric].needs <= gives[model.name]:
+                missing = ", ".join(f"a {need}" for need in sorted(declared[gate.metric].needs - gives[model.name]))
                 what = f"a gate of `models.{model.name}` names `{gate.metric}`, which needs {missing}"
                 yield Diagnostic(code="E2105", what=what, span=gate.span, help="the model does not give it")
+
+
+def _unknown(model: Model, gate: Gate, declared: list[str]) -> Diagnostic:
+    near = nearest(gate.metric, declared)
+    return Diagnostic(
+        code="E2106",
+        what=f"a gate of `models.{model.name}` names `{gate.metric}`, which `metrics.offline` does not have",
+        span=gate.span,
+        expected=f"one of: {', '.join(sorted(declared))}" if declared else "a metric of `metrics.offline`",
+        help=f"did you mean `{near}`?" if near else None,
+    )
 
 
 def given(model: Model, system: System) -> frozenset[str]:
@@ -61,6 +63,9 @@ def given(model: Model, system: System) -> frozenset[str]:
 
 
 def _unmet(metric: Metric, gives: dict[str, frozenset[str]]) -> Diagnostic:
+    if not gives:
+        what = f"the metric `{metric.name}` measures nothing: the system has no model"
+        return Diagnostic(code="E2105", what=what, span=metric.span, help="declare a model, or leave the metric out")
     nearest_model = max(gives, key=lambda name: len(metric.needs & gives[name]))
     missing = ", ".join(f"a {need}" for need in sorted(metric.needs - gives[nearest_model]))
     return Diagnostic(

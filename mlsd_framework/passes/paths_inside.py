@@ -20,19 +20,19 @@ def paths_inside(system: System) -> Iterator[Diagnostic]:
             continue
         scheme = origin.uri.split(":", 1)[0] if ":" in origin.uri else ""
         if not origin.uri.isprintable():
-            yield _fault(source.name, "holds characters that cannot be printed", source.span)
+            yield _fault(source.name, "holds characters that cannot be printed", origin.span or source.span)
         elif scheme not in ("", "https", "pypi", "deb"):
             expected = "a path inside the project, or `https:`, `pypi:`, `deb:`"
             yield Diagnostic(
                 code="E2108",
                 what=f"the path of `sources.{source.name}` has the scheme `{scheme}`",
-                span=source.span,
+                span=origin.span or source.span,
                 expected=expected,
             )
         elif not origin.remote and _leaves(origin.uri):
-            yield _fault(source.name, "leaves the project's folder", source.span)
+            yield _fault(source.name, "leaves the project's folder", origin.span or source.span)
         elif origin.remote and ".." in PurePosixPath(origin.uri.split(":", 1)[1]).parts:
-            yield _fault(source.name, "climbs with `..`", source.span)
+            yield _fault(source.name, "climbs with `..`", origin.span or source.span)
 
 
 def _leaves(path: str) -> bool:

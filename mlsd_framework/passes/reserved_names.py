@@ -43,15 +43,26 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         for column in source.columns:
             if column.name in _TYPES:
                 cure = f"give it another name, and say `column: {column.file_column or column.name}`"
-                yield Diagnostic(code="E2012", what=f"`{column.name}` is a type that requests are declared with", span=column.span, help=cure)
+                yield Diagnostic(
+                    code="E2012",
+                    what=f"`{column.name}` is a type that requests are declared with",
+                    span=column.span,
+                    help=cure,
+                )
     for table in system.tables:
         for name in {"count", "index"} & set(table.columns):  # a row in the service is a tuple, which has these
             cure = f"give the column another name, and say `column: {name}`"
-            yield Diagnostic(code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure)
+            yield Diagnostic(
+                code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure
+            )
     for endpoint in system.serving:
         if endpoint.path.rstrip("/") in _PAGES or not endpoint.path.strip("/-_"):
-            what = f"`{endpoint.path}` is {'a page that every service has' if endpoint.path.strip('/-_') else 'no name'}"
-            yield Diagnostic(code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`")
+            what = (
+                f"`{endpoint.path}` is {'a page that every service has' if endpoint.path.strip('/-_') else 'no name'}"
+            )
+            yield Diagnostic(
+                code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`"
+            )
     yield from _same_but_for_case(system)
     for model in system.models:
         if model.name in _SCRIPTS or model.name in _PACKAGES:
@@ -74,7 +85,9 @@ def _same_but_for_case(system: System) -> Iterator[Diagnostic]:
             former = seen.setdefault(one.name.lower(), one.name)
             if former != one.name:
                 what = f"the {kind} `{former}` and `{one.name}` differ in capitals only"
-                yield Diagnostic(code="E2012", what=what, span=one.span, help="files are named by them: give one another name")
+                yield Diagnostic(
+                    code="E2012", what=what, span=one.span, help="files are named by them: give one another name"
+                )
 
 
 def _names(system: System) -> Iterator[tuple[str, Span | None, str]]:

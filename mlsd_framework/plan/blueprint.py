@@ -87,7 +87,7 @@ class _Drafting:
         drafted: list[Stage] = [*self._data(), self._build()]
         if system.models:
             drafted += [self._dataset(), *self._trains(), self._evaluate()]
-        if system.windows or system.tables:
+        if system.stored:
             drafted.append(self._materialise())
         if system.serving:
             drafted.append(self._serve())
@@ -130,7 +130,11 @@ class _Drafting:
     def _build(self) -> Build:
         hashes = tuple(sorted((path, text_fingerprint(text)) for path, text in self._files.items()))
         parts = tuple(
-            sorted((path, text_fingerprint(without_pointers(text))) for path, text in self._files.items() if path != "manifest.json")
+            sorted(
+                (path, text_fingerprint(without_pointers(text)))
+                for path, text in self._files.items()
+                if path != "manifest.json"
+            )
         )
         return Build(parts=parts, folder=self._generated, files=hashes)
 
@@ -198,7 +202,10 @@ class _Drafting:
             [
                 *self._definitions.of_names(features),
                 (f"environments.{system.environment.name}.online_store", meaning.value(store)),
-                *((f"features.{group.name}", meaning.value((group.key, tuple(one.name for one in group.features)))) for group in groups),
+                *(
+                    (f"features.{group.name}", meaning.value((group.key, tuple(one.name for one in group.features))))
+                    for group in groups
+                ),
             ]
         )
         embedded = (f"{self._workspace}/store",) if store is None else ()

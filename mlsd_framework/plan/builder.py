@@ -16,7 +16,7 @@ _SHOWN = 4
 
 
 class Builder:
-    """Compares a blueprint with the state; `state` afterwards holds digests of local files, so that none is read twice."""
+    """Compares a blueprint with the state; afterwards `state` holds the digests of local files that it took."""
 
     def __init__(self, root: Path, blueprint: Blueprint, state: State, running: Running | None) -> None:
         """Take the project's folder, what is wanted, what is done, and the service that runs (none where none does)."""
@@ -32,7 +32,8 @@ class Builder:
         if until is not None:
             wanted = [one for one in wanted if ORDER.index(one.kind) <= ORDER.index(until)]
         found = self.state.fingerprint
-        actions, unchanged = [], []
+        actions: list[Action] = []
+        unchanged: list[str] = []
         for stage in wanted:
             action = self._action(stage, actions)
             if action is None:
@@ -111,17 +112,19 @@ class Builder:
     def _to_serve(self, stage: Serve, record: Record | None, wanted: str, before: list[Action]) -> list[str]:
         if record is None:
             return ["it was never done"] if not self.state.damaged else ["the record of what is done is damaged"]
-        if record.fingerprint != wanted:
-            return self._changes(stage, record, before)
-        running = self._running
+        running, evaluated = self._running, self.state.stages.get("evaluate")
         if running is None or not running.serves:
-            return [f"the service is {running.state}" if running else "no service runs"]
-        evaluated = self.state.stages.get("evaluate")
+            lost = [f"the service is {running.state}" if running else "no service runs"]
+            return lost if record.fingerprint == wanted else [*lost, *self._changes(stage, record, before)]
         if any(isinstance(one.stage, Evaluate) for one in before):
-            return ["it follows `evaluate`"]
-        if evaluated is not None and evaluated.version and evaluated.version != running.version:
-            return [f"version `{running.version}` serves, `{evaluated.version}` is the newest"]
-        return []
+            changed = (
+                self._changes(stage, record, before) if record.fingerprint != wanted else ["it follows `evaluate`"]
+            )
+        elif evaluated is not None and evaluated.version and evaluated.version != running.version:
+            changed = [f"version `{running.version}` serves, `{evaluated.version}` is the newest"]
+        else:
+            changed = self._changes(stage, record, before) if record.fingerprint != wanted else []
+        return changed
 
     def _digest(self, patterns: Iterable[str]) -> str:
         """Return a fingerprint of the content of local files; a file with the stamp of last time is not read again."""
@@ -179,7 +182,6 @@ def breaking_changes(former: Contract, wanted: Contract) -> tuple[str, ...]:
         required = sorted(column for column, type_ in now.items() if column not in columns and not type_.endswith("?"))
         found += [f"`{path}` requires `{column}`, which it did not ask for" for column in required]
     return tuple(found)
-
 
 
 def _matching(root: Path, patterns: Iterable[str]) -> list[Path]:

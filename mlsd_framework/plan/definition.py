@@ -105,7 +105,9 @@ def load_saved(path: Path) -> SavedPlan:
         )
     except (OSError, ValueError, KeyError, TypeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is not what `mlsd plan --out` writes"
-        error = RunError.of("E5011", f"no plan can be read from `{path}`: {why}", help="make it with `mlsd plan SPEC --out FILE`")
+        error = RunError.of(
+            "E5011", f"no plan can be read from `{path}`: {why}", help="make it with `mlsd plan SPEC --out FILE`"
+        )
         raise PlanError(error.diagnostics) from fault
 
 

@@ -28,7 +28,7 @@ def deployment_for(project: Project, version: str, service: Path) -> Deployment:
         )
         raise PlanError(error.diagnostics)
     store: EmbeddedStore | StoreAddress | None = None
-    if system.windows or system.tables:
+    if system.stored:
         url = place.online_store
         store = (
             EmbeddedStore(memory_mb=max(1, place.store_memory // _MEBIBYTE))

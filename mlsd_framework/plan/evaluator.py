@@ -17,7 +17,7 @@ from mlsd_framework.plan.progress import Progress, Step
 from mlsd_framework.plan.project import Project
 from mlsd_framework.plan.scripts import run_script, version_in
 from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train
-from mlsd_framework.plan.state import Record, Served, State, now, not_written, read_state, stamps, write_state
+from mlsd_framework.plan.state import Record, Served, State, not_written, now, read_state, stamps, write_state
 
 _PATIENCE_S = 1800.0
 _HISTORY = 20
@@ -62,6 +62,8 @@ def bring(
         if saved is not None:
             check_same(saved[0], plan, saved[1])
         agree(plan)
+        if any(isinstance(one.stage, Materialise | Serve) for one in plan.actions):
+            _check_environment(project)
         Evaluator(project, builder, progress, lock).apply(plan)
     return plan
 
@@ -88,7 +90,7 @@ class Evaluator:
         if not plan.actions:
             self._keep_digests()
 
-    def _do(self, stage: Stage, step: Step) -> Done:
+    def _do(self, stage: Stage, step: Step) -> Done:  # noqa: PLR0911 - one a stage
         match stage:
             case Fetch():
                 return self._fetch(stage, step)
@@ -97,9 +99,9 @@ class Evaluator:
             case Build():
                 return self._build(stage)
             case Dataset() | Train():
-                return Done(self._script(stage.name, stage.script, (), step))
+                return Done(self._script(stage.name, stage.script, step))
             case Evaluate():
-                version = version_in(self._script(stage.name, stage.script, (), step))
+                version = version_in(self._script(stage.name, stage.script, step))
                 return Done(f"version {version}", version)
             case Materialise():
                 return self._materialise(stage, step)
@@ -148,17 +150,19 @@ class Evaluator:
         if isinstance(deployment.store, EmbeddedStore):
             client.open_store(deployment, environment_for(self._project))
         url = deployment.store.url if isinstance(deployment.store, StoreAddress) else store_url(self._place)
-        return Done(self._script(stage.name, stage.script, ("--store", url), step))
+        return Done(self._script(stage.name, stage.script, step, url))
 
     def _serve(self, stage: Serve) -> Done:
         version = self._version()
         if not version:
-            raise RunError.of("E5016", f"`{stage.folder}` has no version to serve", help="a system that serves needs a model")
+            raise RunError.of(
+                "E5016", f"`{stage.folder}` has no version to serve", help="a system that serves needs a model"
+            )
         return Done(serve(self._project, version, keep_service(self._project)), version)
 
-    def _script(self, name: str, script: str, arguments: tuple[str, ...], step: Step) -> str:
+    def _script(self, name: str, script: str, step: Step, store: str | None = None) -> str:
         log = self._place.logs / f"{name.replace(' ', '-')}.log"
-        return run_script(self._project.root, name, script, arguments, log=log, step=step, lock=self._lock)
+        return run_script(self._project.root, name, script, store, log=log, step=step, lock=self._lock)
 
     def _version(self) -> str:
         record = self._builder.state.stages.get("evaluate")
@@ -172,8 +176,12 @@ class Evaluator:
         left = stamps(root, outputs)
         if left is None:
             missing = [path for path in outputs if stamps(root, [path]) is None]
-            raise RunError.of("E5015", f"stage `{stage.name}` ends without `{missing[0]}`", expected="a file or folder there")
-        record = Record(action.fingerprint, builder.parts(stage), left, now(), round(seconds, 3), done.said, done.version)
+            raise RunError.of(
+                "E5015", f"stage `{stage.name}` ends without `{missing[0]}`", expected="a file or folder there"
+            )
+        record = Record(
+            action.fingerprint, builder.parts(stage), left, now(), round(seconds, 3), done.said, done.version
+        )
         state = builder.state.with_record(stage.name, record)
         if isinstance(stage, Evaluate):
             state = _with_cards(state, root)
@@ -210,6 +218,12 @@ def serve(project: Project, version: str, service: str) -> str:
         raise
     atomic.write_text(place.current, f"{version}\n")
     return f"{status.change}, version {version} at {status.url}"
+
+
+def _check_environment(project: Project) -> None:
+    """Find what the environment lacks before a training, not after it."""
+    deployment_for(project, "none", project.generated / "service")
+    environment_for(project)
 
 
 def served(state: State, version: str, service: str) -> State:
@@ -253,7 +267,9 @@ def _service_of(project: Project, state: State, version: str) -> str:
         made = json.loads(manifest.read_bytes())
     except (OSError, ValueError):
         known = sorted(path.parent.name for path in project.workspace.versions.glob("*/bundle.json"))
-        error = RunError.of("E5016", f"there is no version `{version}`", expected=f"one of: {', '.join(known) or 'none yet'}")
+        error = RunError.of(
+            "E5016", f"there is no version `{version}`", expected=f"one of: {', '.join(known) or 'none yet'}"
+        )
         raise PlanError(error.diagnostics) from None
     ours = (system_fingerprint(project.system), features_fingerprint(project.system))
     if (made.get("spec"), made.get("features")) != ours or make_plan(project, "build")[0].actions:
@@ -269,9 +285,9 @@ def _service_of(project: Project, state: State, version: str) -> str:
 def _with_cards(state: State, root: Path) -> State:
     """Take the stamps of models again: evaluation has written their cards."""
     stages = {
-        name: replace(record, outputs=stamps(root, record.outputs) or record.outputs) if name.startswith("train ") else record
+        name: replace(record, outputs=stamps(root, record.outputs) or record.outputs)
+        if name.startswith("train ")
+        else record
         for name, record in state.stages.items()
     }
     return replace(state, stages=stages)
-
-

@@ -27,7 +27,7 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def describe(stage: Stage) -> str:
+def describe(stage: Stage) -> str:  # noqa: PLR0911 - one a stage
     """Say in a few words what a stage does."""
     match stage:
         case Fetch():
@@ -63,4 +63,7 @@ def _action(number: int, action: Action) -> list[str]:
     cost += [action.said] if action.said and not isinstance(action.stage, Evaluate | Serve | Build) else []
     last = f"  [last time: {', '.join(cost)}]" if cost else ""
     effect = "" if action.effect == "nothing" else f" ({action.effect})"
-    return [f"{number:>3}. {describe(action.stage)}{effect}{last}", *(f"       because {one}" for one in action.reasons)]
+    return [
+        f"{number:>3}. {describe(action.stage)}{effect}{last}",
+        *(f"       because {one}" for one in action.reasons),
+    ]

@@ -36,13 +36,23 @@ def recall(root: Path, spec: Path, environment: str | None, assignments: Sequenc
 
 
 def remember(
-    root: Path, spec: Path, environment: str | None, assignments: Sequence[str], found: Blueprint, plugins: Iterable[object]
+    root: Path,
+    spec: Path,
+    environment: str | None,
+    assignments: Sequence[str],
+    found: Blueprint,
+    plugins: Iterable[object],
 ) -> None:
     """Keep a blueprint for the next command; a disk that takes no more is no fault of this one."""
     packages = sorted({_package(one) for one in plugins} - {str(_PACKAGE)})
     with contextlib.suppress(OSError):
         file = _file(root, spec, environment, assignments)
-        data = {"spec": _content(spec), "packages": packages, "compiler": _compiler(packages), "blueprint": found.data()}
+        data = {
+            "spec": _content(spec),
+            "packages": packages,
+            "compiler": _compiler(packages),
+            "blueprint": found.data(),
+        }
         atomic.write_text(file, json.dumps(data, separators=(",", ":")))
         for old in sorted(file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-_KEPT]:
             old.unlink()
@@ -63,8 +73,9 @@ def _compiler(packages: Iterable[str]) -> str:
     for folder in (str(_PACKAGE), str(_TEMPLATES), *packages):
         _add(digest, folder)
     for folder in sys.path:
-        with contextlib.suppress(OSError):  # an installed plugin shows as a change of its folder
-            digest.update(f"{folder} {os.stat(folder or '.').st_mtime_ns}\n".encode() if "site-packages" in folder else b"")  # noqa: PTH116
+        if "site-packages" in folder:  # an installed plugin shows as a change of its folder
+            with contextlib.suppress(OSError):
+                digest.update(f"{folder} {Path(folder).stat().st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

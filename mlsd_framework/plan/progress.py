@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -60,8 +60,9 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if not self.quiet:
-            self.stream.write(f"{text}\n")
-            self.stream.flush()
+            with suppress(BrokenPipeError):  # nobody reads any more; the work goes on
+                self.stream.write(f"{text}\n")
+                self.stream.flush()
 
     def _paint(self, head: str, step: Step, begun: float, ended: threading.Event) -> None:
         beat = 0

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlsd_framework.diagnostics.errors import PlanError, RunError
 from mlsd_framework.plan import memory
 from mlsd_framework.plan.blueprint import Blueprint, blueprint_of
 from mlsd_framework.runtime.workspace import PROJECT, Workspace
@@ -26,32 +25,6 @@ def project_root() -> Path:
         if (folder / "generated").is_dir() or (folder / ".mlsd").is_dir():
             return folder
     return here
-
-
-def find_spec(named: str, root: Path) -> Path:
-    """Return the path of a spec that is named by its path, or by the name of its system once it was built.
-
-    Raises `PlanError` E5013 where there is none.
-    """
-    import json  # noqa: PLC0415 - only names of systems need it
-
-    path = Path(named)
-    if path.is_file() or "/" in named or path.suffix in (".yaml", ".yml"):
-        return path
-    try:
-        found = json.loads((root / "generated" / named / "manifest.json").read_bytes())
-        spec = root / str(found["spec"])
-        if spec.is_file():
-            return spec if root != Path.cwd() else Path(str(found["spec"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # said below, with what there is
-    built = sorted(path.parent.name for path in root.glob("generated/*/manifest.json"))
-    error = RunError.of(
-        "E5013",
-        f"there is no file and no built system `{named}`",
-        expected="the path of a spec" + (f", or one of: {', '.join(built)}" if built else ""),
-    )
-    raise PlanError(error.diagnostics)
 
 
 @dataclass(frozen=True)

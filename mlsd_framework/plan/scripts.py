@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +21,7 @@ from mlsd_framework.runtime.operations.workers import import_path
 from mlsd_framework.runtime.script import DIAGNOSTICS, PARENT
 from mlsd_framework.runtime.workspace import PROJECT
 
+STORE = "MLSD_STORE_URL"
 _TAIL = 12
 
 
@@ -49,10 +50,10 @@ class _Output:
                     self.step.note = "".join(char for char in text if char.isprintable())
 
 
-def run_script(  # noqa: PLR0913 - a process has these
-    root: Path, name: str, script: str, arguments: Sequence[str], *, log: Path, step: Step, lock: int
-) -> str:
+def run_script(root: Path, name: str, script: str, store: str | None, *, log: Path, step: Step, lock: int) -> str:
     """Run a generated script in the project's folder and return the last line of its standard output.
+
+    With a `store` it gets `--store` and that URL, by way of a variable: the URL may hold a password.
 
     Raises `RunError` with the script's own diagnostics and E5015, which names the log. The script inherits `lock`, so
     that one that outlives this process keeps others away.
@@ -67,13 +68,14 @@ def run_script(  # noqa: PLR0913 - a process has these
     with file, tempfile.TemporaryDirectory(prefix="mlsd-") as folder:
         told = Path(folder) / "diagnostics.json"
         output = _Output(file, step)
-        status = _wait(root, [script, *arguments], output, told, lock)
+        command = [script, "--store", f"@{STORE}"] if store is not None else [script]
+        status = _wait(root, command, {STORE: store} if store is not None else {}, output, told, lock)
         if status == 0:
             return output.last
         raise _failure(name, status, log, told, output)
 
 
-def _wait(root: Path, command: list[str], output: _Output, told: Path, lock: int) -> int:
+def _wait(root: Path, command: list[str], variables: Mapping[str, str], output: _Output, told: Path, lock: int) -> int:
     ours = {PROJECT: str(root), DIAGNOSTICS: str(told), PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(  # noqa: S603 - this interpreter, a script of ours
         [sys.executable, "-P", "-m", "mlsd_framework.runtime.script", *command],
@@ -81,7 +83,7 @@ def _wait(root: Path, command: list[str], output: _Output, told: Path, lock: int
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=root,
-        env={**os.environ, **import_path(os.environ), **ours},
+        env={**os.environ, **import_path(os.environ), **variables, **ours},
         text=True,
         errors="replace",
         pass_fds=[lock],
@@ -124,5 +126,7 @@ def version_in(line: str) -> str:
     """Return the id in the line `version <id>`; raise `RunError` E5015 where it says something else."""
     found = re.fullmatch(r"version ([A-Za-z0-9][A-Za-z0-9._-]{0,63})", line)
     if found is None:
-        raise RunError.of("E5015", f"evaluation ends with `{line[:80]}`", expected="`version <id>`, the version that it made")
+        raise RunError.of(
+            "E5015", f"evaluation ends with `{line[:80]}`", expected="`version <id>`, the version that it made"
+        )
     return found[1]

@@ -1,4 +1,4 @@
-"""The steps that bring a system to what its spec says, in order; the explainer and the evaluator visit the same ones."""
+"""The steps that bring a system to what its spec says, in order; explainer and evaluator visit the same ones."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal

@@ -41,7 +41,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All records; `digests` are SHA-256 of local files with the stamp they were taken at, `contract` what callers rely on."""
+    """All records; `digests` are SHA-256 of local files with their stamps, `contract` is what callers rely on."""
 
     stages: Mapping[str, Record] = field(default_factory=dict)
     digests: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)

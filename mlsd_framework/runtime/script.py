@@ -1,7 +1,8 @@
 """Runs a generated script as `python SCRIPT` does, but prints a fault of the user's as diagnostics, not as a traceback.
 
 `python -P -m mlsd_framework.runtime.script SCRIPT [ARGUMENT…]`. `MLSD_DIAGNOSTICS` names a file that gets the
-diagnostics as JSON too; with `MLSD_PARENT` the script ends with the process of that id.
+diagnostics as JSON too; with `MLSD_PARENT` the script ends with the process of that id. An argument `@MLSD_NAME` is
+what that variable holds.
 """
 
 import ctypes
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> int:
     """Run the script with the arguments that follow it; return 1 after a fault of the user's."""
     _end_with_parent()
     script, *rest = arguments
-    sys.argv = [script, *rest]
+    # Every user of the machine can read a command line: what may hold a password comes by its variable's name.
+    sys.argv = [script, *(os.environ[one[1:]] if one.startswith("@MLSD_") else one for one in rest)]
     sys.path.insert(0, str(Path(script).resolve().parent))
     try:
         runpy.run_path(script, run_name="__main__")

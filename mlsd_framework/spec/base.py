@@ -23,7 +23,7 @@ class SpecModel(BaseModel):
     `key: card_id` is then the same as `card: {key: card_id}`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, strict=True)
     short: ClassVar[str | None] = None
 
     @model_validator(mode="before")

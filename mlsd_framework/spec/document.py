@@ -24,6 +24,15 @@ _WORDS: dict[str, Data] = {"": None, "~": None, "null": None, "Null": None, "NUL
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WORDS |= {".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 _MAX_DIGITS = 400
+_MOST_FAULTS = 100
+
+
+def dotted(at: Path_) -> str:
+    """Write a path as a person does: `models.rank.features[1]`."""
+    text = ""
+    for part in at:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,8 @@ class Document:
         form's names where the short form is written, and a missing key, which so points at its
         parent's key.
         """
-        node, key_node, exact = self._walk(at)
-        if (key or not exact or not isinstance(node, yaml.ScalarNode)) and key_node is not None:
+        node, key_node, _ = self._walk(at)
+        if (key or not isinstance(node, yaml.ScalarNode)) and key_node is not None:
             return span_of(self.path, key_node.start_mark, key_node.end_mark)
         if node is self.node and not isinstance(node, yaml.ScalarNode):
             return Span(self.path, 1, 1, 1, 1)
@@ -53,6 +62,11 @@ class Document:
         """Return the YAML scalar node at `at`, for places inside its text, or none."""
         node, _, exact = self._walk(at)
         return node if exact and isinstance(node, yaml.ScalarNode) else None
+
+    def extent(self, at: Path_) -> Span:
+        """Return the span of the whole value at `at`, over all its lines."""
+        node = self._walk(at)[0]
+        return span_of(self.path, node.start_mark, node.end_mark)
 
     def has(self, at: Path_) -> bool:
         """Say whether the file itself writes the value at `at`."""
@@ -95,6 +109,8 @@ def _step(node: Any, part: str | int) -> tuple[Any | None, Any] | None:
                 return key, value
     elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part]
+    elif isinstance(node, yaml.ScalarNode) and node.value == part:  # `- roc_auc`, short for `- roc_auc: {}`
+        return node, node
     return None
 
 
@@ -117,9 +133,12 @@ def read_document(path: Path) -> Document:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
+        start = raw.rfind(b"\n", 0, fault.start) + 1
         line = raw.count(b"\n", 0, fault.start) + 1
-        span = Span(shown, line, 1, line, 1)
-        raise SpecError(Diagnostic(code="E1002", what="the file is not UTF-8 text", span=span)) from None
+        column = len(raw[start : fault.start].decode("utf-8", errors="replace")) + 1
+        span = Span(shown, line, column, line, column + 1)
+        help_ = "save the file as UTF-8"
+        raise SpecError(Diagnostic(code="E1002", what="the file is not UTF-8 text", span=span, help=help_)) from None
     return parse_document(text, shown)
 
 
@@ -130,7 +149,7 @@ def parse_document(text: str, path: str) -> Document:
     try:
         node = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as fault:
-        raise SpecError(syntax_fault(fault, path)) from None
+        raise SpecError(syntax_fault(fault, path, text)) from None
     if not isinstance(node, yaml.MappingNode):
         span = Span(path, 1, 1, 1, 1)
         raise SpecError(
@@ -167,6 +186,8 @@ def _pairs(node: Any, path: str, faults: list[Diagnostic]) -> Iterator[tuple[str
             faults.append(
                 Diagnostic(code="E1011", what=f"the key `{key.value}` is written twice", span=span, notes=(note,))
             )
+            if len(faults) >= _MOST_FAULTS:
+                raise SpecError(faults)
             continue
         seen[key.value] = span
         yield key.value, _to_data(value, path, faults)

@@ -1,21 +1,30 @@
 """`environments`: where the system runs."""
 
+import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlsd_framework.spec.base import SpecModel
 from mlsd_framework.spec.quantities import Duration, Size
 
 
+_VARIABLE: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+def _variable(name: object) -> object:
+    if isinstance(name, str) and not _VARIABLE.fullmatch(name):
+        expected = "letters, digits and `_`, such as MLSD_TOKEN"
+        raise PydanticCustomError("secret-in-clear", "names no environment variable", {"expected": expected})
+    return name
+
+
 class SecretSpec(SpecModel):
     """A secret by reference: from the environment or from a file, never in clear."""
 
-    env: str | None = Field(
-        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds it."
-    )
+    env: Annotated[str | None, BeforeValidator(_variable)] = Field(None, description="The environment variable that holds it.")
     file: str | None = Field(None, description="The file that holds it.")
 
     @model_validator(mode="before")
@@ -25,10 +34,11 @@ class SecretSpec(SpecModel):
             raise PydanticCustomError(
                 "secret-in-clear", "is a secret written in clear", {"expected": "{env: NAME} or {file: PATH}"}
             )
+        expected = {"expected": "{env: NAME} or {file: PATH}"}
+        if set(value) - {"env", "file"}:
+            raise PydanticCustomError("secret-in-clear", "does not say where the secret is", expected)
         if ("env" in value) == ("file" in value):
-            raise PydanticCustomError(
-                "one-of", "names one of `env` and `file`", {"expected": "{env: NAME} or {file: PATH}"}
-            )
+            raise PydanticCustomError("one-of", "names one of `env` and `file`", expected)
         return value
 
 

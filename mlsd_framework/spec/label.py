@@ -1,8 +1,10 @@
 """`label`: what is predicted, and when it is known."""
 
 from datetime import timedelta
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from mlsd_framework.spec.base import Name, SpecModel
 from mlsd_framework.spec.quantities import Duration
@@ -14,6 +16,14 @@ class LabelSpec(SpecModel):
     `from` is the source that holds it; `of` is the source whose rows are the examples, joined by
     `join`. Where both are one source, `of` and `join` are left out.
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            expected = "`{name: …, from: …}`"
+            raise PydanticCustomError("mapping", "is a list, and a system has one label", {"expected": expected})
+        return value
 
     name: Name = Field(description="What models and metrics call it.")
     source: Name = Field(alias="from", description="The source that holds it.")

@@ -1,5 +1,6 @@
 """What a spec file may be at most, checked on YAML's event stream before anything is composed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,8 +13,18 @@ from mlsd_framework.diagnostics.span import Span
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 40
-MAX_NODES: Final = 50_000
+MAX_NODES: Final = 20_000
 MAX_ALIASES: Final = 200
+
+_FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)")
+_CURES: Final = {
+    "cannot start any token": "indent with blanks, not tabs; put text that begins with `@`, `%` or a backtick in quotes",
+    "mapping values are not allowed": "put text that holds `: ` in quotes, or look at the indentation",
+    "unexpected end of stream": "close the quote",
+    "expected ',' or ']'": "close the bracket",
+    "expected ',' or '}'": "close the brace",
+    "undefined alias": "anchor the value with `&name` before it is used",
+}
 
 # libyaml's C parser where PyYAML was built with it, which its wheels are.
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,27 +54,51 @@ def check_events(text: str, path: str) -> None:
     The walk keeps a counter of nodes an anchor stands for, so that aliases of aliases (the
     "billion laughs") count with all that they would expand to.
     """
+    check_characters(text, path)
     scan = _Scan(path)
     for event in _events(text, path):
         scan.take(event)
+
+
+def check_characters(text: str, path: str) -> None:
+    """Refuse the first character that YAML forbids, such as NUL, or that would put every later line's number out."""
+    found = _FORBIDDEN.search(text)
+    if found is None:
+        return
+    line = text.count("\n", 0, found.start()) + 1
+    column = found.start() - text.rfind("\n", 0, found.start())
+    why = "ends lines in YAML and in few editors" if found[0] in "\r\x85\u2028\u2029" else "YAML does not allow"
+    what = f"the file holds the character U+{ord(found[0]):04X}, which {why}"
+    raise SpecError(Diagnostic(code="E1002", what=what, span=Span(path, line, column, line, column + 1)))
 
 
 def _events(text: str, path: str) -> Iterator[Any]:
     try:
         yield from yaml.parse(text, Loader=LOADER)
     except yaml.MarkedYAMLError as fault:
-        raise SpecError(syntax_fault(fault, path)) from None
+        raise SpecError(syntax_fault(fault, path, text)) from None
     except (yaml.YAMLError, ValueError) as fault:
         what = f"the file is not YAML: {str(fault).splitlines()[0]}"
         raise SpecError(Diagnostic(code="E1002", what=what, span=Span(path, 1, 1, 1, 1))) from None
 
 
-def syntax_fault(fault: yaml.MarkedYAMLError, path: str) -> Diagnostic:
-    """Say where and why a text is not YAML."""
+def syntax_fault(fault: yaml.MarkedYAMLError, path: str, text: str) -> Diagnostic:
+    """Say where and why a text is not YAML; what is missing at its end is missing on its last line."""
     mark = fault.problem_mark or fault.context_mark
+    rows = text.rstrip().split("\n")
     span = span_of(path, mark, mark) if mark else Span(path, 1, 1, 1, 1)
-    context = f" {fault.context}" if fault.context else ""
-    return Diagnostic(code="E1002", what=f"the file is not YAML: {fault.problem}{context}", span=span)
+    if span.line > len(rows):
+        span = Span(path, len(rows), len(rows[-1]) + 1, len(rows), len(rows[-1]) + 1)
+    problem = str(fault.problem)
+    begun = fault.context_mark
+    started = f"{fault.context}, which begins at {span_of(path, begun, begun)}" if fault.context and begun else None
+    return Diagnostic(
+        code="E1002",
+        what=f"the file is not YAML: {problem}",
+        span=span,
+        help=next((cure for sign, cure in _CURES.items() if sign in problem), None),
+        notes=(started,) if started and begun.line != (mark or begun).line else (),
+    )
 
 
 @dataclass(slots=True)
@@ -88,6 +123,11 @@ class _Scan:
         self.anchors: dict[str, tuple[int, int]] = {}
 
     def take(self, event: Any) -> None:
+        if isinstance(event, yaml.ScalarEvent):  # most events are; a file of 50,000 of them is walked in no time
+            self.nodes += 1
+            if self.nodes > MAX_NODES or event.tag is not None or event.value == "<<":
+                self.scalar(event)
+            return
         match event:
             case yaml.DocumentStartEvent():
                 self.documents += 1
@@ -102,15 +142,15 @@ class _Scan:
                 self.rise(event, 0)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.close()
-            case yaml.ScalarEvent():
-                self.tagged(event)
-                self.grow(event, 1)
-                if event.value == "<<" and not event.style:
-                    self.refuse(
-                        event, "E1007", "merge keys (`<<`) are not part of the language", "an alias of a whole value"
-                    )
             case _:
                 pass
+
+    def scalar(self, event: Any) -> None:
+        self.grow(event, 0)
+        self.tagged(event)
+        if event.value == "<<" and not event.style:
+            what = "merge keys (`<<`) are not part of the language"
+            self.refuse(event, "E1007", what, "an alias of a whole value")
 
     def alias(self, event: Any) -> None:
         self.aliases += 1

@@ -38,6 +38,10 @@ class Overlays:
             return Span(f"--set {assignment.text}", 1, 1, 1, 1)
         return self._layer(at).place(at, key=key)
 
+    def extent(self, at: Loc) -> Span:
+        """Return the span of the whole value at `at`, over all its lines."""
+        return self.place(at) if self._assigned(at) else self._layer(at).extent(at)
+
     def present(self, at: Loc) -> Loc:
         """Return the parts of `at` that some layer writes."""
         found = self._layer(at).present(at)
@@ -142,7 +146,7 @@ def _overrides_faults(document: Document, data: dict[str, Any]) -> Iterator[Diag
         for section in _overrides(data, name):
             if section in _OVERRIDABLE:
                 continue
-            near = nearest(section, _OVERRIDABLE)
+            near = None if section in SystemSpec.model_fields else nearest(section, _OVERRIDABLE)
             yield Diagnostic(
                 code="E1013",
                 what=f"`environments.{name}.overrides` names `{section}`, which no environment can change",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.diagnostics.secrets import holds_secret
-from mlsd_framework.spec.document import Data, Document
+from mlsd_framework.diagnostics.secrets import holds_secret, mask
+from mlsd_framework.spec.document import Data, Document, dotted
 
 EXPECTED = "{env: NAME} or {file: PATH} where the language takes a secret, and none anywhere else"
 
@@ -12,10 +12,11 @@ EXPECTED = "{env: NAME} or {file: PATH} where the language takes a secret, and n
 def secrets_in_clear(document: Document) -> Iterator[Diagnostic]:
     """Find every value and key of the file that looks like a secret; their text is hidden wherever it is shown."""
     for at, is_key in _suspicious(document.data, ()):
+        shown = mask(dotted(at))
         yield Diagnostic(
             code="E1105",
-            what=f"{'a key' if is_key else 'a value'} below `{at[0]}` looks like a secret written in clear",
-            span=document.place(at, key=is_key),
+            what=f"{'the key ' if is_key else ''}`{shown}` looks like a secret written in clear",
+            span=document.place(at, key=True) if is_key else document.extent(at),
             expected=EXPECTED,
             secret=True,
         )

@@ -20,6 +20,7 @@ from mlsd_framework.spec.requirements import RequirementsSpec
 from mlsd_framework.spec.serving import EndpointBase, StageSpec
 from mlsd_framework.spec.sources import SourceSpec
 
+ENDPOINT = r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$"
 SECTIONS = ("requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "environments")
 
 
@@ -72,7 +73,7 @@ def system_model(kinds: SpecKinds) -> type[SystemSpec]:
             Field(description="Its stages, in order."),
         ),
     )
-    path = Annotated[str, Field(pattern=r"^/[a-z0-9_/-]{1,80}$")]
+    path = Annotated[str, Field(pattern=ENDPOINT)]
     metrics = create_model(
         "MetricsSpec",
         __base__=MetricsBase,
@@ -114,7 +115,8 @@ def _item(kinds: dict[str, Any], key: str) -> Any:
         if not isinstance(value, dict):
             return value
         if len(value) != 1:
-            expected = f"one {key}, such as `- {next(iter(sorted(kinds)), 'name')}: …`"
+            known = [name for name in value if name in kinds]
+            expected = f"one {key}, its settings below its name: `- {(known or sorted(kinds))[0]}: {{…}}`"
             raise PydanticCustomError("one-key", "holds {count} keys", {"count": len(value), "expected": expected})
         name, settings = next(iter(value.items()))
         model = kinds.get(name)

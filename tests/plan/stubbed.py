@@ -43,7 +43,8 @@ SCRIPTS = {
     "dataset": HEAD + 'put(PLACE / "dataset.parquet", "rows", "dataset")\nprint("training set: 60 rows")\n',
     "fraud": MODEL.format(name="fraud"),
     "second": MODEL.format(name="second"),
-    "features": HEAD + 'put(PLACE / "features" / "activity.parquet", "rows", "materialise")\nprint("published 5 rows")\n',
+    "features": HEAD
+    + 'put(PLACE / "features" / "activity.parquet", "rows", "materialise")\nprint("published 5 rows")\n',
     "evaluate": HEAD
     + 'version = hashlib.sha256((ROOT / "small.yaml").read_bytes()).hexdigest()[:12]\n'
     + 'put(PLACE / "evaluation" / "thresholds.json", "{}", "evaluate")\n'
@@ -63,7 +64,9 @@ class Stubbed(Project):
 
 def with_stub_worker(project: Project, version: str, service: Path) -> Deployment:
     """Return the deployment with the stub worker of the supervisor's tests."""
-    return msgspec.structs.replace(deployment_for(project, version, service), worker_module="supervised_worker", drain_s=2.0)
+    return msgspec.structs.replace(
+        deployment_for(project, version, service), worker_module="supervised_worker", drain_s=2.0
+    )
 
 
 def kill_at(number: int) -> None:
@@ -92,7 +95,7 @@ def main(root: Path, command: str) -> None:
         plan = bring(project, Progress(), until="evaluate" if command == "train" else None)
     status = client.status(project.workspace)
     stages = [one.stage.name for one in plan.actions]
-    print(json.dumps({"stages": stages, "state": status.state, "version": status.version, "change": status.change}))
+    sys.stdout.write(json.dumps({"stages": stages, "state": status.state, "version": status.version}) + "\n")
 
 
 if __name__ == "__main__":

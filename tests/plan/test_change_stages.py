@@ -2,10 +2,13 @@
 
 import pytest
 
+from tests.plan.small_project import Small
+
 BUILD, DATASET, FRAUD, SECOND, EVALUATE = "build", "dataset", "train fraud", "train second", "evaluate"
 MATERIALISE, SERVE = "materialise", "serve"
 DECIDED = {BUILD, EVALUATE, SERVE}
 
+# ruff: noqa: E501 - a table
 CHANGES = {
     "a comment": (("entities:", "# a comment\nentities:"), set()),
     "lines moved": (("\nlabel:", "\n\n\nlabel:"), set()),
@@ -33,7 +36,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_makes_exactly_these_stages_stale(settled, name):
+def test_a_change_makes_exactly_these_stages_stale(settled: Small, name: str) -> None:
     """Neither more nor fewer stages are done again than a change asks for."""
     edit, wanted = CHANGES[name]
     settled.write(edit)
@@ -45,19 +48,19 @@ def test_a_change_makes_exactly_these_stages_stale(settled, name):
     assert (BUILD in found) or BUILD not in wanted
 
 
-def test_nothing_is_stale_after_everything_was_done(settled):
+def test_nothing_is_stale_after_everything_was_done(settled: Small) -> None:
     """An unchanged system has nothing to do."""
     plan = settled.plan()
     assert (plan.actions, plan.effect) == ((), "nothing")
 
 
-def test_a_description_of_a_column_retrains_nothing(settled):
+def test_a_description_of_a_column_retrains_nothing(settled: Small) -> None:
     """Words in answers change with a reload, without a new version."""
     settled.write(("describe: the amount", "describe: what was paid"))
     assert set(settled.stale()) <= {BUILD, SERVE}
 
 
-def test_a_moved_line_changes_pointers_only(settled):
+def test_a_moved_line_changes_pointers_only(settled: Small) -> None:
     """Generated files are written again for their pointers, and nothing follows."""
     settled.write(("\nlabel:", "\n\n\nlabel:"))
     plan = settled.plan()
@@ -65,7 +68,7 @@ def test_a_moved_line_changes_pointers_only(settled):
     assert plan.effect == "nothing"
 
 
-def test_changed_rows_make_the_data_stale(settled):
+def test_changed_rows_make_the_data_stale(settled: Small) -> None:
     """The content of a local file counts, its moment of change alone does not."""
     file = settled.root / "data" / "payments.csv"
     text = file.read_text()
@@ -77,7 +80,7 @@ def test_changed_rows_make_the_data_stale(settled):
     assert plan.actions[0].reasons == ("the data of `sources.payments` has changed",)
 
 
-def test_a_reason_names_the_part_and_both_values(settled):
+def test_a_reason_names_the_part_and_both_values(settled: Small) -> None:
     """What changed is told with its former and its new value."""
     settled.write(("iterations: 5", "iterations: 6"))
     reasons = {one.stage.name: one.reasons for one in settled.plan().actions}
@@ -86,7 +89,7 @@ def test_a_reason_names_the_part_and_both_values(settled):
 
 
 @pytest.mark.parametrize("stage", [DATASET, FRAUD, EVALUATE, MATERIALISE])
-def test_a_damaged_output_is_made_again(settled, stage):
+def test_a_damaged_output_is_made_again(settled: Small, stage: str) -> None:
     """A file that is gone, or that someone changed, makes its stage stale, and that alone."""
     found = settled.project().blueprint.stage(stage)
     place = settled.root / found.outputs[0]
@@ -99,36 +102,41 @@ def test_a_damaged_output_is_made_again(settled, stage):
     assert stage in settled.stale()
 
 
-def test_a_service_that_does_not_run_is_started(settled):
+def test_a_service_that_does_not_run_is_started(settled: Small) -> None:
     """Nothing else is done again when the service has ended."""
     settled.running = None
     plan = settled.plan()
     assert [(one.stage.name, one.reasons) for one in plan.actions] == [(SERVE, ("no service runs",))]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"stages": 3}', '{"stages": {"dataset": {"fingerprint": 1}}, "history": []}'])
-def test_a_damaged_state_is_a_state_without_what_it_lost(settled, text):
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"stages": 3}', '{"stages": {"dataset": {"fingerprint": 1}}, "history": []}']
+)
+def test_a_damaged_state_is_a_state_without_what_it_lost(settled: Small, text: str) -> None:
     """A state that cannot be read makes stages stale; it never stops a plan."""
     settled.project().workspace.state.write_text(text)
     plan = settled.plan()
     assert {one.stage.name for one in plan.actions} == {DATASET, FRAUD, SECOND, EVALUATE, MATERIALISE, SERVE}
 
 
-def test_breaking_changes_are_told(settled):
+def test_breaking_changes_are_told(settled: Small) -> None:
     """A request that callers send today and that would be refused tomorrow is breaking."""
     settled.write(("      note: string?\n", "      note: string\n      device: int64\n"))
     plan = settled.plan()
     assert plan.effect == "breaking"
-    assert plan.breaking == ("`/decide` requires `note`, which could be left out", "`/decide` requires `device`, which it did not ask for")
+    assert plan.breaking == (
+        "`/decide` requires `note`, which could be left out",
+        "`/decide` requires `device`, which it did not ask for",
+    )
 
 
-def test_a_removed_endpoint_is_breaking(settled):
+def test_a_removed_endpoint_is_breaking(settled: Small) -> None:
     """An endpoint that is gone is told before anything is done."""
     settled.write(("  /decide:", "  /judge:"))
     assert "endpoint `/decide` is removed" in settled.plan().breaking
 
 
-def test_a_spec_that_has_not_changed_is_not_compiled(settled, monkeypatch):
+def test_a_spec_that_has_not_changed_is_not_compiled(settled: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second plan takes the blueprint from memory; another spec, or a damaged memory, is compiled."""
     settled.plan()
     monkeypatch.setattr("mlsd_framework.plan.compilation.compile_spec", None)

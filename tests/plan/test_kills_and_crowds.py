@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlsd_framework.diagnostics.errors import PlanError
 from mlsd_framework.plan.state import State, read_state, write_state
 from mlsd_framework.runtime.operations import client
+from tests.plan.small_project import Small
 
 pytestmark = pytest.mark.process
 HERE = Path(__file__).resolve().parent
@@ -23,11 +26,11 @@ ALL = ["build", "dataset", "train fraud", "train second", "evaluate", "materiali
 class Commands:
     """Runs commands on the stubbed project, each in a process of its own."""
 
-    def __init__(self, small):
+    def __init__(self, small: Small) -> None:
         """Take the project."""
         self.small = small
 
-    def begin(self, command, **more):
+    def begin(self, command: str, **more: str) -> subprocess.Popen[str]:
         """Start a command."""
         paths = [str(HERE.parents[1]), str(HERE.parent / "runtime" / "operations")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}
@@ -39,21 +42,21 @@ class Commands:
             text=True,
         )
 
-    def run(self, command, **more):
+    def run(self, command: str, **more: str) -> dict[str, Any]:
         """Run a command to its end and return what it printed."""
         process = self.begin(command, **more)
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
         return json.loads(output)
 
-    def fail(self, command, **more):
+    def fail(self, command: str, **more: str) -> str:
         """Run a command that fails and return its complaint."""
         process = self.begin(command, **more)
         _, errors = process.communicate(timeout=60)
         assert process.returncode != 0
         return errors
 
-    def kill_in(self, stage, command="train"):
+    def kill_in(self, stage: str, command: str = "train") -> int:
         """Kill a command while the script of `stage` runs; return the script's pid."""
         waiting = self.small.root / "waiting"
         process = self.begin(command, STUB_WAIT=stage)
@@ -70,13 +73,13 @@ class Commands:
 
 
 @pytest.fixture
-def commands(small):
+def commands(small: Small) -> Iterator[Commands]:
     """Return the commands; whatever they start is stopped."""
     yield Commands(small)
     client.stop(small.project().workspace)
 
 
-def ends(pid):
+def ends(pid: int) -> bool:
     """Wait until a process has ended."""
     limit = time.monotonic() + 10
     while time.monotonic() < limit:
@@ -87,8 +90,8 @@ def ends(pid):
     return False
 
 
-def test_deploying_twice_is_harmless(commands):
-    """The second deployment has nothing to do, and the service goes on; a cost leads to a new version and no training."""
+def test_deploying_twice_is_harmless(commands: Commands) -> None:
+    """The second deployment has nothing to do; a changed cost leads to a new version and to no training."""
     first = commands.run("deploy")
     assert (first["stages"], first["state"]) == (ALL, "ready")
     again = commands.run("deploy")
@@ -100,8 +103,8 @@ def test_deploying_twice_is_harmless(commands):
 
 
 @pytest.mark.parametrize("stage", ["dataset", "train fraud", "evaluate"])
-def test_a_kill_in_a_stage_is_repaired_by_the_next_run(commands, stage):
-    """What was done stays done, the script ends with the command, and the next run starts at the stage that was cut off."""
+def test_a_kill_in_a_stage_is_repaired_by_the_next_run(commands: Commands, stage: str) -> None:
+    """What was done stays done, the script ends with the command, and the next run starts at the stage cut off."""
     commands.run("train")
     before = read_state(commands.small.project().workspace)
     commands.small.write(("column: is_fraud}", "column: is_fraud, matures_after: 1h}"))
@@ -113,7 +116,7 @@ def test_a_kill_in_a_stage_is_repaired_by_the_next_run(commands, stage):
     assert commands.run("train")["stages"] == []
 
 
-def test_a_kill_leaves_the_former_version_serving(commands):
+def test_a_kill_leaves_the_former_version_serving(commands: Commands) -> None:
     """A deployment that is killed in a training takes nothing from the service that runs."""
     version = commands.run("deploy")["version"]
     commands.small.write(("iterations: 5", "iterations: 6"))
@@ -124,7 +127,7 @@ def test_a_kill_leaves_the_former_version_serving(commands):
 
 
 @pytest.mark.parametrize("number", [1, 3, 7, 9, 10])
-def test_a_kill_at_any_rename_is_repaired(commands, number):
+def test_a_kill_at_any_rename_is_repaired(commands: Commands, number: int) -> None:
     """Generated files and the state are the old ones or the new ones, and the next run finishes."""
     process = commands.begin("train", STUB_KILL=str(number))
     process.communicate(timeout=60)
@@ -133,7 +136,7 @@ def test_a_kill_at_any_rename_is_repaired(commands, number):
     assert commands.run("train")["stages"] == []
 
 
-def test_a_kill_while_the_service_starts_is_repaired(commands):
+def test_a_kill_while_the_service_starts_is_repaired(commands: Commands) -> None:
     """The supervisor outlives the command, and the next deployment finds it or repairs it."""
     process = commands.begin("deploy")
     services = commands.small.root / ".mlsd" / "small" / "services"
@@ -146,7 +149,7 @@ def test_a_kill_while_the_service_starts_is_repaired(commands):
     assert commands.run("plan")["stages"] == []
 
 
-def test_two_deployments_at_once_follow_one_another(commands):
+def test_two_deployments_at_once_follow_one_another(commands: Commands) -> None:
     """The second waits, and then has nothing left to do."""
     both = [commands.begin("deploy") for _ in range(2)]
     answers = [json.loads(one.communicate(timeout=60)[0]) for one in both]
@@ -154,19 +157,19 @@ def test_two_deployments_at_once_follow_one_another(commands):
     assert {one["state"] for one in answers} == {"ready"}
 
 
-def test_a_stage_that_fails_stops_there(commands):
+def test_a_stage_that_fails_stops_there(commands: Commands) -> None:
     """What was done before stays done, the log is named, and the next run goes on."""
     errors = commands.fail("train", STUB_FAIL="evaluate")
     assert "E5015" in errors
     assert commands.run("train")["stages"] == ["evaluate"]
 
 
-def test_a_full_disk_leaves_the_former_state(small, monkeypatch):
+def test_a_full_disk_leaves_the_former_state(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """A state that cannot be written is told as such, and the one that was there is whole."""
     place = small.project().workspace
     write_state(place, State(contract={"/decide": {"amount": "float64"}}))
 
-    def full(*_):
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("mlsd_framework.runtime.atomic.os.fsync", full)

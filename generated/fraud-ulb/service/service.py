@@ -20,7 +20,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
     "fraud-ulb",
-    spec="sha256:3ba90b5dfc1a1522",
+    spec="sha256:ecb134d95d7471b2",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

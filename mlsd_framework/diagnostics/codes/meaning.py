@@ -91,4 +91,12 @@ MEANING: tuple[Code, ...] = (
         "- score: {model: fraud, on_error: fallback}",
         "- score: {model: fraud, on_error: skip}",
     ),
+    Code(
+        "E2112",
+        "type-in-the-flow",
+        "A stage uses a value as another type, or in another unit, than the request or a stage before gives it.",
+        "Give the columns of the two sources one type and one unit, or one of them another name.",
+        "orders: {schema: {card_id: int64}}, payments: {schema: {card_id: string}}",
+        "orders: {schema: {card_id: string}}, payments: {schema: {card_id: string}}",
+    ),
 )

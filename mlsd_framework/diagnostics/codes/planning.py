@@ -6,7 +6,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E5010",
         "breaking-change",
-        "Callers of the service that runs rely on an endpoint or a column of its request that the spec no longer has, or "
+        "Callers of the service rely on an endpoint or a column of its request that the spec no longer has, or "
         "would have to send a column that they do not.",
         "Tell them first; then deploy with `--allow-breaking`. Or keep the column, or make the new one nullable.",
         right="mlsd deploy specs/fraud.yaml --allow-breaking",
@@ -23,12 +23,6 @@ CODES: tuple[Code, ...] = (
         "plan-out-of-date",
         "The spec, the data or what is done has changed since the plan was saved, so it would do something else.",
         "Plan again, look at the new plan, and apply that.",
-    ),
-    Code(
-        "E5013",
-        "unknown-system",
-        "The command names neither a file nor a system under `generated/`.",
-        "Give the path of the spec; the name of a system works once it was built.",
     ),
     Code(
         "E5014",

@@ -10,9 +10,12 @@ from mlsd_framework.diagnostics.span import Span
 
 _COLOURS: Final = {"error": "31", "warning": "33", "note": "36"}
 _WIDTH: Final = 160
+_LONGEST: Final = 5_000
+"""A longer line is no text for people: its excerpt is left out."""
 _HIDDEN: Final = "\N{BULLET}"
 
 Paint = Callable[[str, str], str]
+Rows = Mapping[str, list[str]]
 
 
 def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, colour: bool = False) -> str:
@@ -23,10 +26,11 @@ def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, colou
     found = list(diagnostics)
     secrets = [one.span for one in found if one.secret and one.span is not None]
     paint = _paint if colour else _plain
-    return "\n".join(_one(diagnostic, texts, secrets, paint) for diagnostic in found)
+    rows = {path: text.split("\n") for path, text in texts.items()}
+    return "\n".join(_one(diagnostic, rows, secrets, paint) for diagnostic in found)
 
 
-def _one(diagnostic: Diagnostic, texts: Mapping[str, str], secrets: list[Span], paint: Paint) -> str:
+def _one(diagnostic: Diagnostic, texts: Rows, secrets: list[Span], paint: Paint) -> str:
     span = diagnostic.span
     where = "" if span is None else f"{span.path if span.path.startswith('--set') else span}: "
     severity = paint(f"{diagnostic.severity}[{diagnostic.code}]", _COLOURS[diagnostic.severity])
@@ -38,13 +42,10 @@ def _one(diagnostic: Diagnostic, texts: Mapping[str, str], secrets: list[Span], 
     return "\n".join(lines) + "\n"
 
 
-def _excerpt(diagnostic: Diagnostic, texts: Mapping[str, str], secrets: list[Span], paint: Paint) -> list[str]:
+def _excerpt(diagnostic: Diagnostic, texts: Rows, secrets: list[Span], paint: Paint) -> list[str]:
     span = diagnostic.span
-    text = texts.get(span.path) if span else None
-    if span is None or text is None:
-        return []
-    rows = text.split("\n")
-    if span.line > len(rows):
+    rows = texts.get(span.path, []) if span else []
+    if span is None or span.line > len(rows) or len(rows[span.line - 1]) > _LONGEST:
         return []
     row = printable(_without(rows[span.line - 1].rstrip("\r"), span, secrets))
     number = str(span.line)

@@ -1,9 +1,12 @@
-"""The built-in aggregates: what each takes, and the type of its result."""
+"""The built-in aggregates: what each takes, and the type of its result, as the runtime computes it.
+
+Over an empty window counts are 0 and all else is null, the sum too.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlsd_framework.ir.types import FLOATS, INT64, DataType
+from mlsd_framework.ir.types import INT64, INTEGERS, DataType
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,45 +22,54 @@ class BuiltinAggregate:
         return self.typed(value)
 
 
+def _number(value: DataType | None) -> bool:
+    return value is not None and (value.numeric or value.name == "bool")
+
+
+def _holdable(value: DataType | None) -> bool:
+    """Say whether a stored row can hold such a value."""
+    return value is not None and (_number(value) or value.text or value.name == "timestamp")
+
+
 def _count(value: DataType | None) -> DataType | None:
-    return INT64 if value is None else None
+    return INT64 if value is None or _holdable(value) else None
 
 
 def _sum(value: DataType | None) -> DataType | None:
-    if value is None or not (value.numeric or value.name == "bool"):
+    if value is None or not _number(value):
         return None
-    return DataType("float64" if value.name in FLOATS else "int64", nullable=True, unit=value.unit)
+    whole = value.name in INTEGERS or value.name == "bool"
+    return DataType("int64" if whole else "float64", nullable=True, unit=value.unit)
 
 
-def _number(value: DataType | None) -> DataType | None:
-    if value is None or not (value.numeric or value.name == "bool"):
-        return None
-    return DataType("float64", nullable=True, unit=value.unit)
+def _mean(value: DataType | None) -> DataType | None:
+    return DataType("float64", nullable=True, unit=value.unit) if value is not None and _number(value) else None
 
 
-def _same(value: DataType | None) -> DataType | None:
-    if value is None or not (value.numeric or value.name == "bool"):
-        return None
-    return value.widened().or_null()
+def _one(value: DataType | None) -> DataType | None:
+    """Type one of the values: widened, as expressions work with it."""
+    return value.widened().or_null() if value is not None and _holdable(value) else None
 
 
 def _distinct(value: DataType | None) -> DataType | None:
-    return INT64 if value is not None and (value.numeric or value.text or value.name == "bool") else None
+    return INT64 if _holdable(value) else None
 
 
 def _elapsed(value: DataType | None) -> DataType | None:
-    return DataType("float64", nullable=True, unit="s") if value is None else None
+    return DataType("float64", nullable=True, unit="s") if value is None or _holdable(value) else None
 
+
+_VALUE = "a number, a bool, a text or a moment"
 
 AGGREGATES = (
-    BuiltinAggregate("count", "nothing, as in `count()`", _count),
-    BuiltinAggregate("sum", "a number, as in `sum(amount)`", _sum),
-    BuiltinAggregate("mean", "a number, as in `mean(amount)`", _number),
-    BuiltinAggregate("std", "a number, as in `std(amount)`", _number),
-    BuiltinAggregate("min", "a number, as in `min(amount)`", _same),
-    BuiltinAggregate("max", "a number, as in `max(amount)`", _same),
-    BuiltinAggregate("first", "a number, as in `first(amount)`", _same),
-    BuiltinAggregate("last", "a number, as in `last(amount)`", _same),
-    BuiltinAggregate("count_distinct", "a value, as in `count_distinct(merchant_id)`", _distinct),
-    BuiltinAggregate("time_since_last", "nothing, as in `time_since_last()`; seconds", _elapsed),
+    BuiltinAggregate("count", f"nothing, as in `count()`, or {_VALUE}", _count),
+    BuiltinAggregate("sum", "a number or a bool, as in `sum(amount)`", _sum),
+    BuiltinAggregate("mean", "a number or a bool, as in `mean(amount)`", _mean),
+    BuiltinAggregate("std", "a number or a bool, as in `std(amount)`", _mean),
+    BuiltinAggregate("min", f"{_VALUE}, as in `min(amount)`", _one),
+    BuiltinAggregate("max", f"{_VALUE}, as in `max(amount)`", _one),
+    BuiltinAggregate("first", f"{_VALUE}, as in `first(country)`", _one),
+    BuiltinAggregate("last", f"{_VALUE}, as in `last(country)`", _one),
+    BuiltinAggregate("count_distinct", f"{_VALUE}, as in `count_distinct(merchant_id)`", _distinct),
+    BuiltinAggregate("time_since_last", f"nothing, as in `time_since_last()`, or {_VALUE}", _elapsed),
 )

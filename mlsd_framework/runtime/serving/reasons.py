@@ -53,20 +53,18 @@ def feature_reasons(
 def _reason(feature: Feature, value: Value, effect: float) -> Reason:
     direction = "raises" if effect > 0 else "lowers"
     missing = value is None or (isinstance(value, float) and math.isnan(value))
-    shown = "is unknown" if missing else f"of {_shown(value)}{' ' + feature.unit if feature.unit else ''}"
-    text = (
-        f"{feature.text} {shown}, which {direction} the risk"
-        if missing
-        else f"{feature.text} {shown} {direction} the risk"
-    )
+    if missing:
+        text = f"{feature.text} is unknown, which {direction} the risk"
+    elif isinstance(value, bool):
+        text = f"{feature.text}: {'yes' if value else 'no'}, which {direction} the risk"
+    else:
+        text = f"{feature.text} of {_shown(value)}{' ' + feature.unit if feature.unit else ''} {direction} the risk"
     return Reason(
         kind="feature", name=feature.name, text=text, value=None if missing else value, effect=round(effect, 4)
     )
 
 
 def _shown(value: Value) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:,.4g}"  # noqa: PLR2004 - beyond it a float has no units digit
     return f"{value:,}" if isinstance(value, int) else str(value)

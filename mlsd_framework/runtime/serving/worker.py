@@ -60,6 +60,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _serve(options: argparse.Namespace, log: Log) -> None:
     os.environ[VARIABLE] = str(options.bundle)
+    gc.disable()  # until it is ready: importing makes much and leaves little behind
     listening = _listening(options.fd)
     Access.from_environment().check_binding(listening)
     module = load_service(options.service)
@@ -72,6 +73,7 @@ def _serve(options: argparse.Namespace, log: Log) -> None:
         # What start-up has made lives as long as the process: the collector need not walk over it again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         seconds = round(_age(), 3)
         log.event("ready", version=application.version, seconds=seconds)
         log.flush()

@@ -26,9 +26,9 @@ def version(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> st
 
 
 def write(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
-    """Write thresholds, real requests and the newest `models` as one bundle and return its id; the same set has the same id.
+    """Write thresholds, real requests and the newest `models` as one bundle and return its id.
 
-    Each model's files are compared with its manifest first (E6336).
+    The same set has the same id. Each model's files are compared with its manifest first (E6336).
     """
     files: dict[str, Path | bytes] = {**_files(workspace, models)}
     written = write_bundle(

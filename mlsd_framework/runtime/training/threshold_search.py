@@ -88,7 +88,10 @@ def search(
 
 
 def least(risk: FloatArray, costs: FloatArray) -> FloatArray:
-    """Return the thresholds on `risk` of the least total of `costs` (actions, rows), half-way between the rows they divide."""
+    """Return the thresholds on `risk` of the least total of `costs` (actions, rows).
+
+    They lie half-way between the rows that they divide.
+    """
     order = np.argsort(risk, kind="stable")
     return _ordered(risk[order]).least(costs[:, order])
 
@@ -127,14 +130,14 @@ def _unlikely(
 
 
 def _gains(rows: _Ordered, believed: FloatArray, seen: FloatArray, seed: int) -> bool:
-    """Return whether searching on a resample gains on the rows left out, by more than the standard error of the gain."""
+    """Return whether a search on a resample gains on the rows left out, by more than the gain's standard error."""
     random = np.random.default_rng(seed)
     many = seen.shape[1]
     former = _taken(seen, rows.actions(believed))
     gains = []
     for _ in range(_RESAMPLES):
         drawn = random.poisson(1.0, many)
-        left = drawn == 0
+        left: NDArray[np.bool_] = np.equal(drawn, 0)
         found = _taken(seen, rows.actions(rows.least(seen * drawn)))
         gains.append((former - found)[left].sum() * many / max(int(left.sum()), 1))
     return bool(np.mean(gains) > np.std(gains))

@@ -285,7 +285,7 @@ def _mean_raw(
             for output, values in enumerate(leaf_values[part].T):
                 means[output].append(math.fsum(leaf_weights[part] * values) / total)
         first = part.stop
-    return np.array([math.fsum(mean) for mean in means]) * structure.scale + np.array(structure.bias)
+    return np.asarray(np.array([math.fsum(mean) for mean in means]) * structure.scale + np.array(structure.bias))
 
 
 def _compare(model: "CatBoost", names: TreeNames, arrays: TreeArrays) -> None:

@@ -1,5 +1,8 @@
 """An expression as text: what it means, written as a spec would write it."""
 
+from datetime import datetime, timedelta
+from typing import Final
+
 from mlsd_framework.ir.expressions import (
     Between,
     Binary,
@@ -17,7 +20,9 @@ from mlsd_framework.ir.expressions import (
     Unary,
 )
 
-_COMPOUND = (Binary, Compare, Logic, In, Between, Like, IsNull)
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, and printed without a zone
+_EXACT: Final = 2.0**53
+_COMPOUND: Final = (Binary, Compare, Logic, In, Between, Like, IsNull)
 
 
 def text(expression: Expression) -> str:  # noqa: PLR0911 - one return a kind of node
@@ -26,8 +31,8 @@ def text(expression: Expression) -> str:  # noqa: PLR0911 - one return a kind of
     The result is a spec's text: it reaches a page only through `codegen.files.markdown`.
     """
     match expression:
-        case Literal(value=value):
-            return _constant(value)
+        case Literal():
+            return _constant(expression)
         case Column():
             return expression.path
         case Unary(operator=operator, operand=operand):
@@ -37,7 +42,7 @@ def text(expression: Expression) -> str:  # noqa: PLR0911 - one return a kind of
         case Call(function=function, arguments=arguments):
             return f"{function}({', '.join(text(one) for one in arguments)})"
         case Cast(operand=operand, type=type_):
-            return f"cast({text(operand)} as {type_.not_null()})"
+            return f"cast({text(operand)} as {type_.name})"
         case Case():
             return _case(expression)
         case _:
@@ -48,11 +53,12 @@ def _test(expression: In | Between | Like | IsNull) -> str:
     operand, word = _operand(expression.operand), "not " if expression.negated else ""
     match expression:
         case In(items=items):
-            return f"{operand} {word}in ({', '.join(_constant(item.value) for item in items)})"
+            return f"{operand} {word}in ({', '.join(_constant(item) for item in items)})"
         case Between(low=low, high=high):
             return f"{operand} {word}between {_operand(low)} and {_operand(high)}"
-        case Like(pattern=pattern, ignore_case=ignore_case):
-            return f"{operand} {word}{'ilike' if ignore_case else 'like'} {_constant(pattern)}"
+        case Like(pattern=pattern, escape=escape, ignore_case=ignore_case):
+            last = f" escape {_quoted(escape)}" if escape is not None else ""
+            return f"{operand} {word}{'ilike' if ignore_case else 'like'} {_quoted(pattern)}{last}"
         case IsNull():
             return f"{operand} is {word}null"
 
@@ -66,9 +72,20 @@ def _operand(expression: Expression) -> str:
     return f"({text(expression)})" if isinstance(expression, _COMPOUND) else text(expression)
 
 
-def _constant(value: float | str | None) -> str:
+def _constant(literal: Literal) -> str:
+    value, type_ = literal.value, literal.type.name
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, float):
-        return f"{value:.15g}"
-    return "null" if value is None else str(value).lower()
+        return _quoted(value)
+    if isinstance(value, int) and type_ == "timestamp":
+        return f"timestamp {_quoted(str(_EPOCH + timedelta(microseconds=value)))}"
+    if isinstance(value, int) and type_ == "date":
+        return f"date {_quoted(str((_EPOCH + timedelta(days=value)).date()))}"
+    if isinstance(value, int) and type_ == "duration":
+        return f"interval '{value / 10**6:.15g}' second"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    return "null" if value is None else repr(value).lower()
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

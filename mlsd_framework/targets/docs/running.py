@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.files import inside
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.ir.sources import Files
+from mlsd_framework.ir.sources import Files, Process
 from mlsd_framework.ir.system import System
 
 
@@ -26,8 +26,10 @@ def steps(system: System, spec: str) -> tuple[Step, ...]:
 def _steps(system: System, spec: str) -> Iterator[Step]:
     folder = f"generated/{inside(system.name)}"
     stored = bool(system.windows or system.tables)
-    if any(not (isinstance(source.origin, Files) and not source.origin.remote) for source in system.sources):
-        yield Step(f"mlsd data fetch {spec}", "bring the sources into the workspace")
+    if any(isinstance(source.origin, Files) and source.origin.remote for source in system.sources):
+        yield Step(f"mlsd data fetch {spec}", "bring published files into the workspace")
+    if any(isinstance(source.origin, Process) for source in system.sources):
+        yield Step(f"mlsd data simulate {spec}", "make the simulated tables")
     if stored:
         yield Step(
             f"python {folder}/training/features.py",

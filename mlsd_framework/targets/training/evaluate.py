@@ -206,6 +206,8 @@ def _decision(choice: _Choice, system: System, names: Names, imports: Imports) -
         ("label", Raw(f"label[{part}]")),
         ("costs", Raw(f"{_costs(choice, names)}.take({part})")),
     )
+    if _no_validation(model):
+        named += (("chosen_on", "test"),)
     return [*lines, *assigned(name, Call("thresholds.by_cost", (), named), 1)]
 
 

@@ -1,53 +1,52 @@
 """The service under BentoML's own commands."""
 
-import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.runtime.serving.generated_services import build
+
 PROJECT = Path(__file__).parents[3]
-PLAIN = Path(__file__).parent / "plain" / "service.py"
-PAYMENT = {"card_id": "c1", "amount": 12.5, "ts": "2026-01-31T12:00:00Z"}
 
 
 @pytest.mark.process
-def test_bentoml_builds_and_serves_it(tmp_path: Path, plain_bundle: Callable[..., Any]) -> None:
-    """`bentoml build` accepts the service without a bundle.
+def test_bentoml_builds_and_serves_the_generated_service(tmp_path: Path) -> None:
+    """`bentoml build` packs the generated service with the bundle beside it, by the generated bentofile.
 
-    `bentoml serve` answers through our front door, BentoML behind it.
+    `bentoml serve` answers the packed service through our front door, BentoML behind it.
     """
-    shutil.copy(PLAIN, tmp_path / "service.py")
-    (tmp_path / "bentofile.yaml").write_text('service: "service:Service"\ninclude: ["service.py", "bundle/**"]\n')
-    env = {"PYTHONPATH": str(PROJECT), "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    made = build("benchmarks/fraud_ulb.yaml", tmp_path / "generated", iterations=5)
+    folder = made.path.parent
+    shutil.copytree(made.bundle.folder, folder / "bundle")
+    home = tmp_path / "home"
+    env = {**os.environ, "PYTHONPATH": str(PROJECT), "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
+    env.pop("MLSD_BUNDLE", None)
     command = [sys.executable, "-m", "bentoml"]
-    built = subprocess.run(
-        [*command, "build"], cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
+    built = subprocess.run([*command, "build"], cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    assert re.search(r"plain:\w+", built.stdout)
-    shutil.copytree(plain_bundle(tmp_path / "versions").folder, tmp_path / "bundle")
+    (packed,) = (home / "bentos").glob("*/*/src/bundle/bundle.json")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    serve = [*command, "serve", "service:Service", "--host", "127.0.0.1", "--port", str(port)]
+    serve = [*command, "serve", str(packed.parents[2]), "--host", "127.0.0.1", "--port", str(port)]
     with (tmp_path / "log").open("wb") as log:
-        running = subprocess.Popen(serve, cwd=tmp_path, env={**os.environ, **env}, stdout=log, stderr=log)
+        running = subprocess.Popen(serve, cwd=tmp_path, env=env, stdout=log, stderr=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
             assert _ready(client), (tmp_path / "log").read_text()
-            answer = client.post("/decide", content=json.dumps(PAYMENT), headers={"content-type": "application/json"})
-            assert (answer.status_code, answer.json()["action"]) == (200, "approve")
+            description = client.get("/openapi.json").json()
+            media = description["paths"]["/decide"]["post"]["requestBody"]["content"]["application/json"]
+            answer = client.post("/decide", json=media["example"])
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["version"] == made.bundle.version
             assert "x-bentoml-request-id" not in answer.headers
-            assert client.get("/schema.json").json()["name"] == "plain"
+            assert client.get("/schema.json").json()["name"] == "fraud_ulb"
     finally:
         running.terminate()
         running.wait(timeout=20)

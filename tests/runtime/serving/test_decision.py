@@ -90,11 +90,18 @@ def test_unfit_thresholds_are_refused(kind: str, values: dict[str, float]) -> No
 
 def test_reasons_are_the_largest_effects_in_words() -> None:
     """The features that moved the score most come first, with value, unit and direction."""
-    features = (Feature("a", "amount", "EUR"), Feature("n", "payments"), Feature("m", "mean"), Feature("z", "zero"))
-    found = feature_reasons(features, (1234.0, 3, None, 1.0), (0.5, -2.0, 1.0, 0.0), top=4)
-    assert [reason.name for reason in found] == ["n", "m", "a"]
+    features = (
+        Feature("a", "amount", "EUR"),
+        Feature("n", "payments"),
+        Feature("m", "mean"),
+        Feature("z", "zero"),
+        Feature("b", "night"),
+    )
+    found = feature_reasons(features, (1234.0, 3, None, 1.0, False), (0.5, -2.0, 1.0, 0.0, 0.1), top=5)
+    assert [reason.name for reason in found] == ["n", "m", "a", "b"]
     assert [reason.text for reason in found] == [
         "payments of 3 lowers the risk",
         "mean is unknown, which raises the risk",
         "amount of 1,234 EUR raises the risk",
+        "night: no, which raises the risk",
     ]

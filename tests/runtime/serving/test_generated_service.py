@@ -80,7 +80,7 @@ def test_ulb_scores_as_catboost_does(fraud_ulb: GeneratedService) -> None:
     found = answer(fraud_ulb, ULB)
     values = {**ULB, "hour": 7, "log_amount": np.log(213.5)}
     row = [values[name.removeprefix("payment.")] for name in fraud_ulb.features]
-    assert found.score == pytest.approx(fraud_ulb.model.predict_proba([np.float32(row)])[0, 1], abs=1e-9)
+    assert found.score == pytest.approx(fraud_ulb.model.predict_proba([np.array(row, np.float32)])[0, 1], abs=1e-9)
     assert len(found.reasons) == 3
 
 

@@ -1,9 +1,10 @@
 """Training scripts that the compiler writes run on a small training set, whatever the spec asks of them."""
 
+import io
 import json
 import runpy
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlsd_framework.diagnostics.errors import RunError, SpecError
 from mlsd_framework.plan.compilation import compile_spec
 from mlsd_framework.runtime.serving import calibration
 from mlsd_framework.runtime.serving.bundle import load_bundle
+from mlsd_framework.runtime.serving.call import Call
 from mlsd_framework.runtime.serving.onnx import OnnxModel
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.worker import load_service
@@ -197,7 +199,7 @@ def test_class_weights_are_of_the_two_classes(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Workspace, str]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace, str]:
     """Run all steps from the data to the version and keep what the last one printed."""
     project = tmp_path_factory.mktemp("project")
     folder = _build(project, "models.fraud.calibration=isotonic")
@@ -207,12 +209,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Work
     for name in ("dataset", "fraud", "novelty"):
         _run(folder / "training" / f"{name}.py", workspace)
     with pytest.MonkeyPatch.context() as patch:
-        import io  # noqa: PLC0415 - used here alone
-
         out = io.StringIO()
         patch.setattr(sys, "stdout", out)
         _run(folder / "training" / "evaluate.py", workspace)
-    yield folder, workspace, out.getvalue()
+    return folder, workspace, out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ def service(whole: tuple[Path, Workspace, str]) -> Any:  # noqa: ANN401 - a gene
 
 
 def test_the_evaluation_ends_with_figures_and_the_version(whole: tuple[Path, Workspace, str]) -> None:
-    """A table of the test part, then the version, which the report and the card name too; the entry leads to the report."""
+    """A table of the test part, then the version, which report and card name too; the entry leads to the report."""
     _, workspace, printed = whole
     (version,) = [path.name for path in workspace.versions.iterdir()]
     lines = printed.strip().splitlines()
@@ -265,10 +265,6 @@ def test_the_service_answers_what_training_predicted(
     service: Any,  # noqa: ANN401 - a generated module
 ) -> None:
     """The decision's score is the probability of the same row in the predictions, from the request to the answer."""
-    import time  # noqa: PLC0415 - used here alone
-
-    from mlsd_framework.runtime.serving.call import Call  # noqa: PLC0415
-
     _, workspace, _ = whole
     (version,) = list(workspace.versions.iterdir())
     endpoint = service.APP.endpoints["/decide"]

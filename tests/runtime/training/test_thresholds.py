@@ -52,7 +52,7 @@ def test_no_thresholds_lose_less_than_those_searched(rows: list[tuple], count: i
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=12), st.sampled_from([2, 3]), st.integers(0, 6))
 def test_the_thresholds_are_the_best_by_probabilities_or_by_labels(rows: list[tuple], count: int, review: int) -> None:
-    """The rule that is named is the one whose cost is least; the stated cost is what the decisions cost on the labels."""
+    """The rule that is named is the one whose cost is least; the stated cost is that of the labels."""
     p, y, fn, fp = (np.array(column, float) for column in zip(*rows, strict=True))
     costs = Costs(fn, fp, review)
     chosen = thresholds.by_cost(score="m", actions=ACTIONS[count], probability=p, label=y, costs=costs)

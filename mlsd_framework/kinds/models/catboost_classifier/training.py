@@ -50,8 +50,8 @@ def script(model: Model, system: System) -> str:
     imports.add("catboost", "CatBoostClassifier", "Pool")
     imports.add(TRAINING, "artefacts", "calibration", "catboost_file", "splits", "trees")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    numbers = [ref.dotted for ref in inputs.numbers(model)]
-    categories = [ref.dotted for ref in inputs.categories(model)]
+    numbers: list[Item] = [ref.dotted for ref in inputs.numbers(model)]
+    categories: list[Item] = [ref.dotted for ref in inputs.categories(model)]
     label = model.label or ""
     columns = Raw(
         f"[*FEATURES, {', '.join(literal(name) for name in dict.fromkeys([*split_columns(model, system), label]))}]"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.python import Imports, emit, literal
+from mlsd_framework.codegen.python import Imports, Item, emit, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.splits import split_columns, split_lines
 from mlsd_framework.codegen.templates import render
@@ -38,7 +38,7 @@ def script(model: Model, system: System) -> str:
     imports.add("mlsd_framework.runtime.training", "artefacts", "isolation_forest", "splits")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     split = split_lines(model, system, imports)
-    names = [ref.dotted for ref in model.features]
+    names: list[Item] = [ref.dotted for ref in model.features]
     label = _label(model, system)
     others = dict.fromkeys([*split_columns(model, system), *([label] if label else [])])
     columns = ", ".join(["*FEATURES", *map(literal, others)])

@@ -19,7 +19,7 @@ class CardsSpec(SpecModel):
     customers: int = Field(5000, ge=1, le=1_000_000, description="Cards, one a customer.")
     terminals: int = Field(10_000, ge=1, le=1_000_000, description="Terminals of merchants.")
     days: int = Field(183, ge=1, le=3660, description="Days of payments.")
-    start: date = Field(date(2018, 4, 1), description="The first day.")
+    start: date = Field(date(2018, 4, 1), strict=False, description="The first day.")
     seed: int = Field(0, ge=0, description="Another seed, another world.")
 
 

@@ -43,7 +43,8 @@ class Compute:
             return None
         span = scope.context.span(scope.at)
         own = {one.name for one in group.computed}
-        columns = tuple(value for value in scope.request if value.name in group.columns)
+        types = {feature.name: feature.type for feature in group.features}
+        columns = tuple(Value(None, name, types[name]) for name in group.columns)
         used = scope.reads(*(one.expression for one in group.computed))
         outside = tuple(value for value in used if not (value.group in (None, group.name) and value.name in own))
         reads = dict.fromkeys(Value(value.group, value.name, value.type, span) for value in (*columns, *outside))

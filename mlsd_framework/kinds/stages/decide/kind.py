@@ -7,6 +7,7 @@ from typing import Any
 from mlsd_framework.codegen.decisions import decision_name
 from mlsd_framework.codegen.python import Call, Item, Raw, assigned, emit, literal
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode
+from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage, Value
@@ -56,6 +57,10 @@ class Decide:
         thresholds = self._thresholds(spec, scope) if spec.thresholds is not None else None
         rules = tuple(stage for stage in scope.before if isinstance(stage.settings, RulesSettings))
         self._actions(spec, rules, scope)
+        if len(set(spec.actions)) < len(spec.actions):
+            at = (*scope.at, "decide", "actions")
+            scope.context.report("E2047", "`decide` names an action twice", at, key=True, expected="different actions")
+            return None
         if model is None or (cost is None and thresholds is None):
             return None
         output = model.outputs[0]
@@ -161,12 +166,7 @@ class Decide:
         code.values |= {"action": "action", "risk": "risk", "score": score, "rules": rules}
 
 
-def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, ...], span: Any) -> None:
+def report_action(scope: StageScope, action: str, who: str, actions: tuple[str, ...], place: Span) -> None:
     """Report an action that `decide` does not declare."""
-    from dataclasses import replace  # noqa: PLC0415 - only faults pay
-
-    before = len(scope.context.faults)
-    scope.context.unknown(
-        "E2044", f"{who} takes the action `{action}`, which `decide` does not declare", scope.at, action, actions
-    )
-    scope.context.faults[before] = replace(scope.context.faults[before], span=span)
+    what = f"{who} takes the action `{action}`, which `decide` does not declare"
+    scope.context.unknown("E2044", what, scope.at, action, actions, place=place)

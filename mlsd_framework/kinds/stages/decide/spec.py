@@ -37,7 +37,8 @@ class DecideSpec(StageSpec):
     @model_validator(mode="after")
     def _one_of(self) -> "DecideSpec":
         if (self.cost is None) == (self.thresholds is None):
+            how = "neither" if self.cost is None else "both"
             raise PydanticCustomError(
-                "one-of", "has one of `cost` and `thresholds`", {"expected": "`cost:` or `thresholds:`"}
+                "one-of", "has {how} of `cost` and `thresholds`", {"how": how, "expected": "one of the two"}
             )
         return self

@@ -1,0 +1,51 @@
+"""Endpoints are told apart, answer with a decision, and take what a request can hold."""
+
+from collections.abc import Iterator
+
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
+from mlsd_framework.ir.features import TableGroup
+from mlsd_framework.ir.serving import Endpoint
+from mlsd_framework.ir.system import System
+
+# What every service answers itself.
+_OURS = frozenset({"/healthz", "/readyz", "/livez", "/metrics", "/docs", "/openapi", "/schema", "/version"})
+_UNSERVED = frozenset({"list", "vector", "struct", "image", "point", "edge"})
+_UNSTORED = _UNSERVED | {"date", "duration"}
+
+
+def endpoints(system: System) -> Iterator[Diagnostic]:
+    """Find paths that the service has already, pipelines without a decision, and types that nothing can carry.
+
+    `/healthz: {…}` → E2049; a pipeline without `decide` → E3004; a request with an `image` → E3005.
+    """
+    names: dict[str, str] = {}
+    for endpoint in system.serving:
+        if endpoint.path in _OURS:
+            what = f"the path `{endpoint.path}` is one that every service answers itself"
+            yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="choose another path")
+        elif endpoint.name in names:
+            what = f"the paths `{names[endpoint.name]}` and `{endpoint.path}` give the generated code one name"
+            yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="change more than `-`, `_` or `/`")
+        names.setdefault(endpoint.name, endpoint.path)
+        yield from _answer(endpoint)
+    for group in system.features:
+        for feature in group.features if isinstance(group, TableGroup) else ():
+            if feature.type.name in _UNSTORED:
+                what = f"`features.{group.name}` keeps `{feature.name}` of type `{feature.type.not_null()}`"
+                yield Diagnostic(code="E3005", what=f"{what}, which no stored row can hold", span=feature.span)
+
+
+def _answer(endpoint: Endpoint) -> Iterator[Diagnostic]:
+    if not any(value.name == "action" for stage in endpoint.pipeline for value in stage.writes):
+        what = f"the pipeline of `{endpoint.path}` ends without a decision, and the service has no other answer"
+        expected = "`- decide: {score: …, actions: […], …}`"
+        yield Diagnostic(code="E3004", what=what, span=endpoint.span, expected=expected)
+    for value in endpoint.request:
+        if value.type.name in _UNSERVED:
+            what = f"`{endpoint.path}` takes rows of `{endpoint.source}`, whose column `{value.name}` is `{value.type}`"
+            yield Diagnostic(
+                code="E3005",
+                what=f"{what}, which no request can hold",
+                span=value.span,
+                help="leave the column out of the schema, or keep it in another source",
+            )

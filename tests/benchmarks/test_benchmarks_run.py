@@ -1,0 +1,38 @@
+"""Every benchmark runs in its tiny mode: what it measures is printed, and never a reason to fail."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = {
+    "cli": "mlsd validate",
+    "data": "pandas, read",
+    "fraud_quality": "ours, better features",
+    "fraud_ulb": "ours, trees by validation",
+    "hostile_yaml": "billion laughs",
+    "ready": "stopped to ready",
+    "simulate": "payments: simulated in",
+}
+FETCHES = ("data", "fraud_ulb", "ready")
+PROCESSES = ("cli", "ready")
+
+
+def _marked(name: str) -> object:
+    marks = [pytest.mark.data] if name in FETCHES else []
+    marks += [pytest.mark.process] if name in PROCESSES else []
+    return pytest.param(name, QUICK[name], marks=marks, id=name)
+
+
+@pytest.mark.parametrize(("name", "printed"), [_marked(name) for name in QUICK])
+def test_a_benchmark_runs(name: str, printed: str) -> None:
+    """The script ends well and prints its line."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, ROOT / "benchmarks" / f"{name}.py", "--quick"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert printed in done.stdout

@@ -1,0 +1,116 @@
+"""From an environment to a deployment: secrets by reference, refusals before anything is done."""
+
+from pathlib import Path
+
+import pytest
+
+from mlsd_framework.diagnostics.errors import PlanError
+from mlsd_framework.ir.environments import Secret
+from mlsd_framework.plan.deployment import deployment_for, environment_for, keep_service, secret
+from mlsd_framework.plan.evaluator import bring, switch
+from mlsd_framework.plan.progress import Progress
+from mlsd_framework.runtime.operations.deployment import EmbeddedStore, StoreAddress
+from tests.plan.small_project import Small
+
+QUIET = Progress(quiet=True)
+
+
+def with_environment(small: Small, text: str) -> Small:
+    """Write the spec with another environment."""
+    small.write(("  local: {port: 0, workers: 1}", f"  local: {text}"))
+    return small
+
+
+def test_the_embedded_store_takes_its_memory_from_the_environment(small: Small) -> None:
+    """What the environment says reaches the supervisor."""
+    project = with_environment(small, "{port: 4000, workers: 3, drain: 4s, store_memory: 64MB}").project()
+    found = deployment_for(project, "v", project.generated / "service")
+    assert (found.port, found.workers, found.drain_s) == (4000, 3, 4.0)
+    assert isinstance(found.store, EmbeddedStore)
+    assert found.store.memory_mb in (61, 64)
+
+
+def test_the_address_of_a_store_is_a_secret(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from the environment, and stands in neither the plan nor the memory of blueprints."""
+    monkeypatch.setenv("STORE", "redis://:hush@127.0.0.1:1/0")
+    project = with_environment(small, "{port: 0, online_store: {url: {env: STORE}}}").project()
+    found = deployment_for(project, "v", project.generated / "service")
+    assert found.store == StoreAddress(url="redis://:hush@127.0.0.1:1/0")
+    small.plan()
+    written = [path.read_text() for path in (small.root / ".mlsd").rglob("*.json")]
+    assert written
+    assert not any("hush" in text for text in written)
+
+
+def test_a_token_comes_from_where_the_spec_says_and_from_nowhere_else(small: Small, tmp_path: Path) -> None:
+    """A token of the shell that the environment does not name never reaches the service."""
+    shell = {"PATH": "/bin", "MLSD_TOKEN": "of the shell", "MLSD_TOKEN_FILE": "x"}
+    assert environment_for(small.project(), shell) == {"PATH": "/bin"}
+    (tmp_path / "token").write_text("hush\n")
+    project = with_environment(small, "{port: 0, auth: {token: {file: token}}}").project()
+    assert environment_for(project, shell) == {"PATH": "/bin", "MLSD_TOKEN": "hush"}
+
+
+@pytest.mark.parametrize("reference", [Secret("env", "MLSD_TEST_NOT_SET"), Secret("file", "no-such-file")])
+def test_a_missing_secret_is_named(tmp_path: Path, reference: Secret) -> None:
+    """The message says where the secret was looked for."""
+    with pytest.raises(PlanError, match="E5019") as caught:
+        secret(reference, tmp_path)
+    assert reference.name in caught.value.diagnostics[0].what
+
+
+def test_a_missing_secret_is_found_before_a_training(small: Small) -> None:
+    """Nothing is done for an environment that lacks something."""
+    project = with_environment(small, "{port: 0, auth: {token: {env: MLSD_TEST_NOT_SET}}}").project()
+    with pytest.raises(PlanError, match="E5019"):
+        bring(project, QUIET)
+    assert not project.generated.exists()
+
+
+def test_an_environment_for_a_cluster_is_refused(small: Small) -> None:
+    """This machine runs local environments only."""
+    project = with_environment(small, "{port: 0, target: kubernetes, online_store: {url: {env: STORE}}}").project()
+    with pytest.raises(PlanError, match="E5018"):
+        bring(project, QUIET)
+
+
+def test_a_breaking_plan_can_be_refused_before_anything_is_done(settled: Small) -> None:
+    """Whoever does not agree stops it; what was there is as it was."""
+    settled.write(("false_positive: 5", "false_positive: 6"))
+    before = settled.project().workspace.state.read_bytes()
+
+    def refuse(_: object) -> None:
+        raise PlanError(())
+
+    with pytest.raises(PlanError):
+        bring(settled.project(), QUIET, agree=refuse)
+    assert settled.project().workspace.state.read_bytes() == before
+
+
+def test_the_service_is_kept_by_its_content(settled: Small) -> None:
+    """The same code is kept once; changed code beside it, so that a restarted worker still finds its own."""
+    project = settled.project()
+    first = keep_service(project)
+    assert keep_service(project) == first
+    kept = (settled.root / first / "service.py").read_text()
+    (project.generated / "service" / "service.py").write_text("changed")
+    assert keep_service(project) != first
+    assert (settled.root / first / "service.py").read_text() == kept
+
+
+def test_a_version_of_another_spec_is_refused(settled: Small) -> None:
+    """A version that never served is taken only with the code that belongs to it."""
+    versions = settled.project().workspace.versions
+    other = versions / "fedcba987654"
+    other.mkdir(parents=True)
+    (other / "bundle.json").write_text('{"spec": "sha256:0", "features": "sha256:0"}')
+    with pytest.raises(PlanError, match="E5016.*another spec"):
+        switch(settled.project(), QUIET, "fedcba987654")
+    with pytest.raises(PlanError, match="there is no version"):
+        switch(settled.project(), QUIET, "nothing")
+
+
+def test_there_is_nothing_before_the_first_version(settled: Small) -> None:
+    """A rollback without a former version says so."""
+    with pytest.raises(PlanError, match="served before"):
+        switch(settled.project(), QUIET, None)
