@@ -1,4 +1,5 @@
-"""Values of a spec that try to become code: in every place each is refused with a diagnostic, or is an inert constant."""
+"""Values of a spec that try to become code: in every place each is refused with a diagnostic, or is a constant."""
+# ruff: noqa: ANN401 - data of a spec, and a module that is made while the test runs, have no type
 
 import ast
 import copy
@@ -32,12 +33,12 @@ PAYLOADS = (
     f"\r{MARK}\r\n",
     f"\\{MARK}\\",
     f"\\x00\\N{{BELL}}\\u000a{MARK}",
-    f"\\\"); {MARK}() #",
+    f'\\"); {MARK}() #',
     f"{{{{ {MARK}.__class__ }}}}{{% include '/etc/passwd' %}}{{# {MARK} #}}",
     f"${{{MARK}}}${{oc.env:HOME}}$({MARK})`{MARK}`",
     f"# -*- coding: utf-7 -*-\n+ADw-{MARK}+AD4-",
     f"../../{MARK}",
-    f"/tmp/{MARK}",
+    f"/tmp/{MARK}",  # noqa: S108 - a payload
     f"C:\\{MARK}",
     f"; rm -rf {MARK} | cat & > {MARK}",
     f"\u2028{MARK}\u2029\u0085\x0b\x0c{MARK}",
@@ -105,14 +106,16 @@ def build(data: Any, path: Path) -> dict[str, str] | None:
     try:
         compiled = compile_spec(path)
     except SpecError as fault:
-        assert fault.diagnostics
-        assert all(one.code.startswith("E") for one in fault.diagnostics)
-        return None
-    return {one.path: one.text for one in artefacts(compiled.system, compiled.registry)}
+        refused = [one.code for one in fault.diagnostics]
+    else:
+        return {one.path: one.text for one in artefacts(compiled.system, compiled.registry)}
+    assert refused
+    assert all(code.startswith("E") for code in refused)
+    return None
 
 
 class _Blank(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: N802 - ast names it
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         return ast.Constant(type(node.value).__name__)
 
 
@@ -147,7 +150,11 @@ def check(files: dict[str, str], harmless: dict[str, str], *, comments: bool = T
         if path.endswith(".py"):
             assert text.isascii()
             if comments:
-                told = [token.string for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.COMMENT]
+                told = [
+                    token.string
+                    for token in tokenize.generate_tokens(io.StringIO(text).readline)
+                    if token.type == tokenize.COMMENT
+                ]
                 assert not any(MARK in comment for comment in told)
         elif path.endswith(".yaml") and comments:
             assert not any(MARK in line for line in text.splitlines() if line.lstrip().startswith("#"))
@@ -188,9 +195,15 @@ def test_a_text_in_an_expression_is_a_constant(payload: str, tmp_path: Path) -> 
     def spec(text: str) -> Any:
         data = copy.deepcopy(read(SPECS[2]))
         features, pipeline = data["features"], data["serving"]["/v1/authorise"]["pipeline"]
-        features["payment"]["compute"]["kind"] = f"case when currency = {quoted(text)} then {quoted(text)} else currency end"
-        features["card"]["aggregate"]["large"] = f"count() where currency in ({quoted(text)}, 'x') or currency like {quoted(text)}"
-        pipeline[7]["rules"][1]["when"] = f"concat(currency, {quoted(text)}) = {quoted(text)} or starts_with(currency, {quoted(text)})"
+        features["payment"]["compute"]["kind"] = (
+            f"case when currency = {quoted(text)} then {quoted(text)} else currency end"
+        )
+        features["card"]["aggregate"]["large"] = (
+            f"count() where currency in ({quoted(text)}, 'x') or currency like {quoted(text)}"
+        )
+        pipeline[7]["rules"][1]["when"] = (
+            f"concat(currency, {quoted(text)}) = {quoted(text)} or starts_with(currency, {quoted(text)})"
+        )
         pipeline[9]["decide"]["cost"]["false_positive"] = f"case when currency = {quoted(text)} then 8 else 3 end"
         pipeline[11]["fallback"]["when"][0]["when"] = f"currency = {quoted(text)}"
         return data
@@ -206,8 +219,8 @@ def test_a_text_in_an_expression_is_a_constant(payload: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "name",
     [
-        "coding: utf-7", "a\nimport PWN7\n", "a\rPWN7", '"""', "'''\n", "# -*- coding=utf-7 -*-", "{{ 7*7 }}", "\u2028PWN7", "\u202ePWN7",
-        "+ADw-script+AD4-", "a:1\n- b", "${HOME}", "<script>", "é\u0085x", "-->", "\udcff",
+        "coding: utf-7", "a\nimport PWN7\n", "a\rPWN7", '"""', "'''\n", "# -*- coding=utf-7 -*-", "{{ 7*7 }}",
+        "\u2028PWN7", "\u202ePWN7", "+ADw-script+AD4-", "a:1\n- b", "${HOME}", "<script>", "é\u0085x", "-->", "\udcff",
     ],
 )  # fmt: skip
 def test_the_path_of_the_spec_is_inert_too(name: str, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ _OURS = frozenset({"action", "bundle", "call", "request", "reasons", "self", "sq
 _SCRIPTS = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
 _PACKAGES = frozenset(
     {
-        "alembic", "attr", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib", "mlflow", "mlsd_framework", "msgspec",
-        "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging", "pandas", "plotly", "polars", "psutil", "pyarrow",
-        "safetensors", "scipy", "six", "skl2onnx", "sklearn", "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml",
+        "alembic", "attr", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib", "mlflow",
+        "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
+        "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
+        "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml",
     }
 )  # fmt: skip
 # Types that the request's fields are declared with.
@@ -39,6 +40,23 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
                 span=span,
                 help=cure,
             )
+    yield from _hidden(system)
+    yield from _same_but_for_case(system)
+    for model in system.models:
+        if model.name in _SCRIPTS or model.name in _PACKAGES:
+            what = f"the script of a model `{model.name}` would hide a module that training uses"
+            yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
+        if model.name in _OURS:
+            yield Diagnostic(
+                code="E2012",
+                what=f"`{model.name}` is a name that every service uses itself",
+                span=model.span,
+                help="give the model another name",
+            )
+
+
+def _hidden(system: System) -> Iterator[Diagnostic]:
+    """Find columns and paths that would hide something that every service has."""
     for source in system.sources:
         for column in source.columns:
             if column.name in _TYPES:
@@ -62,18 +80,6 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
             )
             yield Diagnostic(
                 code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`"
-            )
-    yield from _same_but_for_case(system)
-    for model in system.models:
-        if model.name in _SCRIPTS or model.name in _PACKAGES:
-            what = f"the script of a model `{model.name}` would hide a module that training uses"
-            yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
-        if model.name in _OURS:
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{model.name}` is a name that every service uses itself",
-                span=model.span,
-                help="give the model another name",
             )
 
 

@@ -51,7 +51,13 @@ class GeneratedSystem:
 
 def command(words: list[str], folder: Path, cwd: Path | None = None) -> str:
     """Run a command of the project; fail with what it said where it fails."""
-    environment = {**os.environ, "MLSD_PROJECT": str(folder), "PYTHONPATH": str(ROOT), "FEAST_USAGE": "False", "MPLBACKEND": "Agg"}
+    environment = {
+        **os.environ,
+        "MLSD_PROJECT": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "FEAST_USAGE": "False",
+        "MPLBACKEND": "Agg",
+    }
     found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd or folder, env=environment)
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
     return found.stdout
@@ -72,7 +78,10 @@ def generate(folder: Path) -> GeneratedSystem:
     write(folder / "generated" / system.name, {one.path: one.text for one in artefacts(system, compiled.registry)})
     origin = system.source("payments").origin
     assert isinstance(origin, Process)
-    write_cards(folder / process_folder(origin, system), **{key: value for key, value in origin.settings if isinstance(value, str | int)})
+    write_cards(
+        folder / process_folder(origin, system),
+        **{key: value for key, value in origin.settings if isinstance(value, str | int)},
+    )
     made = GeneratedSystem(folder, system, Workspace(folder / ".mlsd" / system.name), {})
     for script in ("features", "dataset", "fraud", "novelty", "evaluate"):
         made.said[script] = made.run(f"training/{script}.py")

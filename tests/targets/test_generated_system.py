@@ -1,4 +1,5 @@
-"""Generated parts at work: features and training set against brute force, Feast's own commands, the service against training."""
+"""Generated parts at work: features against brute force, Feast's own commands, the service against training."""
+# ruff: noqa: ANN401 - data of a spec, and a module that is made while the test runs, have no type
 
 import importlib.util
 import json
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from tests.targets.generated_system import GeneratedSystem, command, generate
 
 from mlsd_framework.runtime.features import packed
 from mlsd_framework.runtime.serving.bundle import load_bundle
 from mlsd_framework.runtime.serving.call import Call
 from mlsd_framework.runtime.training import artefacts as trained
+from tests.targets.generated_system import GeneratedSystem, command, generate
 
 pytestmark = pytest.mark.process
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -62,21 +63,27 @@ def expected(events: pl.DataFrame, key: str, value: object, moment: datetime) ->
 
 def labelled(made: GeneratedSystem) -> pl.DataFrame:
     """Return the payments with their label where it is known."""
-    return made.table("payments").join(made.table("chargebacks").select("payment_id", "is_fraud"), on="payment_id", how="left")
+    return made.table("payments").join(
+        made.table("chargebacks").select("payment_id", "is_fraud"), on="payment_id", how="left"
+    )
 
 
 def same(got: float | None, want: float | None) -> bool:
     """Say whether two values are the same but for rounding; null is only null."""
-    return got is want if got is None or want is None else bool(np.isclose(float(got), float(want), rtol=1e-9, atol=1e-9))
+    return (
+        got is want if got is None or want is None else bool(np.isclose(float(got), float(want), rtol=1e-9, atol=1e-9))
+    )
 
 
 def test_the_training_set_is_point_in_time(made: GeneratedSystem) -> None:
-    """In 200 random rows every stored feature is what a count over the raw events gives: windows, refresh, delay, labels."""
+    """In 200 random rows each stored feature is what a count over raw events gives: windows, refresh, delay, labels."""
     dataset, events = pl.read_parquet(made.workspace.dataset), labelled(made)
     assert dataset.height == events["is_fraud"].is_not_null().sum()
     rows = dataset.sample(200, seed=1).to_dicts()
     for row in rows:
-        want = expected(events, "card_id", row["card_id"], row["ts"]) | expected(events, "terminal_id", row["terminal_id"], row["ts"])
+        want = expected(events, "card_id", row["card_id"], row["ts"]) | expected(
+            events, "terminal_id", row["terminal_id"], row["ts"]
+        )
         wrong = {name: (row[name], value) for name, value in want.items() if not same(row[name], value)}
         assert not wrong, (row["payment_id"], wrong)
     truth = dict(events.select("payment_id", "is_fraud").iter_rows())
@@ -84,13 +91,21 @@ def test_the_training_set_is_point_in_time(made: GeneratedSystem) -> None:
 
 
 def test_materialised_rows_are_the_definition_at_that_moment(made: GeneratedSystem) -> None:
-    """The Parquet of each group holds for its keys what the training set's definition gives just after the last event."""
+    """The Parquet of each group holds for its keys what the definition gives just after the last event."""
     events = labelled(made)
     moment = events["ts"].max() + timedelta(microseconds=1)  # type: ignore[operator]  # a datetime
-    for group, key in (("card_activity", "card_id"), ("terminal_activity", "terminal_id"), ("terminal_risk", "terminal_id")):
+    for group, key in (
+        ("card_activity", "card_id"),
+        ("terminal_activity", "terminal_id"),
+        ("terminal_risk", "terminal_id"),
+    ):
         rows = pl.read_parquet(made.workspace.features / f"{group}.parquet")
         for row in rows.sample(min(30, rows.height), seed=2).to_dicts():
-            want = {name: value for name, value in expected(events, key, row[key], moment).items() if name.startswith(f"{group}.")}
+            want = {
+                name: value
+                for name, value in expected(events, key, row[key], moment).items()
+                if name.startswith(f"{group}.")
+            }
             assert all(same(row[name.split(".")[1]], value) for name, value in want.items()), (group, row, want)
 
 
@@ -139,8 +154,10 @@ def service(made: GeneratedSystem) -> Any:
     return module
 
 
-def test_the_service_computes_what_training_computed(made: GeneratedSystem, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For 100 test rows the service's inputs are the training set's columns, and its score is the one predicted then."""
+def test_the_service_computes_what_training_computed(
+    made: GeneratedSystem, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For 100 test rows the service's inputs are the training set's columns, its score the one predicted then."""
     monkeypatch.setenv("MLSD_STORE_URL", "redis://127.0.0.1:1")
     version = next(path for path in made.workspace.versions.iterdir() if path.is_dir())
     bundle = load_bundle(version)
@@ -161,6 +178,10 @@ def test_the_service_computes_what_training_computed(made: GeneratedSystem, serv
         decision = pipeline(service.DecideRequest(**fields), call)
         assert not call.degraded, call.failures
         inputs = dict(zip(names, given[-1], strict=True))
-        wrong = {name: (value, row[name]) for name, value in inputs.items() if not (value == row[name] or same(value, row[name]))}
+        wrong = {
+            name: (value, row[name])
+            for name, value in inputs.items()
+            if not (value == row[name] or same(value, row[name]))
+        }
         assert not wrong
         assert decision.score == pytest.approx(float(predictions.probability[index]), abs=1e-6)
