@@ -25,7 +25,7 @@ _PACKAGES: Final = frozenset(
 _SCRIPTS = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
 _PACKAGES = frozenset(
     {
-        "alembic", "attr", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib", "mlflow",
+        "alembic", "attr", "bentoml", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib", "mlflow",
         "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
         "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
         "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml",
