@@ -24,7 +24,9 @@ def _variable(name: object) -> object:
 class SecretSpec(SpecModel):
     """A secret by reference: from the environment or from a file, never in clear."""
 
-    env: Annotated[str | None, BeforeValidator(_variable)] = Field(None, description="The environment variable that holds it.")
+    env: Annotated[str | None, BeforeValidator(_variable)] = Field(
+        None, description="The environment variable that holds it."
+    )
     file: str | None = Field(None, description="The file that holds it.")
 
     @model_validator(mode="before")

@@ -115,7 +115,9 @@ def _diagnostic(error: _Error, places: Places) -> Diagnostic:
     base = Diagnostic(code="E1103", what="", span=places.place(error.at, key=error.of_key))
     if error.kind == "missing":
         parent = dotted(places.present(error.at[:-1]))
-        what = f"`{parent}` lacks the key `{error.at[-1]}`" if parent else f"the spec lacks the section `{error.at[-1]}`"
+        what = (
+            f"`{parent}` lacks the key `{error.at[-1]}`" if parent else f"the spec lacks the section `{error.at[-1]}`"
+        )
         return replace(base, code="E1101", what=what, span=places.place(error.at[:-1], key=True))
     if error.kind in ("union_tag_invalid", "union_tag_not_found"):
         return _unknown_kind(error, base, shown, places)
@@ -141,7 +143,9 @@ def _unknown_kind(error: _Error, base: Diagnostic, shown: str, places: Places) -
             return replace(base, what=f"`{shown}` is not a mapping", expected="a mapping, such as `{key: value}`")
         named = error.value.get(key)
         if named is not None:
-            return replace(base, what=f"`{shown}.{key}` is not text", expected=_one_of(known), span=places.place((*error.at, key)))
+            return replace(
+                base, what=f"`{shown}.{key}` is not text", expected=_one_of(known), span=places.place((*error.at, key))
+            )
         what = f"`{shown}` lacks the key `{key}`"
         return replace(base, code="E1101", what=what, expected=_one_of(known), span=places.place(error.at, key=True))
     near = nearest(str(tag), known)

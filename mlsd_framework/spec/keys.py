@@ -42,7 +42,9 @@ def _below(annotation: Any, part: str | int) -> tuple[list[Any], bool]:
     options = list(_options(annotation))
     chosen = [option for names, option in options if part in names]
     if chosen:
-        return [_Chosen(option) for option in chosen], not any(name in one.model_fields for one in chosen for name in _WRITTEN)
+        return [_Chosen(option) for option in chosen], not any(
+            name in one.model_fields for one in chosen for name in _WRITTEN
+        )
     found: list[Any] = []
     for _, option in options:
         origin, args = typing.get_origin(option), typing.get_args(option)

@@ -18,7 +18,9 @@ class TimeSplitSpec(SpecModel):
     )
     test: Fraction | Duration = Field(0.15, description="The last part; seen by nothing but the metrics.")
     gap: Duration | None = Field(None, description="Time left out between the parts, so that labels have matured.")
-    start: AwareDatetime | None = Field(None, strict=False, description="Where the first part begins, with lengths of time.")
+    start: AwareDatetime | None = Field(
+        None, strict=False, description="Where the first part begins, with lengths of time."
+    )
     exclude_known: Name | None = Field(
         None, description="An entity: those with a positive known before a test day are left out of that day."
     )

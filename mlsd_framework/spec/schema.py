@@ -63,5 +63,11 @@ def _one_key(items: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
                 names[kind["const"]] = {"$ref": f"#/$defs/{reference}"}
                 del options[0]["properties"][tag]
                 options[0]["required"] = [name for name in options[0].get("required", []) if name != tag]
-    mapping = {"type": "object", "properties": names, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    mapping = {
+        "type": "object",
+        "properties": names,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
     return {"anyOf": [mapping, {"enum": sorted(names)}]}

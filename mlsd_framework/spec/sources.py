@@ -26,7 +26,9 @@ class ColumnSpec(SpecModel):
     format: Literal["iso", "seconds", "milliseconds", "microseconds"] | None = Field(
         None, description="How a timestamp is written."
     )
-    origin: AwareDatetime | None = Field(None, strict=False, description="The moment that a number of seconds counts from.")
+    origin: AwareDatetime | None = Field(
+        None, strict=False, description="The moment that a number of seconds counts from."
+    )
     describe: str | None = Field(None, description="What it is called in reasons and reports.")
     known_after: Duration | None = Field(None, description="How long after the event the value becomes known.")
 

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, create_model
 from pydantic_core import PydanticCustomError
 
 from mlsd_framework.spec.base import Name, SpecModel, SystemName
@@ -43,6 +43,8 @@ class EndpointSpec(Protocol):
 
 class SystemSpec(SpecModel):
     """One system: every section of the language."""
+
+    model_config = ConfigDict(defer_build=True)  # only what `system_model` makes of it validates anything
 
     mlsd: Literal[1] = Field(description="The version of the language.")
     system: SystemName = Field(description="The system's name.")
@@ -103,7 +105,7 @@ def _union(kinds: dict[str, Any], key: str) -> Any:
     def tag(value: Any) -> Any:
         return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
 
-    return Annotated[_tagged(kinds), Discriminator(tag)]
+    return Annotated[_tagged(kinds), Discriminator(tag)] if kinds else Any
 
 
 def _item(kinds: dict[str, Any], key: str) -> Any:
@@ -132,10 +134,8 @@ def _item(kinds: dict[str, Any], key: str) -> Any:
     def tag(value: Any) -> Any:
         return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
 
-    return Annotated[_tagged(kinds), Discriminator(tag), BeforeValidator(unfold)]
+    return Annotated[_tagged(kinds), Discriminator(tag), BeforeValidator(unfold)] if kinds else Any
 
 
 def _tagged(kinds: dict[str, Any]) -> Any:
-    if not kinds:
-        return Any
     return reduce(or_, [Annotated[model, Tag(name)] for name, model in sorted(kinds.items())])  # type: ignore[arg-type]
