@@ -14,23 +14,12 @@ _OURS: Final = frozenset(
     {"action", "bundle", "call", "request", "reasons", "self", "sql", "store", "version", "degraded"}
 )
 # Scripts that stand beside a model's, and modules that one of its name would hide from them.
-<<<<<<< HEAD
 _SCRIPTS: Final = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
 _PACKAGES: Final = frozenset(
     {"alembic", "attr", "bentoml", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib",
      "mlflow", "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
      "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
      "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml"}
-=======
-_SCRIPTS = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
-_PACKAGES = frozenset(
-    {
-        "alembic", "attr", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib", "mlflow",
-        "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
-        "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
-        "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml",
-    }
->>>>>>> golden
 )  # fmt: skip
 # Types that the request's fields are declared with.
 _TYPES: Final = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
@@ -47,41 +36,19 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         if keyword.iskeyword(name):
             yield Diagnostic(code="E2012", what=f"`{name}` is a word of Python's", span=span, help=cure)
         elif "__" in name or name.endswith("_"):
-<<<<<<< HEAD
             what = f"`{name}` has `__` in it or ends with `_`, which generated names use"
             yield Diagnostic(code="E2012", what=what, span=span, help=cure)
-=======
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{name}` has `__` in it or ends with `_`, which generated names use",
-                span=span,
-                help=cure,
-            )
-    yield from _hidden(system)
-    yield from _same_but_for_case(system)
-    for model in system.models:
-        if model.name in _SCRIPTS or model.name in _PACKAGES:
-            what = f"the script of a model `{model.name}` would hide a module that training uses"
-            yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
-        if model.name in _OURS:
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{model.name}` is a name that every service uses itself",
-                span=model.span,
-                help="give the model another name",
-            )
-
-
-def _hidden(system: System) -> Iterator[Diagnostic]:
-    """Find columns and paths that would hide something that every service has."""
->>>>>>> golden
     for source in system.sources:
         for column in source.columns:
             if column.name in _TYPES:
                 cure = f"give it another name, and say `column: {column.file_column or column.name}`"
-<<<<<<< HEAD
                 what = f"`{column.name}` is a type that requests are declared with"
                 yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
+    for table in system.tables:
+        for name in sorted({"count", "index"} & set(table.columns)):  # a stored row is a tuple, which has these
+            cure = f"give the column another name, and say `column: {name}`"
+            what = f"`{name}` is a name that every stored row has itself"
+            yield Diagnostic(code="E2012", what=what, span=table.span, help=cure)
     yield from _same_but_for_case(system)
     yield from _models(system)
 
@@ -95,28 +62,6 @@ def _models(system: System) -> Iterator[Diagnostic]:
             what = f"the script of a model `{model.name}` would hide a module that training uses"
         if what is not None:
             yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
-=======
-                yield Diagnostic(
-                    code="E2012",
-                    what=f"`{column.name}` is a type that requests are declared with",
-                    span=column.span,
-                    help=cure,
-                )
-    for table in system.tables:
-        for name in {"count", "index"} & set(table.columns):  # a row in the service is a tuple, which has these
-            cure = f"give the column another name, and say `column: {name}`"
-            yield Diagnostic(
-                code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure
-            )
-    for endpoint in system.serving:
-        if endpoint.path.rstrip("/") in _PAGES or not endpoint.path.strip("/-_"):
-            what = (
-                f"`{endpoint.path}` is {'a page that every service has' if endpoint.path.strip('/-_') else 'no name'}"
-            )
-            yield Diagnostic(
-                code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`"
-            )
->>>>>>> golden
 
 
 def _same_but_for_case(system: System) -> Iterator[Diagnostic]:
