@@ -61,7 +61,7 @@ def main() -> None:
             path = Path(folder) / "first.csv"
             path.write_text("".join(lines))
         source = table((str(path),))
-        ways: "dict[str, Callable[[], object]]" = {
+        ways: dict[str, Callable[[], object]] = {
             "ours, read and checked": lambda: load_source(source, Path(folder)),
             "pandas, read": lambda: pd.read_csv(path),
             "pandas, read and checked by hand": lambda: checked_by_hand(path),
