@@ -2,16 +2,20 @@
 
 import argparse
 import json
-import shlex
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import Any
 
+from mlsd_framework.cli.deploy import curl, refuse_breaking
 from mlsd_framework.cli.main import AT_FAULT, OK
-from mlsd_framework.cli.specs import add_spec, find_spec
+from mlsd_framework.cli.project_options import add_spec, project_of
+from mlsd_framework.plan.definition import Plan
+from mlsd_framework.plan.evaluator import bring
+from mlsd_framework.plan.explainer import explain
+from mlsd_framework.plan.progress import Progress
+from mlsd_framework.plan.project import Project
 
-_SENT = 12
+_SENT = 10
 _TIMEOUT = 5.0
 
 
@@ -23,25 +27,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Deploy, ask, print."""
-    from mlsd_framework.cli import deploy
-    from mlsd_framework.plan.compilation import compile_spec
     from mlsd_framework.runtime.operations.client import status
-    from mlsd_framework.runtime.workspace import Workspace
 
-    parser = argparse.ArgumentParser()
-    deploy.configure(parser)
-    overlays = [f"--env={arguments.env}"] if arguments.env else []
-    overlays += [f"--set={one}" for one in arguments.assignments]
-    if deploy.run(parser.parse_args([arguments.spec, *overlays])) != OK:
-        return AT_FAULT
-    system = compile_spec(find_spec(arguments.spec), environment=arguments.env, assignments=arguments.assignments).system
-    workspace = Workspace(Path(".mlsd") / system.name)
-    url = status(workspace).url
-    kept = json.loads((workspace.evaluation / "requests.json").read_text())
-    for path, rows in kept.items():
-        _ask(url, path, _spread(rows, arguments.requests))
-    _close(url, arguments.spec, kept, workspace)
-    return OK
+    project = project_of(arguments)
+
+    def agree(plan: Plan) -> None:
+        refuse_breaking(plan, allowed=False)
+        print(explain(plan) if plan.actions else "everything is up to date")
+
+    bring(project, Progress(), agree=agree)
+    url = status(project.workspace).url
+    kept = json.loads((project.workspace.evaluation / "requests.json").read_text())
+    answered = [_ask(url, path, _spread(rows, arguments.requests)) for path, rows in kept.items()]
+    _metrics(project)
+    path, rows = next(iter(kept.items()))
+    body = next((row for row in rows if row["label"]), rows[0])["request"]
+    token = project.system.environment.token is not None
+    print(f"\nreport   {project.workspace.evaluation / 'report.html'}")
+    print(f"service  {url}   its pages: {url}/docs and {url}/metrics")
+    print(f"stop     mlsd stop {project.spec}")
+    print(f"try      {curl(url + path, body, token=token)}")
+    return OK if all(answered) else AT_FAULT
 
 
 def _spread(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -51,28 +57,30 @@ def _spread(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     return [row for row in rows if row in positives or row in others]
 
 
-def _ask(url: str, path: str, rows: list[dict[str, Any]]) -> None:
-    print(f"\n{len(rows)} real rows that no model has seen, sent to POST {path}:\n")
+def _ask(url: str, path: str, rows: list[dict[str, Any]]) -> bool:
+    print(f"\n{len(rows)} real rows that no model has learned from, sent to POST {path}:\n")
+    good = True
     for row in rows:
-        request = urllib.request.Request(f"{url}{path}", json.dumps(row["request"]).encode(), {"Content-Type": "application/json"})
+        body = json.dumps(row["request"]).encode()
+        request = urllib.request.Request(f"{url}{path}", body, {"Content-Type": "application/json"})  # noqa: S310 - our own service
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - the URL of our own service
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - our own service
                 answer = json.load(response)
         except urllib.error.HTTPError as fault:
             print(f"  HTTP {fault.code}: {fault.read().decode()[:300]}")
+            good = False
             continue
-        truth = "fraud" if row["label"] is True else "genuine" if row["label"] is False else str(row["label"])
-        score = "" if answer["score"] is None else f"{answer['score']:7.1%}"
-        print(f"  {answer['action']:<8} {score}  (truth: {truth})")
-        for reason in answer["reasons"]:
-            print(f"             {reason['text']}")
+        score = "" if answer["score"] is None else f"{answer['score']:8.2%}"
+        print(f"  {answer['action']:<8}{score}   label: {json.dumps(row['label'])}")
+        print("".join(f"                     {reason['text']}\n" for reason in answer["reasons"]), end="")
+    return good
 
 
-def _close(url: str, spec: str, kept: dict[str, list[dict[str, Any]]], workspace: Any) -> None:
-    path, rows = next(iter(kept.items()))
-    body = json.dumps(next((row for row in rows if row["label"]), rows[0])["request"])
-    report = next(iter(sorted(workspace.evaluation.glob("*report.html"))), None)
-    print(f"\nreport   {report}")
-    print(f"service  {url} (its pages: {url}/docs, {url}/metrics)")
-    print(f"try      curl -s {url}{path} -H 'Content-Type: application/json' -d {shlex.quote(body)}")
-    print(f"stop     mlsd stop {spec}")
+def _metrics(project: Project) -> None:
+    """Print every model's metrics on the test part, with their intervals."""
+    for path in sorted(project.workspace.evaluation.glob("*.metrics.json")):
+        measured = json.loads(path.read_text()).get("test", {})
+        print(f"\n{path.name.split('.')[0]}, on the test part (95% interval)\n")
+        for name, found in measured.items():
+            between = f"   {found['low']:,.4g} to {found['high']:,.4g}" if found.get("low") is not None else ""
+            print(f"  {name.replace('_', ' ').replace('@', ' at '):<28} {found['value']:>10,.4g}{between}")

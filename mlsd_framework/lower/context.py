@@ -49,11 +49,20 @@ class Context:
         )
 
     def unknown(
-        self, code: str, what: str, at: Loc, name: str, known: Iterable[str], *, place: Span | None = None
+        self,
+        code: str,
+        what: str,
+        at: Loc,
+        name: str,
+        known: Iterable[str],
+        *,
+        place: Span | None = None,
+        once: str = "",
     ) -> None:
         """Add a fault about a name that is not declared, with the nearest that is.
 
-        A name that stands in several places is one fault: the first place, and a note of each other.
+        A name that stands in several places is one fault: the first place, and a note of each other; `once` says what
+        the name is to, where names are told apart by more than the code.
         """
         names = sorted(set(known))
         near = nearest(name, names)
@@ -67,8 +76,8 @@ class Context:
                 help=f"did you mean `{near}`?" if near else None,
             )
         )
-        if code in _NAMES:
-            self.named.setdefault((code, name), []).append(self.faults[-1])
+        if code in _NAMES or once:
+            self.named.setdefault((code, f"{once}.{name}"), []).append(self.faults[-1])
 
     def expression(self, text: str | float | bool, at: Loc, scope: Scope) -> Expression | None:
         """Lower the expression written at `at`; its faults are reported inside its text."""

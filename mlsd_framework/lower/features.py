@@ -109,7 +109,9 @@ class FeatureLowering:
         for column in key:
             if source is not None and source.column(column) is None:
                 what = f"the entity of `features.{name}` is known by `{column}`, which `sources.{source.name}` lacks"
-                self.context.unknown("E2003", what, at, column, [one.name for one in source.columns])
+                self.context.unknown(
+                    "E2003", what, at, column, [one.name for one in source.columns], once=spec.entity[0]
+                )
                 return None
             found = source.column(column) if source is not None else None
             if found is not None and not _is_key(found.type):

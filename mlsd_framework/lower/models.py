@@ -54,7 +54,7 @@ class ModelInputs:
         return Model(
             name=name,
             kind=spec.kind,
-            features=tuple(dict.fromkeys(features)),
+            features=tuple({ref.dotted: ref for ref in reversed(features)}.values())[::-1],
             label=spec.label,
             split=split,
             seed=spec.seed,
@@ -94,6 +94,8 @@ class ModelInputs:
         return [ref for ref in refs if self._fits(ref, model, shown, at, kind)]
 
     def _request_column(self, name: str, shown: str, at: Loc, kind: ModelLowering) -> list[FeatureRef]:
+        if self.label_declared and self.label is None:
+            return []  # nothing says which rows are the examples, and that has been reported
         source = self.sources.get(self.label.of) if self.label else next(iter(self.sources.values()), None)
         if source is None:
             return []
@@ -165,13 +167,20 @@ class ModelInputs:
             return None
         if empty := [name for name in ("train", "test") if not getattr(split, name)]:
             self.context.report(
-                "E2037", f"the part `{empty[0]}` of `models.{name}.split` is empty", (*at, empty[0]), expected="more than 0"
+                "E2037",
+                f"the part `{empty[0]}` of `models.{name}.split` is empty",
+                (*at, empty[0]),
+                expected="more than 0",
             )
             return None
         if isinstance(split, GroupSplitSpec):
-            return GroupSplit(split.group, split.train, split.validate_, split.test, split.seed, self.context.span(at, key=True))
+            return GroupSplit(
+                split.group, split.train, split.validate_, split.test, split.seed, self.context.span(at, key=True)
+            )
         if isinstance(split, StratifiedSplitSpec):
-            return StratifiedSplit(split.train, split.validate_, split.test, split.seed, self.context.span(at, key=True))
+            return StratifiedSplit(
+                split.train, split.validate_, split.test, split.seed, self.context.span(at, key=True)
+            )
         return self._time_split(name, split)
 
     def _time_split(self, name: str, split: TimeSplitSpec) -> Split | None:

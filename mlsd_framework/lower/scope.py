@@ -45,7 +45,10 @@ class NameScope:
 
 @dataclass
 class StageScope:
-    """What a stage's lowering may look at: names, groups, models, the stages before it."""
+    """What a stage's lowering may look at: names, groups, models, the stages before it.
+
+    `faulty` are the kinds of stages before it that have faults, and so are not among `before`.
+    """
 
     context: Context
     at: Loc
@@ -56,6 +59,7 @@ class StageScope:
     models: Mapping[str, Model]
     declared: Mapping[str, frozenset[str]]
     before: tuple[Stage, ...]
+    faulty: frozenset[str] = frozenset()
 
     def expression(self, text: str | float | bool, *at: str | int) -> Expression | None:
         """Lower an expression of the stage, written at `at` below it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from mlsd_framework.ir.entities import Entity
@@ -48,10 +49,13 @@ class ServingLowering:
         )
         before = len(self.context.faults)
         stages: list[Stage] = []
+        dropped: set[str] = set()
         for index, item in enumerate(spec.pipeline):
-            stage = self._stage(item, (*at, "pipeline", index), request, tuple(stages))
+            stage = self._stage(item, (*at, "pipeline", index), request, tuple(stages), frozenset(dropped))
             if stage is not None:
                 stages.append(stage)
+            else:
+                dropped.add(item.stage)
         if len(self.context.faults) > before:
             return None
         limits = Limits(spec.limits.body, spec.limits.timeout, spec.limits.concurrency, spec.limits.rate)
@@ -59,7 +63,9 @@ class ServingLowering:
             path, source.name, request, tuple(stages), limits, spec.describe, self.context.span(at, key=True)
         )
 
-    def _stage(self, item: Any, at: Loc, request: tuple[Value, ...], before: tuple[Stage, ...]) -> Stage | None:
+    def _stage(
+        self, item: Any, at: Loc, request: tuple[Value, ...], before: tuple[Stage, ...], faulty: frozenset[str]
+    ) -> Stage | None:
         scope = StageScope(
             self.context,
             at,
@@ -70,13 +76,16 @@ class ServingLowering:
             self.models,
             self.declared,
             before,
+            faulty,
         )
         draft = self.kinds[item.stage].lower(item, scope)
         if draft is None:
             return None
         name = item.name or item.stage
-        taken = sum(1 for stage in before if stage.name == name or stage.name.startswith(f"{name}_"))
-        unique = name if taken == 0 else f"{name}_{taken + 1}"
+        taken = {stage.name for stage in before}
+        unique = (
+            name if name not in taken else next(one for number in count(2) if (one := f"{name}_{number}") not in taken)
+        )
         return Stage(
             item.stage,
             unique,

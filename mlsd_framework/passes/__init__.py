@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.system import System
-from mlsd_framework.passes.distinct_names import distinct_names
 from mlsd_framework.passes.endpoints import endpoints
 from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
@@ -22,7 +21,6 @@ Pass = Callable[[System], Iterable[Diagnostic]]
 
 PASSES: tuple[Pass, ...] = (
     reserved_names,
-    distinct_names,
     paths_inside,
     known_in_time,
     supervised,
@@ -38,7 +36,7 @@ PASSES: tuple[Pass, ...] = (
 
 
 # What these find in a system that lacks its faulty entries would be echoes of other faults.
-_NEED_THE_WHOLE: tuple[Pass, ...] = (metric_needs, flow, stage_order, endpoints)
+_NEED_THE_WHOLE: tuple[Pass, ...] = (supervised, split_columns, metric_needs, flow, stage_order, endpoints)
 
 
 def check(system: System, *, whole: bool = True) -> list[Diagnostic]:

@@ -1,4 +1,4 @@
-"""Endpoints are told apart, answer with a decision, and take what a request can hold."""
+"""Endpoints have paths of their own, answer with a decision, and take what a request can hold."""
 
 from collections.abc import Iterator
 
@@ -18,15 +18,10 @@ def endpoints(system: System) -> Iterator[Diagnostic]:
 
     `/healthz: {…}` → E2049; a pipeline without `decide` → E3004; a request with an `image` → E3005.
     """
-    names: dict[str, str] = {}
     for endpoint in system.serving:
         if endpoint.path in _OURS:
             what = f"the path `{endpoint.path}` is one that every service answers itself"
             yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="choose another path")
-        elif endpoint.name in names:
-            what = f"the paths `{names[endpoint.name]}` and `{endpoint.path}` give the generated code one name"
-            yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="change more than `-`, `_` or `/`")
-        names.setdefault(endpoint.name, endpoint.path)
         yield from _answer(endpoint)
     for group in system.features:
         for feature in group.features if isinstance(group, TableGroup) else ():

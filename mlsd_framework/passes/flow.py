@@ -53,7 +53,9 @@ def _endpoint(endpoint: Endpoint, system: System) -> Iterator[Diagnostic]:
             help_ = "give one of the two another name, or leave the stage out"
             yield Diagnostic(code="E2010", what=what, span=stage.span, help=help_)
         known |= {value.dotted: value.type for value in stage.writes}
-        if stage.on_error == "fallback" and not any(later.kind == "fallback" for later in endpoint.pipeline[index + 1 :]):
+        if stage.on_error == "fallback" and not any(
+            later.kind == "fallback" for later in endpoint.pipeline[index + 1 :]
+        ):
             what = f"`{stage.name}` falls back, and no stage after it is a `fallback`"
             expected = "`- fallback: …` at the end of the pipeline"
             yield Diagnostic(code="E2111", what=what, span=stage.span, expected=expected)

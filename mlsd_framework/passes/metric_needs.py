@@ -16,7 +16,9 @@ def metric_needs(system: System) -> Iterator[Diagnostic]:
     """
     gives = {model.name: given(model, system) for model in system.models}
     declared = {metric.name: metric for metric in system.metrics.offline}
-    unmet = {name: metric for name, metric in declared.items() if not any(metric.needs <= have for have in gives.values())}
+    unmet = {
+        name: metric for name, metric in declared.items() if not any(metric.needs <= have for have in gives.values())
+    }
     for metric in unmet.values():
         yield _unmet(metric, gives)
     for model in system.models:

@@ -1,27 +1,32 @@
-"""A name that becomes a Python identifier must not be a word of Python's."""
+"""Names that become Python identifiers and files must not be taken already."""
 
 import keyword
 import sys
 from collections.abc import Iterator
+from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.system import System
 
 # Names that the generated service uses itself.
-_OURS = frozenset({"action", "bundle", "call", "request", "reasons", "self", "sql", "store", "version", "degraded"})
+_OURS: Final = frozenset(
+    {"action", "bundle", "call", "request", "reasons", "self", "sql", "store", "version", "degraded"}
+)
 # Scripts that stand beside a model's, and modules that one of its name would hide from them.
-_SCRIPTS = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
-_PACKAGES = frozenset(
-    {
-        "alembic", "attr", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib", "mlflow", "mlsd_framework", "msgspec",
-        "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging", "pandas", "plotly", "polars", "psutil", "pyarrow",
-        "safetensors", "scipy", "six", "skl2onnx", "sklearn", "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml",
-    }
+_SCRIPTS: Final = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
+_PACKAGES: Final = frozenset(
+    {"alembic", "attr", "bentoml", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib",
+     "mlflow", "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
+     "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
+     "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml"}
 )  # fmt: skip
+# Pages that every service has.
+_PAGES: Final = frozenset({"/docs", "/healthz", "/livez", "/metrics", "/openapi.json", "/readyz"})
 # Types that the request's fields are declared with.
-_TYPES = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
-_PAGES = frozenset({"/docs", "/healthz", "/livez", "/metrics", "/openapi.json", "/readyz"})
+_TYPES: Final = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
+
+Named = tuple[str, Span | None, str]
 
 
 def reserved_names(system: System) -> Iterator[Diagnostic]:
@@ -33,22 +38,32 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         if keyword.iskeyword(name):
             yield Diagnostic(code="E2012", what=f"`{name}` is a word of Python's", span=span, help=cure)
         elif "__" in name or name.endswith("_"):
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{name}` has `__` in it or ends with `_`, which generated names use",
-                span=span,
-                help=cure,
-            )
+            what = f"`{name}` has `__` in it or ends with `_`, which generated names use"
+            yield Diagnostic(code="E2012", what=what, span=span, help=cure)
+    yield from _hidden(system)
+    yield from _same_but_for_case(system)
+    yield from _models(system)
+
+
+def _models(system: System) -> Iterator[Diagnostic]:
+    for model in system.models:
+        what = None
+        if model.name in _OURS:
+            what = f"`{model.name}` is a name that every service uses itself"
+        elif model.name.lower() in _SCRIPTS | _PACKAGES:
+            what = f"the script of a model `{model.name}` would hide a module that training uses"
+        if what is not None:
+            yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
+
+
+def _hidden(system: System) -> Iterator[Diagnostic]:
+    """Find columns and paths that would hide something that every service has."""
     for source in system.sources:
         for column in source.columns:
             if column.name in _TYPES:
                 cure = f"give it another name, and say `column: {column.file_column or column.name}`"
-                yield Diagnostic(
-                    code="E2012",
-                    what=f"`{column.name}` is a type that requests are declared with",
-                    span=column.span,
-                    help=cure,
-                )
+                what = f"`{column.name}` is a type that requests are declared with"
+                yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
     for table in system.tables:
         for name in {"count", "index"} & set(table.columns):  # a row in the service is a tuple, which has these
             cure = f"give the column another name, and say `column: {name}`"
@@ -63,18 +78,6 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`"
             )
-    yield from _same_but_for_case(system)
-    for model in system.models:
-        if model.name in _SCRIPTS or model.name in _PACKAGES:
-            what = f"the script of a model `{model.name}` would hide a module that training uses"
-            yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
-        if model.name in _OURS:
-            yield Diagnostic(
-                code="E2012",
-                what=f"`{model.name}` is a name that every service uses itself",
-                span=model.span,
-                help="give the model another name",
-            )
 
 
 def _same_but_for_case(system: System) -> Iterator[Diagnostic]:
@@ -85,12 +88,11 @@ def _same_but_for_case(system: System) -> Iterator[Diagnostic]:
             former = seen.setdefault(one.name.lower(), one.name)
             if former != one.name:
                 what = f"the {kind} `{former}` and `{one.name}` differ in capitals only"
-                yield Diagnostic(
-                    code="E2012", what=what, span=one.span, help="files are named by them: give one another name"
-                )
+                cure = "files are named by them: give one another name"
+                yield Diagnostic(code="E2012", what=what, span=one.span, help=cure)
 
 
-def _names(system: System) -> Iterator[tuple[str, Span | None, str]]:
+def _names(system: System) -> Iterator[Named]:
     for source in system.sources:
         yield source.name, source.span, "give the source another name"
         for column in source.columns:

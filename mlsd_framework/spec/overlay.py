@@ -75,9 +75,21 @@ def _merged(data: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     import omegaconf  # noqa: PLC0415 - 0.1 s that only overlays pay
 
     config, veil = omegaconf.OmegaConf, _Veil()
-    layers = [config.create(veil.over(one), flags={"allow_objects": False}) for one in (data, over)]
+    layers = [veil.over(_making_way(data, over)), veil.over(over)]
+    layers = [config.create(one, flags={"allow_objects": False}) for one in layers]
     merged = config.to_container(config.merge(*layers), resolve=False)
     return cast("dict[str, Any]", veil.off(merged))
+
+
+def _making_way(data: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `data` without what `over` replaces whole: OmegaConf puts no list in a mapping's place."""
+    kept = {}
+    for key, value in data.items():
+        if key not in over:
+            kept[key] = value
+        elif isinstance(value, dict) and isinstance(over[key], dict):
+            kept[key] = _making_way(value, over[key])
+    return kept
 
 
 @dataclass

@@ -105,7 +105,7 @@ def _union(kinds: dict[str, Any], key: str) -> Any:
     def tag(value: Any) -> Any:
         return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
 
-    return Annotated[_tagged(kinds), Discriminator(tag)]
+    return Annotated[_tagged(kinds), Discriminator(tag)] if kinds else Any
 
 
 def _item(kinds: dict[str, Any], key: str) -> Any:
@@ -134,10 +134,8 @@ def _item(kinds: dict[str, Any], key: str) -> Any:
     def tag(value: Any) -> Any:
         return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
 
-    return Annotated[_tagged(kinds), Discriminator(tag), BeforeValidator(unfold)]
+    return Annotated[_tagged(kinds), Discriminator(tag), BeforeValidator(unfold)] if kinds else Any
 
 
 def _tagged(kinds: dict[str, Any]) -> Any:
-    if not kinds:
-        return Any
     return reduce(or_, [Annotated[model, Tag(name)] for name, model in sorted(kinds.items())])  # type: ignore[arg-type]

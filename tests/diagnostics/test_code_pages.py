@@ -10,6 +10,8 @@ from mlsd_framework.diagnostics.codes import CODES
 from mlsd_framework.diagnostics.codes.code import Code
 
 PACKAGE = Path(__file__).parents[2] / "mlsd_framework"
+# Pages of codes that are put together elsewhere than in a literal, or belong to what comes next.
+UNREPORTED: dict[str, str] = {"E6426": "an unknown path is answered by the server itself, without a code in a literal"}
 CODE = re.compile(r"[EW][1-6]\d{3}\Z")
 
 
@@ -38,7 +40,7 @@ def test_every_reported_code_has_a_page(reported: dict[str, list[str]]) -> None:
 
 def test_every_page_is_of_a_reported_code(reported: dict[str, list[str]]) -> None:
     """No page outlives the check that it explains."""
-    assert sorted(set(CODES) - set(reported)) == []
+    assert sorted(set(CODES) - set(reported) - set(UNREPORTED)) == []
 
 
 def test_no_two_pages_have_one_code_or_one_name() -> None:

@@ -29,7 +29,26 @@ TEXTS = (
     "-- x", "/* x", "null", "true", "1e400", "-0", "0x", "*", "*.*", "a.*", "a.b.c", ".", "..", "card_activity.*",
     "amount", "fraud", "payments", "x" * 300, "(" * 60, "1d", "-1d", "0", "9" * 40, "100%", "NaN", "=", "<<", "&a", "*a",
 )  # fmt: skip
-VALUES = (None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, 0.5, -0.5, 1e300, [], {}, [[]], [None], {"a": {"b": []}}, [1, "a"])
+VALUES = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    10**30,
+    0.5,
+    -0.5,
+    1e300,
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": {"b": []}},
+    [1, "a"],
+)
 
 
 def containers(data: Any) -> list[Any]:
@@ -122,7 +141,9 @@ def flipped(raw: bytes, rng: random.Random) -> bytes:
             case 1:
                 del found[at]
             case 2:
-                found[at:at] = rng.choice((b"\n", b" ", b":", b"-", b"'", b'"', b"{", b"[", b"#", b"&a ", b"*a", b"\t", b"|\n"))
+                found[at:at] = rng.choice(
+                    (b"\n", b" ", b":", b"-", b"'", b'"', b"{", b"[", b"#", b"&a ", b"*a", b"\t", b"|\n")
+                )
             case _:
                 found = found[: max(1, at)] if rng.random() < 0.2 else found
     return bytes(found)
@@ -169,7 +190,15 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if not getattr(sys, "audit_sealed", [False])[0]:
             return
-        if event in ("os.system", "subprocess.Popen", "os.remove", "os.rename", "os.mkdir", "os.symlink", "shutil.rmtree"):
+        if event in (
+            "os.system",
+            "subprocess.Popen",
+            "os.remove",
+            "os.rename",
+            "os.mkdir",
+            "os.symlink",
+            "shutil.rmtree",
+        ):
             pytest.fail(f"{event} {arguments}")
         if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
             assert "__pycache__" in str(arguments[0]) or str(arguments[0]).endswith("mutated.yaml"), arguments

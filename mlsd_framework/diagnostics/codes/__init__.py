@@ -18,6 +18,19 @@ from mlsd_framework.diagnostics.codes.code import Code
 
 CODES: dict[str, Code] = {
     entry.code: entry
-    for part in (shape, references, target, plugin, plan, planning, data, features, training, scoring, serving, operations)
+    for part in (
+        shape,
+        references,
+        target,
+        plugin,
+        plan,
+        planning,
+        data,
+        features,
+        training,
+        scoring,
+        serving,
+        operations,
+    )
     for entry in part.CODES
 }

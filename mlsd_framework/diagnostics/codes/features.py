@@ -4,6 +4,12 @@ from mlsd_framework.diagnostics.codes.code import Code
 
 CODES: tuple[Code, ...] = (
     Code(
+        "E6245",
+        "no-known-label",
+        "No example has a known label, so that there is nothing to learn from.",
+        "Look at `label.join`, and whether the labels' source has rows of the examples' time.",
+    ),
+    Code(
         "E6201",
         "feature-group-meaningless",
         "A feature group has no meaning: an unknown function, a negative window, two columns of one name.",

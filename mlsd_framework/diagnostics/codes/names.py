@@ -88,7 +88,7 @@ NAMES: tuple[Code, ...] = (
 TYPES: tuple[Code, ...] = (
     Code(
         "E2031",
-        "unsuitable-column",
+        "column-cannot-serve",
         "A column is used as a time, a key or a window's clock, and its type cannot be that.",
         "Use a column of the type that the message expects.",
         "event_time: amount",
@@ -112,7 +112,7 @@ TYPES: tuple[Code, ...] = (
     ),
     Code(
         "E2034",
-        "unknown-column-type",
+        "type-not-declared",
         "A column is of a type that the language does not have.",
         "Use a type of the list.",
         "amount: flot64",
@@ -228,7 +228,7 @@ PIPELINES: tuple[Code, ...] = (
     Code(
         "E2049",
         "endpoint-path",
-        "The path of an endpoint is one that every service answers itself, or gives the same name as another.",
+        "The path of an endpoint is one that every service answers itself.",
         "Choose another path.",
         "/healthz: {request: payments, …}",
         "/decide: {request: payments, …}",

@@ -85,7 +85,7 @@ _FILE = (
     ),
     Code(
         "E1011",
-        "duplicate-key",
+        "key-written-twice",
         "A mapping has a key twice; most readers of YAML would silently keep one of them.",
         "Delete or rename one of the two.",
         "amount: float64\namount: int64",

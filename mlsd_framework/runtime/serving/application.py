@@ -3,7 +3,7 @@
 Its identity, its limits, its endpoints; what a generated `service.py` declares and BentoML serves.
 """
 
-import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +163,7 @@ class Application:
         try:
             for _ in range(3):
                 # An hour: what is compiled or connected at the first call may take longer than a request.
-                msgspec.json.encode(handler(example, Call("warm-up", sys.float_info.max / 2, 3600.0)))
+                msgspec.json.encode(handler(example, Call("warm-up", time.perf_counter(), 3600.0)))
         except StageError as error:
             cause = error.__cause__
             if isinstance(cause, RunError) and cause.diagnostics[0].code.startswith(_STORE_FAULTS):

@@ -54,6 +54,8 @@ class Fallback:
                 continue
             cases.append(FallbackCase(when, case.action))
         actions = [stage.settings.actions for stage in scope.before if isinstance(stage.settings, DecideSettings)]
+        if not actions and "decide" in scope.faulty:
+            return None  # it has been reported
         if not actions:
             scope.context.report(
                 "E2047", "`fallback` stands without a `decide` before it", scope.at, expected="`- decide: …` before it"
