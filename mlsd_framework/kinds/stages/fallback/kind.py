@@ -41,8 +41,7 @@ class Fallback:
 
     def lower(self, spec: Any, scope: StageScope) -> StageDraft | None:
         """Type the cases over the request alone, and hold the actions against the declared ones."""
-        requested = {(None, value.name): value.type for value in scope.request}
-        scope.names.types = dict(requested)
+        scope.names.types = {(None, value.name): value.type for value in scope.request}
         cases: list[FallbackCase] = []
         for index, case in enumerate(spec.when):
             when = scope.expression(case.when, "fallback", "when", index, "when")
