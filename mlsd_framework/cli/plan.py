@@ -3,8 +3,8 @@
 import argparse
 
 from mlsd_framework.cli.project_options import absolute, add_json, add_spec, print_json, project_of
+from mlsd_framework.plan.current_plan import make_plan
 from mlsd_framework.plan.definition import save
-from mlsd_framework.plan.evaluator import make_plan
 from mlsd_framework.plan.explainer import explain
 
 

@@ -62,11 +62,9 @@ def readable(answer: Any, indent: int = 0) -> str:  # noqa: ANN401 - JSON
 
 def _entry(entry: dict[str, Any]) -> str:
     """Return the words of an entry where it has some, else its values."""
-    said = next(
-        (entry[name] for name in ("text", "reason", "message", "what") if isinstance(entry.get(name), str)), None
-    )
-    if said is not None:
-        return said
+    said = [entry[name] for name in ("text", "reason", "message", "what") if isinstance(entry.get(name), str)]
+    if said:
+        return str(said[0])
     rest = ", ".join(f"{name} {_short(value)}" for name, value in entry.items() if name != "path")
     return f"{entry['path']}: {rest}" if "path" in entry else rest
 

@@ -10,8 +10,8 @@ INDENT = "    "
 def layout(source: str, indent: int, before: int) -> str:
     """Return the expression `source` over as many lines as it needs.
 
-    It begins `before` characters into a line that is `indent` levels deep; what follows it on its last line is counted in
-    `before`. An operator that breaks stands inside brackets already, or has to be put there by the caller.
+    It begins `before` characters into a line that is `indent` levels deep; what follows it on its last line is
+    counted in `before`. An operator that breaks stands inside brackets already, or is put there by the caller.
     """
     tree = ast.parse(source, mode="eval").body
     text = _Layout(source.encode()).broken(tree, indent, before)
@@ -37,7 +37,7 @@ class _Layout:
         end = node.end_col_offset or 0
         return self.source[node.col_offset - 1 : node.col_offset] == b"(" and self.source[end : end + 1] == b")"
 
-    def broken(self, node: ast.expr, indent: int, before: int) -> str:
+    def broken(self, node: ast.expr, indent: int, before: int) -> str:  # noqa: PLR0911 - one a kind of node
         """Return a node, on one line where it fits."""
         text = self.text(node)
         if len(INDENT) * indent + before + len(text) <= WIDTH:

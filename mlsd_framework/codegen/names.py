@@ -7,8 +7,8 @@ from mlsd_framework.codegen.python import identifier
 
 BUILTINS = frozenset(
     {
-        "bool", "bytes", "dict", "float", "frozenset", "int", "isinstance", "len", "list", "max", "min", "object", "open", "print",
-        "range", "round", "set", "sorted", "str", "sum", "super", "tuple", "type", "zip",
+        "bool", "bytes", "dict", "float", "frozenset", "int", "isinstance", "len", "list", "max", "min", "object",
+        "open", "print", "range", "round", "set", "sorted", "str", "sum", "super", "tuple", "type", "zip",
     }
 )  # fmt: skip
 

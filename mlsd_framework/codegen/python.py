@@ -99,7 +99,7 @@ _STANDARD = frozenset(
 
 
 def _rank(module: str) -> int:
-    top = module.split(" ")[0].split(".")[0]
+    top = module.split(" ", maxsplit=1)[0].split(".", maxsplit=1)[0]
     if top in _STANDARD:
         return 0
     return 2 if top == "mlsd_framework" else 1
@@ -107,7 +107,7 @@ def _rank(module: str) -> int:
 
 def _isort(name: str) -> tuple[int, str, str]:
     """Constants, then classes, then functions."""
-    bare = name.split(" ")[0]
+    bare = name.split(" ", maxsplit=1)[0]
     return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, bare.lower(), bare)
 
 
@@ -140,7 +140,7 @@ def literal(value: Value) -> str:
         return _quoted(value)
     if isinstance(value, timedelta):
         return _duration(value)
-    if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
+    if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
         return f'float("{value}")'
     return repr(value)
 

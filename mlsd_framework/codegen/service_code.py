@@ -15,13 +15,12 @@ RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
-        # of the module
-        "APP", "FEATURES", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Decision", "FallbackError", "Feature",
-        "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple", "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule",
-        "Day", "Service", "Stage", "Struct", "Thresholds", "bentoml", "calibration", "expected_cost_ratio", "feature_reasons", "fired",
-        "days", "microseconds", "rule_reason", "sql", "store_url",
-        # of the methods
-        "action", "bundle", "call", "reasons", "request", "risk", "rule", "self",
+        "APP", "FEATURES", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Decision",
+        "FallbackError", "Feature", "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple",
+        "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule", "Day", "Service", "Stage", "Struct",
+        "Thresholds", "bentoml", "calibration", "expected_cost_ratio", "feature_reasons", "fired", "days",
+        "microseconds", "rule_reason", "sql", "store_url", "action", "bundle", "call", "reasons", "request", "risk",
+        "rule", "self",
     }
 )  # fmt: skip
 ATTRIBUTES = frozenset({"decide_on", "fall_back", "store", "version"})
@@ -137,7 +136,7 @@ def endpoint_prefix(endpoint: Endpoint, several: bool) -> str:  # noqa: FBT001 -
 
 
 def printable(path: str) -> str:
-    """Return a spec's path as it can stand in a comment or a text: letters, digits and a few signs, none of them `:`."""
+    """Return a spec's path as it can stand in a comment or a text: letters, digits, a few signs, and no `:`."""
     return "".join(char if char.isascii() and (char.isalnum() or char in "._-/ ") else "?" for char in path)
 
 

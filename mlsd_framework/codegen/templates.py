@@ -20,7 +20,7 @@ def folder() -> Path:
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 70 ms that only building pays
 
-    return Environment(  # noqa: S701 - the sinks are Python and Markdown; each has its own typed emitter
+    return Environment(
         loader=FileSystemLoader(folder()),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -21,6 +21,8 @@ _PACKAGES: Final = frozenset(
      "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
      "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml"}
 )  # fmt: skip
+# Pages that every service has.
+_PAGES: Final = frozenset({"/docs", "/healthz", "/livez", "/metrics", "/openapi.json", "/readyz"})
 # Types that the request's fields are declared with.
 _TYPES: Final = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
 
@@ -38,12 +40,7 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         elif "__" in name or name.endswith("_"):
             what = f"`{name}` has `__` in it or ends with `_`, which generated names use"
             yield Diagnostic(code="E2012", what=what, span=span, help=cure)
-    for source in system.sources:
-        for column in source.columns:
-            if column.name in _TYPES:
-                cure = f"give it another name, and say `column: {column.file_column or column.name}`"
-                what = f"`{column.name}` is a type that requests are declared with"
-                yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
+    yield from _hidden(system)
     yield from _same_but_for_case(system)
     yield from _models(system)
 
@@ -57,6 +54,30 @@ def _models(system: System) -> Iterator[Diagnostic]:
             what = f"the script of a model `{model.name}` would hide a module that training uses"
         if what is not None:
             yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
+
+
+def _hidden(system: System) -> Iterator[Diagnostic]:
+    """Find columns and paths that would hide something that every service has."""
+    for source in system.sources:
+        for column in source.columns:
+            if column.name in _TYPES:
+                cure = f"give it another name, and say `column: {column.file_column or column.name}`"
+                what = f"`{column.name}` is a type that requests are declared with"
+                yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
+    for table in system.tables:
+        for name in {"count", "index"} & set(table.columns):  # a row in the service is a tuple, which has these
+            cure = f"give the column another name, and say `column: {name}`"
+            yield Diagnostic(
+                code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure
+            )
+    for endpoint in system.serving:
+        if endpoint.path.rstrip("/") in _PAGES or not endpoint.path.strip("/-_"):
+            what = (
+                f"`{endpoint.path}` is {'a page that every service has' if endpoint.path.strip('/-_') else 'no name'}"
+            )
+            yield Diagnostic(
+                code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`"
+            )
 
 
 def _same_but_for_case(system: System) -> Iterator[Diagnostic]:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.plan.blueprint import Blueprint, Contract
 from mlsd_framework.plan.definition import Action, Plan
+from mlsd_framework.plan.digest import digest
 from mlsd_framework.plan.service_state import Running
 from mlsd_framework.plan.stages import ORDER, Build, Evaluate, Serve, Stage
 from mlsd_framework.plan.state import Record, State, stamps
@@ -59,7 +59,7 @@ class Builder:
         if stage.name not in self._fingerprints:
             known = {one.name: one for one in self._blueprint.stages}
             after = [self.fingerprint(known[name]) for name in stage.after if name in known]
-            self._fingerprints[stage.name] = fingerprint(stage.name, self.parts(stage), after)
+            self._fingerprints[stage.name] = digest(stage.name, self.parts(stage), after)
         return self._fingerprints[stage.name]
 
     def _action(self, stage: Stage, before: list[Action]) -> Action | None:
@@ -102,7 +102,7 @@ class Builder:
 
     def _to_build(self, stage: Build) -> list[str]:
         folder = self._root / stage.folder
-        differing = [path for path, digest in stage.files if _sha256(folder / path) != digest]
+        differing = [path for path, wanted in stage.files if _sha256(folder / path) != wanted]
         if not (folder / "manifest.json").exists():
             return ["it was never done"]
         shown = [f"`{path}`" for path in differing if path != "manifest.json"][:_SHOWN] or ["`manifest.json`"]
@@ -138,7 +138,7 @@ class Builder:
                 known = digests[name] = (stat.st_size, stat.st_mtime_ns, _sha256(file) or "")
             listing.append((name, known[2]))
         self.state = replace(self.state, digests=digests)
-        return fingerprint(listing)
+        return digest(listing)
 
 
 def changes(former: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlsd_framework.diagnostics.errors import PlanError, RunError
 from mlsd_framework.plan import service_state
 from mlsd_framework.plan.builder import Builder
+from mlsd_framework.plan.current_plan import make_plan
 from mlsd_framework.plan.definition import Action, Plan, SavedPlan, check_same
 from mlsd_framework.plan.deployment import deployment_for, environment_for, keep_service
 from mlsd_framework.plan.explainer import describe
@@ -29,13 +30,6 @@ class Done:
 
     said: str = ""
     version: str = ""
-
-
-def make_plan(project: Project, until: str | None = None) -> tuple[Plan, Builder]:
-    """Return the plan of a project as it stands, and the builder that made it."""
-    place = project.workspace
-    builder = Builder(project.root, project.blueprint, read_state(place), service_state.running(place))
-    return builder.plan(until, project.assignments), builder
 
 
 def bring(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlsd_framework.plan import memory
-from mlsd_framework.plan.blueprint import Blueprint, blueprint_of
+from mlsd_framework.plan.blueprint import Blueprint
 from mlsd_framework.runtime.workspace import PROJECT, Workspace
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Project:
         asked = (self.root, self.spec, self.environment, self.assignments)
         found = memory.recall(*asked)
         if found is None:
+            from mlsd_framework.plan.drafting import blueprint_of  # noqa: PLC0415 - the same
+
             found = blueprint_of(self.system, self.files)
             plugins = self.compiled.registry.plugins
             kinds = [kind for one in plugins for kind in (*one.sources, *one.models, *one.stages, *one.metrics)]

@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from mlsd_framework.ir.sources import Setting
-
 Effect = Literal["nothing", "reload", "re-threshold", "re-index", "re-materialise", "retrain", "breaking"]
 EFFECTS: tuple[Effect, ...] = ("nothing", "reload", "re-threshold", "re-index", "re-materialise", "retrain", "breaking")
 """From the lightest to the heaviest."""
@@ -54,7 +52,7 @@ class Simulate(_Step):
     effect: ClassVar[Effect] = "re-materialise"
     process: str
     function: str
-    settings: tuple[tuple[str, Setting], ...]
+    settings: tuple[tuple[str, str | int | float | bool | None], ...]
     folder: str
 
     @property

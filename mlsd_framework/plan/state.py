@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlsd_framework.codegen.artefacts import fingerprint as text_fingerprint
 from mlsd_framework.diagnostics.errors import PlanError, RunError
+from mlsd_framework.plan.digest import digest
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.workspace import Workspace
 
@@ -53,7 +53,7 @@ class State:
     def fingerprint(self) -> str:
         """Return a fingerprint of what is done; digests are a cache and do not count."""
         done = {name: [one.fingerprint, dict(one.outputs)] for name, one in self.stages.items()}
-        return text_fingerprint(json.dumps([done, [asdict(one) for one in self.history]], sort_keys=True))
+        return digest(done, [asdict(one) for one in self.history])
 
     def with_record(self, name: str, record: Record) -> "State":
         """Return the state with one stage done."""

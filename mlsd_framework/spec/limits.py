@@ -12,8 +12,9 @@ from mlsd_framework.diagnostics.errors import SpecError
 from mlsd_framework.diagnostics.span import Span
 
 MAX_BYTES: Final = 1_000_000
+MAX_SCALAR: Final = 50_000
 MAX_DEPTH: Final = 40
-MAX_NODES: Final = 20_000
+MAX_NODES: Final = 50_000
 MAX_ALIASES: Final = 200
 
 _FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)")
@@ -125,7 +126,8 @@ class _Scan:
     def take(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):  # most events are; a file of 50,000 of them is walked in no time
             self.nodes += 1
-            if self.nodes > MAX_NODES or event.tag is not None or event.value == "<<":
+            odd = event.tag is not None or event.value == "<<" or len(event.value) > MAX_SCALAR
+            if odd or self.nodes > MAX_NODES:
                 self.scalar(event)
             return
         match event:
@@ -151,6 +153,9 @@ class _Scan:
         if event.value == "<<" and not event.style:
             what = "merge keys (`<<`) are not part of the language"
             self.refuse(event, "E1007", what, "an alias of a whole value")
+        if len(event.value) > MAX_SCALAR:
+            what = f"a value has {len(event.value):,} characters"
+            self.refuse(event, "E1001", what, f"at most {MAX_SCALAR:,} characters")
 
     def alias(self, event: Any) -> None:
         self.aliases += 1

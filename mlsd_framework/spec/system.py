@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, create_model
 from pydantic_core import PydanticCustomError
 
 from mlsd_framework.spec.base import Name, SpecModel, SystemName
@@ -43,6 +43,8 @@ class EndpointSpec(Protocol):
 
 class SystemSpec(SpecModel):
     """One system: every section of the language."""
+
+    model_config = ConfigDict(defer_build=True)  # only what `system_model` makes of it validates anything
 
     mlsd: Literal[1] = Field(description="The version of the language.")
     system: SystemName = Field(description="The system's name.")

@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from mlsd_framework.plan import evaluator
+from mlsd_framework.plan.current_plan import make_plan
 from mlsd_framework.plan.deployment import deployment_for
-from mlsd_framework.plan.evaluator import bring, make_plan
+from mlsd_framework.plan.evaluator import bring
 from mlsd_framework.plan.progress import Progress
 from mlsd_framework.plan.project import Project
 from mlsd_framework.runtime.operations import client

@@ -104,7 +104,7 @@ def test_a_version_of_another_spec_is_refused(settled: Small) -> None:
     other = versions / "fedcba987654"
     other.mkdir(parents=True)
     (other / "bundle.json").write_text('{"spec": "sha256:0", "features": "sha256:0"}')
-    with pytest.raises(PlanError, match="E5016.*another spec"):
+    with pytest.raises(PlanError, match=r"E5016.*another spec"):
         switch(settled.project(), QUIET, "fedcba987654")
     with pytest.raises(PlanError, match="there is no version"):
         switch(settled.project(), QUIET, "nothing")

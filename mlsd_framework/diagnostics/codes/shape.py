@@ -14,7 +14,7 @@ _FILE = (
     Code(
         "E1001",
         "spec-too-large",
-        "A spec is larger than a megabyte, which no spec needs.",
+        "A spec is larger than a megabyte, or one value in it has more than 50,000 characters, which no spec needs.",
         "Keep data out of the spec: name a source instead.",
     ),
     Code(
@@ -34,7 +34,7 @@ _FILE = (
     Code(
         "E1004",
         "too-many-values",
-        "The file holds more than 20,000 values, each alias counted with all that it stands for.",
+        "The file holds more than 50,000 values, each alias counted with all that it stands for.",
         "Split the system in two, or keep data out of the spec.",
     ),
     Code(

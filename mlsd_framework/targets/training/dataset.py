@@ -136,7 +136,7 @@ class _Dataset:
 
 
 def _in_order(groups: tuple[RequestGroup, ...]) -> list[tuple[RequestGroup, Computed]]:
-    """Order features so that each comes after those that it uses, of its own group or another; circles were refused before."""
+    """Order features so that each comes after those that it uses, of any group; circles were refused before."""
     known = {(group.name, one.name): (group, one) for group in groups for one in group.computed}
     ordered: dict[tuple[str, str], tuple[RequestGroup, Computed]] = {}
 

@@ -95,7 +95,7 @@ def _window_group(group: WindowGroup, system: System, imports: Imports) -> Call:
         windows=group.windows,
         aggregates=tuple(_aggregate(one, source) for one in group.aggregates),
         refresh=group.refresh,
-        delay=group.delay if group.delay else None,
+        delay=group.delay or None,
         key=source.key,
     )
     return Call("WindowGroup", (), named)

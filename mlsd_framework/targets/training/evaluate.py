@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.decisions import decision_name
+from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
@@ -22,9 +22,10 @@ from mlsd_framework.passes.metric_needs import given as given_by
 TRAINING = "mlsd_framework.runtime.training"
 _OURS = frozenset(
     {
-        "Costs", "FACTS", "Gate", "MODELS", "ORIGIN", "Path", "RESAMPLES", "Resamples", "SLICES", "SliceBy", "Workspace", "artefacts", "bundle",
-        "data", "evaluation", "gate", "gates", "label", "main", "measured", "one", "pl", "project", "requests", "sql", "summary", "sys",
-        "thresholds", "tracking", "version", "workspace",
+        "Costs", "FACTS", "Gate", "MODELS", "ORIGIN", "Path", "RESAMPLES", "Resamples", "SLICES", "SliceBy",
+        "Workspace", "artefacts", "bundle", "data", "evaluation", "gate", "gates", "label", "main", "measured",
+        "one", "pl", "project", "requests", "sql", "summary", "sys", "thresholds", "tracking", "version",
+        "workspace",
     }
 )  # fmt: skip
 _PARAMETERS = {"recall_at_precision": "precision", "card_precision": "k", "calibration_error": "bins"}
@@ -71,7 +72,7 @@ def evaluate_file(system: System, spec: str) -> str:
         if isinstance(stage.settings, DecideSettings)
     ]
     decisions = _predictions(choices, names, system)
-    decisions += [line for choice in choices for line in _decision(choice, system, names, imports)]
+    decisions += [line for choice in choices for line in _decision(choice, names, imports)]
     written = Mapping(tuple((choice.name, Raw(_decided(choice, names))) for choice in choices))
     write = Call("thresholds.write", (Raw('workspace.evaluation / "thresholds.json"'), written))
     decisions += ["", *emit(write, 1, 0).replace("\n    ", "\n").split("\n")]
@@ -182,7 +183,7 @@ def _costs(choice: _Choice, names: Names) -> str:
     return names.of(f"costs of {choice.name}", f"{choice.name}_costs")
 
 
-def _decision(choice: _Choice, system: System, names: Names, imports: Imports) -> list[str]:
+def _decision(choice: _Choice, names: Names, imports: Imports) -> list[str]:
     settings, name = choice.settings, _decided(choice, names)
     model = settings.model
     named: tuple[tuple[str, Item], ...] = (("score", model.name), ("actions", list(settings.actions)))

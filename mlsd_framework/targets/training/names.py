@@ -7,12 +7,11 @@ from mlsd_framework.ir.system import System
 
 _OURS = frozenset(
     {
-        # of features.py
-        "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE", "WindowGroup", "Workspace",
-        "argparse", "arguments", "events", "groups", "labels", "load", "load_source", "loaded", "main", "materialise_all", "pl", "project",
-        "sql", "store", "table", "timedelta", "write_groups",
-        # of dataset.py
-        "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns", "with_known_labels", "write_dataset",
+        "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE",
+        "WindowGroup", "Workspace", "argparse", "arguments", "events", "groups", "labels", "load", "load_source",
+        "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
+        "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
+        "with_known_labels", "write_dataset",
     }
 )  # fmt: skip
 

@@ -105,3 +105,17 @@ def test_a_damaged_store_is_an_error_with_its_last_lines(system: System) -> None
     assert raised.value.diagnostics[0].notes
     assert time.monotonic() - began < 10
     assert system.status().state == "stopped"
+
+
+def test_a_store_runs_before_the_workers(system: System) -> None:
+    """What is published to a store that was opened alone is there for the first worker; the store goes on."""
+    wanted = system.deployment(store=EmbeddedStore(memory_mb=64))
+    opened = system.note(client.open_store(wanted, system.environment()))
+    assert opened.store
+    assert (opened.workers, opened.store.state, opened.change) == ((), "ready", "started")
+    valkey.Valkey.from_url(opened.store.url).set("key", "value")
+    assert client.open_store(wanted, system.environment()).change == "unchanged"
+    found = system.start(store=EmbeddedStore(memory_mb=64))
+    assert found.store
+    assert (found.change, found.state, found.store.process) == ("started", "ready", opened.store.process)
+    assert valkey.Valkey.from_url(found.store.url).get("key") == b"value"

@@ -22,10 +22,10 @@ from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reas
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 
-FEATURES = "sha256:d7d6291a7d60901d"
+FEATURES = "sha256:aa85ca515c2132bf"
 APP = Application(
     "clashes",
-    spec="sha256:e64f46102a053a3a",
+    spec="sha256:00fbc3ab5eecc0fa",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -77,13 +77,13 @@ FIRED = RowLayout("fired", (FeatureColumn("n_1d", "int64", 0),), ("pl",))
 
 
 # from tests/targets/cases/clashes.yaml:32
-class StageRisk(NamedTuple):
-    """A row of the feature group `stage_risk`."""
+class StageLoad(NamedTuple):
+    """A row of the feature group `stage_load`."""
 
     n_2d: int
 
 
-STAGE_RISK = RowLayout("stage_risk", (FeatureColumn("n_2d", "int64", 0),), ("pl",))
+STAGE_LOAD = RowLayout("stage_load", (FeatureColumn("n_2d", "int64", 0),), ("pl",))
 
 A_FETCH_STAGE = Stage("fetch")
 
@@ -115,7 +115,7 @@ A_A_ACTIONS = ("no_", "yes_")
 A_A_STAGE = Stage("a")
 
 # from tests/targets/cases/clashes.yaml:38
-A_FEATURES = (
+B_FEATURES = (
     Feature("a.a_1d", "a of the pl in 1 day"),
     Feature("a.sql_1d", "sql of the pl in 1 day"),
     Feature("sql.Stage", "Stage"),
@@ -125,7 +125,7 @@ A_FEATURES = (
     Feature("stage.risk", "risk"),
     Feature("stage.group", "group"),
     Feature("stage.rows", "rows"),
-    Feature("stage_risk.n_2d", "n of the pl in 2 days"),
+    Feature("stage_load.n_2d", "n of the pl in 2 days"),
     Feature("Bundle.self", "self"),
 )
 
@@ -160,19 +160,19 @@ class A:
             store_url(),
             system="clashes",
             features=FEATURES,
-            layouts=(A_3, SQL, FIRED, STAGE_RISK),
+            layouts=(A_3, SQL, FIRED, STAGE_LOAD),
         )
-        self.a = CompiledTrees.load(bundle.file("models/a/trees.safetensors"))
-        self.a_calibration = calibration.read(bundle.file("models/a/calibration.json"))
-        self.a_row = OnnxModel.load(bundle.file("models/a_row/model.onnx"))
-        self.a_row_rank = calibration.read(bundle.file("models/a_row/calibration.json"))
+        self.b = CompiledTrees.load(bundle.file("models/b/trees.safetensors"))
+        self.b_calibration = calibration.read(bundle.file("models/b/calibration.json"))
+        self.odd = OnnxModel.load(bundle.file("models/odd/model.onnx"))
+        self.odd_rank = calibration.read(bundle.file("models/odd/calibration.json"))
         self.fall_back_2 = CompiledTrees.load(bundle.file("models/fall_back/trees.safetensors"))
         self.fall_back_calibration = calibration.read(bundle.file("models/fall_back/calibration.json"))
         self.FETCH_STAGE = CompiledTrees.load(bundle.file("models/FETCH_STAGE/trees.safetensors"))
         self.FETCH_STAGE_calibration = calibration.read(bundle.file("models/FETCH_STAGE/calibration.json"))
         self.rows_2 = CompiledTrees.load(bundle.file("models/rows_2/trees.safetensors"))
         self.rows_2_calibration = calibration.read(bundle.file("models/rows_2/calibration.json"))
-        self.a_2 = Thresholds.load(bundle, "a_a", A_A_ACTIONS)
+        self.a = Thresholds.load(bundle, "a_a", A_A_ACTIONS)
 
     def __call__(self, request: ARequest, call: Call) -> Decision:
         """Run the pipeline for one request."""
@@ -182,19 +182,19 @@ class A:
                 ("a", (request.pl,)),
                 ("sql", (request.pl,)),
                 ("fired", (request.pl,)),
-                ("stage_risk", (request.pl,)),
+                ("stage_load", (request.pl,)),
             )
-            a_row, sql_row, fired_row, stage_risk_row = self.store.read(asked, call.remaining())
+            a_row, sql_row, fired_row, stage_load_row = self.store.read(asked, call.remaining())
             a = A_2._make(a_row)
             sql_2 = Sql._make(sql_row)
             fired_2 = Fired._make(fired_row)
-            stage_risk = StageRisk._make(stage_risk_row)
+            stage_load = StageLoad._make(stage_load_row)
 
         # from tests/targets/cases/clashes.yaml:50
         with call.stage(A_COMPUTE_STAGE):
-            stage_risk_2 = request.request * 2
+            stage_risk = request.request * 2
             stage_group = sql.add(sql_2.item, 1)
-            stage_rows = stage_risk_2 - 1
+            stage_rows = stage_risk - 1
 
         # from tests/targets/cases/clashes.yaml:51
         with call.stage(A_COMPUTE_2_STAGE):
@@ -202,28 +202,28 @@ class A:
 
         # from tests/targets/cases/clashes.yaml:52
         with call.stage(A_SCORE_STAGE):
-            a_row_2 = (
+            b_row = (
                 a.a_1d,
                 a.sql_1d,
                 sql_2.Stage,
                 sql_2.item,
                 fired_2.n_1d,
                 request.request,
-                stage_risk_2,
+                stage_risk,
                 stage_group,
                 stage_rows,
-                stage_risk.n_2d,
+                stage_load.n_2d,
                 Bundle_self,
             )
-            a_2 = self.a_calibration(self.a.score(a_row_2))
+            b = self.b_calibration(self.b.score(b_row))
 
         # from tests/targets/cases/clashes.yaml:53
         with call.stage(A_SCORE_2_STAGE):
-            a_row_row = (
+            odd_row = (
                 request.request,
                 a.a_1d,
             )
-            a_row_3 = self.a_row_rank(self.a_row.score(a_row_row))
+            odd = self.odd_rank(self.odd.score(odd_row))
 
         # from tests/targets/cases/clashes.yaml:54
         with call.stage(A_SCORE_3_STAGE):
@@ -245,28 +245,87 @@ class A:
             fired_held = fired(
                 (
                     A_FIRED_RULE,
-                    fired_2.n_1d > 1 and request.request > 1 and a_row_3 > 0.1 and fall_back + FETCH_STAGE > rows_2,
+                    fired_2.n_1d > 1 and request.request > 1 and odd > 0.1 and fall_back + FETCH_STAGE > rows_2,
                 ),
                 (A_CARD_RULE, request.call),
             )
 
         # from tests/targets/cases/clashes.yaml:58
         with call.stage(A_A_STAGE):
-            risk = expected_cost_ratio(a_2, request.request, 1)
-            action = self.a_2.decide(risk, fired_held)
+            risk = expected_cost_ratio(b, request.request, 1)
+            action = self.a.decide(risk, fired_held)
 
         reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in fired_held]
 
         # from tests/targets/cases/clashes.yaml:59
         with call.stage(A_EXPLAIN_STAGE):
-            reasons += feature_reasons(A_FEATURES, a_row_2, self.a.explain(a_row_2).values, top=3)
+            reasons += feature_reasons(B_FEATURES, b_row, self.b.explain(b_row).values, top=3)
 
         return Decision(
             request_id=call.request_id,
             action=action,
-            score=a_2,
+            score=b,
             risk=risk,
             reasons=reasons,
+            degraded=call.degraded,
+            version=self.version,
+        )
+
+
+# from tests/targets/cases/clashes.yaml:6
+class ABRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A row of `rows` to answer."""
+
+    key: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    events: Moment
+    pl: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    request: float
+    call: bool
+    store_event: float
+
+
+A_B_SCORE_STAGE = Stage("score")
+
+# from tests/targets/cases/clashes.yaml:64
+A_B_LABEL_ACTIONS = ("no_", "yes_")
+
+A_B_LABEL_STAGE = Stage("label")
+
+
+@APP.post(
+    "/a-b",
+    request=ABRequest,
+    example={"key": 1, "events": "2026-01-31T12:00:00Z", "pl": 1, "request": 1.0, "call": False, "store_event": 1.0},
+    stages=(A_B_SCORE_STAGE, A_B_LABEL_STAGE),
+)
+class AB:
+    """Answers POST /a-b from a row of the source rows."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the parts of the version that this endpoint uses."""
+        self.version = bundle.version
+        self.thresholds = CompiledTrees.load(bundle.file("models/thresholds/trees.safetensors"))
+        self.thresholds_calibration = calibration.read(bundle.file("models/thresholds/calibration.json"))
+        self.label = Thresholds.load(bundle, "a_b_label", A_B_LABEL_ACTIONS)
+
+    def __call__(self, request: ABRequest, call: Call) -> Decision:
+        """Run the pipeline for one request."""
+        # from tests/targets/cases/clashes.yaml:63
+        with call.stage(A_B_SCORE_STAGE):
+            thresholds_row = (request.request,)
+            thresholds = self.thresholds_calibration(self.thresholds.score(thresholds_row))
+
+        # from tests/targets/cases/clashes.yaml:64
+        with call.stage(A_B_LABEL_STAGE):
+            risk = expected_cost_ratio(thresholds, request.request, 1)
+            action = self.label.decide(risk, [])
+
+        return Decision(
+            request_id=call.request_id,
+            action=action,
+            score=thresholds,
+            risk=risk,
+            reasons=[],
             degraded=call.degraded,
             version=self.version,
         )
@@ -286,65 +345,6 @@ class AARequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
 A_A_SCORE_STAGE = Stage("score")
 
-# from tests/targets/cases/clashes.yaml:64
-A_A_LABEL_ACTIONS = ("no_", "yes_")
-
-A_A_LABEL_STAGE = Stage("label")
-
-
-@APP.post(
-    "/a-a",
-    request=AARequest,
-    example={"key": 1, "events": "2026-01-31T12:00:00Z", "pl": 1, "request": 1.0, "call": False, "store_event": 1.0},
-    stages=(A_A_SCORE_STAGE, A_A_LABEL_STAGE),
-)
-class AA:
-    """Answers POST /a-a from a row of the source rows."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        """Load the parts of the version that this endpoint uses."""
-        self.version = bundle.version
-        self.thresholds = CompiledTrees.load(bundle.file("models/thresholds/trees.safetensors"))
-        self.thresholds_calibration = calibration.read(bundle.file("models/thresholds/calibration.json"))
-        self.label = Thresholds.load(bundle, "a_a_label", A_A_LABEL_ACTIONS)
-
-    def __call__(self, request: AARequest, call: Call) -> Decision:
-        """Run the pipeline for one request."""
-        # from tests/targets/cases/clashes.yaml:63
-        with call.stage(A_A_SCORE_STAGE):
-            thresholds_row = (request.request,)
-            thresholds = self.thresholds_calibration(self.thresholds.score(thresholds_row))
-
-        # from tests/targets/cases/clashes.yaml:64
-        with call.stage(A_A_LABEL_STAGE):
-            risk = expected_cost_ratio(thresholds, request.request, 1)
-            action = self.label.decide(risk, [])
-
-        return Decision(
-            request_id=call.request_id,
-            action=action,
-            score=thresholds,
-            risk=risk,
-            reasons=[],
-            degraded=call.degraded,
-            version=self.version,
-        )
-
-
-# from tests/targets/cases/clashes.yaml:6
-class AARequest_2(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A row of `rows` to answer."""
-
-    key: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
-    events: Moment
-    pl: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
-    request: float
-    call: bool
-    store_event: float
-
-
-A_A_SCORE_STAGE_2 = Stage("score")
-
 # from tests/targets/cases/clashes.yaml:69
 A_A_DATA_ACTIONS = ("no_", "yes_")
 
@@ -353,11 +353,11 @@ A_A_DATA_STAGE = Stage("data")
 
 @APP.post(
     "/a/a",
-    request=AARequest_2,
+    request=AARequest,
     example={"key": 1, "events": "2026-01-31T12:00:00Z", "pl": 1, "request": 1.0, "call": False, "store_event": 1.0},
-    stages=(A_A_SCORE_STAGE_2, A_A_DATA_STAGE),
+    stages=(A_A_SCORE_STAGE, A_A_DATA_STAGE),
 )
-class AA_2:
+class AA:
     """Answers POST /a/a from a row of the source rows."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -367,10 +367,10 @@ class AA_2:
         self.rows_2_calibration = calibration.read(bundle.file("models/rows_2/calibration.json"))
         self.data = Thresholds.load(bundle, "a_a_data", A_A_DATA_ACTIONS)
 
-    def __call__(self, request: AARequest_2, call: Call) -> Decision:
+    def __call__(self, request: AARequest, call: Call) -> Decision:
         """Run the pipeline for one request."""
         # from tests/targets/cases/clashes.yaml:68
-        with call.stage(A_A_SCORE_STAGE_2):
+        with call.stage(A_A_SCORE_STAGE):
             rows_2_row = (request.request,)
             rows_2 = self.rows_2_calibration(self.rows_2.score(rows_2_row))
 

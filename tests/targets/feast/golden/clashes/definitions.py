@@ -40,14 +40,14 @@ FIRED_VIEW = FeatureView(
 )
 
 # from tests/targets/cases/clashes.yaml:32
-STAGE_RISK_VIEW = FeatureView(
-    name="stage_risk",
+STAGE_LOAD_VIEW = FeatureView(
+    name="stage_load",
     entities=[PL_ENTITY],
     ttl=timedelta(0),
     schema=[Field(name="n_2d", dtype=Int64)],
     source=FileSource(
-        name="stage_risk_rows",
-        path=str(FEATURES / "stage_risk.parquet"),
+        name="stage_load_rows",
+        path=str(FEATURES / "stage_load.parquet"),
         timestamp_field="event_timestamp",
     ),
 )

@@ -9,12 +9,12 @@ from features import (
     LOAD,
     ROWS,
     SQL_GROUP,
-    STAGE_RISK_GROUP,
+    STAGE_LOAD_GROUP,
     WORKSPACE,
     a_events_2,
     fired_events,
     load,
-    stage_risk_events,
+    stage_load_events,
 )
 
 from mlsd_framework.runtime.features.asof import column_features
@@ -43,8 +43,8 @@ def main() -> None:
     rows = beside(rows, "fired", window_features(events, rows, FIRED_GROUP, time="events"))
 
     # from tests/targets/cases/clashes.yaml:32
-    events = stage_risk_events(rows_2)
-    rows = beside(rows, "stage_risk", window_features(events, rows, STAGE_RISK_GROUP, time="events"))
+    events = stage_load_events(rows_2)
+    rows = beside(rows, "stage_load", window_features(events, rows, STAGE_LOAD_GROUP, time="events"))
 
     # from tests/targets/cases/clashes.yaml:31
     taken = ["request"]

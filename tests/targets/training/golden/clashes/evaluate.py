@@ -22,15 +22,15 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:e64f46102a053a3a",
-    features="sha256:d7d6291a7d60901d",
+    spec="sha256:00fbc3ab5eecc0fa",
+    features="sha256:aa85ca515c2132bf",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )
-MODELS = ("a", "a_row", "rows_2", "fall_back", "FETCH_STAGE", "thresholds")
+MODELS = ("b", "odd", "rows_2", "fall_back", "FETCH_STAGE", "thresholds")
 
 # from tests/targets/cases/clashes.yaml:38
-A_METRICS: list[str] = []
-A_GATES: list[Gate] = []
+B_METRICS: list[str] = []
+B_GATES: list[Gate] = []
 
 # from tests/targets/cases/clashes.yaml:40
 ROWS_2_METRICS: list[str] = []
@@ -49,7 +49,7 @@ THRESHOLDS_METRICS: list[str] = []
 THRESHOLDS_GATES: list[Gate] = []
 SLICES: list[SliceBy] = []
 FACTS = {
-    "a": {"split": "by time, gap 0 days", "seed": "0"},
+    "b": {"split": "by time, gap 0 days", "seed": "0"},
     "rows_2": {"split": "by time, gap 0 days", "seed": "0"},
     "fall_back": {"split": "by time, gap 0 days", "seed": "0"},
     "FETCH_STAGE": {"split": "by time, gap 0 days", "seed": "0"},
@@ -61,7 +61,7 @@ RESAMPLES = Resamples(200, seed=7)
 def main(workspace: Workspace) -> None:
     """Evaluate every model and decision, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset)
-    a = artefacts.read_predictions(workspace.model("a"))
+    b = artefacts.read_predictions(workspace.model("b"))
     thresholds_2 = artefacts.read_predictions(workspace.model("thresholds"))
     rows_2 = artefacts.read_predictions(workspace.model("rows_2"))
     label = data["label"].to_numpy()
@@ -69,36 +69,36 @@ def main(workspace: Workspace) -> None:
     # from tests/targets/cases/clashes.yaml:58
     a_a_costs = Costs(false_negative=data["request"].to_numpy(), false_positive=1.0)
     a_a = thresholds.by_cost(
-        score="a",
+        score="b",
         actions=["no_", "yes_"],
-        probability=a.probability[a.parts.validate],
-        label=label[a.parts.validate],
-        costs=a_a_costs.take(a.parts.validate),
+        probability=b.probability[b.parts.validate],
+        label=label[b.parts.validate],
+        costs=a_a_costs.take(b.parts.validate),
     )
 
     # from tests/targets/cases/clashes.yaml:64
-    a_a_label_costs = Costs(false_negative=data["request"].to_numpy(), false_positive=1.0)
-    a_a_label = thresholds.by_cost(
+    a_b_label_costs = Costs(false_negative=data["request"].to_numpy(), false_positive=1.0)
+    a_b_label = thresholds.by_cost(
         score="thresholds",
         actions=["no_", "yes_"],
         probability=thresholds_2.probability[thresholds_2.parts.validate],
         label=label[thresholds_2.parts.validate],
-        costs=a_a_label_costs.take(thresholds_2.parts.validate),
+        costs=a_b_label_costs.take(thresholds_2.parts.validate),
     )
 
     # from tests/targets/cases/clashes.yaml:69
     a_a_data = thresholds.by_score(score="rows_2", actions=["no_", "yes_"], thresholds={"yes_": 1.0})
 
     thresholds.write(
-        workspace.evaluation / "thresholds.json", {"a_a": a_a, "a_a_label": a_a_label, "a_a_data": a_a_data}
+        workspace.evaluation / "thresholds.json", {"a_a": a_a, "a_b_label": a_b_label, "a_a_data": a_a_data}
     )
 
     measured = [
         evaluation.measure(
-            evaluation.Subject("a", data, a, label="label", time="events"),
-            metrics=A_METRICS,
+            evaluation.Subject("b", data, b, label="label", time="events"),
+            metrics=B_METRICS,
             slices=SLICES,
-            gates=A_GATES,
+            gates=B_GATES,
             decision=a_a,
             costs=a_a_costs,
             resamples=RESAMPLES,
@@ -142,17 +142,17 @@ def main(workspace: Workspace) -> None:
             metrics=THRESHOLDS_METRICS,
             slices=SLICES,
             gates=THRESHOLDS_GATES,
-            decision=a_a_label,
-            costs=a_a_label_costs,
+            decision=a_b_label,
+            costs=a_b_label_costs,
             resamples=RESAMPLES,
         ),
     ]
-    requests.write(workspace, "/a", data, ["key", "events", "pl", "request", "call", "store_event"], "label", model="a")
+    requests.write(workspace, "/a", data, ["key", "events", "pl", "request", "call", "store_event"], "label", model="b")
     requests.write(
-        workspace, "/a-a", data, ["key", "events", "pl", "request", "call", "store_event"], "label", model="a"
+        workspace, "/a-b", data, ["key", "events", "pl", "request", "call", "store_event"], "label", model="b"
     )
     requests.write(
-        workspace, "/a/a", data, ["key", "events", "pl", "request", "call", "store_event"], "label", model="a"
+        workspace, "/a/a", data, ["key", "events", "pl", "request", "call", "store_event"], "label", model="b"
     )
 
     version = bundle.version(workspace, ORIGIN, MODELS)

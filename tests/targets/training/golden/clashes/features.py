@@ -15,7 +15,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/clashes")
-FINGERPRINT = "sha256:d7d6291a7d60901d"
+FINGERPRINT = "sha256:aa85ca515c2132bf"
 
 # from tests/targets/cases/clashes.yaml:6
 ROWS = SourceTable(
@@ -87,8 +87,8 @@ FIRED_GROUP = WindowGroup(
 )
 
 # from tests/targets/cases/clashes.yaml:32
-STAGE_RISK_GROUP = WindowGroup(
-    name="stage_risk",
+STAGE_LOAD_GROUP = WindowGroup(
+    name="stage_load",
     entity=("pl",),
     source="rows",
     event_time="events",
@@ -123,8 +123,8 @@ def fired_events(rows_2: pl.DataFrame) -> pl.DataFrame:
 
 
 # from tests/targets/cases/clashes.yaml:32
-def stage_risk_events(rows_2: pl.DataFrame) -> pl.DataFrame:
-    """Return the events of `stage_risk` with the values that its aggregates read."""
+def stage_load_events(rows_2: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `stage_load` with the values that its aggregates read."""
     return rows_2
 
 
@@ -140,7 +140,7 @@ def main() -> None:
         (
             (A_GROUP, a_events_2(a_events)),
             (FIRED_GROUP, fired_events(rows_2)),
-            (STAGE_RISK_GROUP, stage_risk_events(rows_2)),
+            (STAGE_LOAD_GROUP, stage_load_events(rows_2)),
             (SQL_GROUP, load_2),
         ),
     )
