@@ -45,8 +45,14 @@ class RunError(MlsdError):
 
     @classmethod
     def of(
-        cls, code: str, what: str, *, expected: str | None = None, help: str | None = None, notes: Iterable[str] = ()
-    ) -> "RunError":  # noqa: A002 - the field's name in every renderer
+        cls,
+        code: str,
+        what: str,
+        *,
+        expected: str | None = None,
+        help: str | None = None,  # noqa: A002 - the field's name in every renderer
+        notes: Iterable[str] = (),
+    ) -> "RunError":
         """Build the error from one fault without a place in a spec."""
         return cls(Diagnostic(code=code, what=what, expected=expected, help=help, notes=tuple(notes)))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-
 _SHORTEST = 3  # letters of a word that is completed
 
 

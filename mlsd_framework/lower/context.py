@@ -14,7 +14,7 @@ from mlsd_framework.lower.scalar_places import Place
 from mlsd_framework.lower.types import TYPE_NAMES, parse_type
 from mlsd_framework.spec.loading import Loc, Overlays
 
-
+_MOST: Final = 30  # names in a message
 # Names that several places can use, and faults that follow from a name without a type.
 _NAMES: Final = ("E2001", "E2002", "E2004", "E2005", "E2006")
 _TYPES: Final = ("E2053", "E2054", "E2055", "E2059")
@@ -40,8 +40,8 @@ class Context:
         *,
         key: bool = False,
         expected: str | None = None,
-        help: str | None = None,
-        notes: tuple[str, ...] = (),  # noqa: A002 - the field's name
+        help: str | None = None,  # noqa: A002 - the field's name
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Add a fault at the value, or at its key."""
         self.faults.append(
@@ -66,7 +66,7 @@ class Context:
         """
         names = sorted(set(known))
         near = nearest(name, names)
-        expected = f"one of: {', '.join(names[:30])}{', …' if len(names) > 30 else ''}" if names else None  # noqa: PLR2004
+        expected = f"one of: {', '.join(names[:_MOST])}{', …' if len(names) > _MOST else ''}" if names else None
         self.faults.append(
             Diagnostic(
                 code=code,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import Aggregate, Feature, FeatureGroup, TableGroup, WindowGroup, window_label
@@ -17,7 +17,9 @@ from mlsd_framework.lower.request import check_descriptions, expand_columns
 from mlsd_framework.lower.request_features import RequestGroups
 from mlsd_framework.lower.scope import NameScope
 from mlsd_framework.spec.features import FeatureGroupSpec
-from mlsd_framework.spec.loading import Loc
+
+if TYPE_CHECKING:
+    from mlsd_framework.spec.loading import Loc
 
 Windows = tuple[timedelta | None, ...]
 

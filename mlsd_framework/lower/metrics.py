@@ -1,12 +1,14 @@
 """Lower `metrics`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlsd_framework.ir.metrics import Metric, Metrics, Slice
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import MetricLowering
-from mlsd_framework.spec.loading import Loc
+
+if TYPE_CHECKING:
+    from mlsd_framework.spec.loading import Loc
 
 
 def lower_metrics(spec: Any, kinds: Mapping[str, MetricLowering], context: Context) -> Metrics:

@@ -18,6 +18,7 @@ from mlsd_framework.spec.loading import Loc
 from mlsd_framework.spec.models import GroupSplitSpec, ModelSpec, StratifiedSplitSpec, TimeSplitSpec
 
 _GATE: Final = re.compile(r"\s*([A-Za-z]\w*)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)\s*\Z")
+_EXACT: Final = 1e-9  # how far shares may be from 100%, in binary
 
 
 @dataclass
@@ -153,14 +154,14 @@ class ModelInputs:
                 expected="such as `average_precision >= 0.8`",
             )
             return None
-        return Gate(match[1], cast(Any, match[2]), float(match[3]), text, self.context.span(at))
+        return Gate(match[1], cast("Any", match[2]), float(match[3]), text, self.context.span(at))
 
     def _split(self, name: str, spec: ModelSpec) -> Split | None:
         at: Loc = ("models", name, "split")
         split = spec.split
         shares = (split.train, split.validate_, split.test)
-        if all(isinstance(one, float) for one in shares) and abs(sum(cast(tuple[float, ...], shares)) - 1) > 1e-9:  # noqa: PLR2004
-            total = sum(cast(tuple[float, ...], shares))
+        if all(isinstance(one, float) for one in shares) and abs(sum(cast("tuple[float, ...]", shares)) - 1) > _EXACT:
+            total = sum(cast("tuple[float, ...]", shares))
             self.context.report(
                 "E2037", f"the parts of `models.{name}.split` add up to {total:.0%}", at, key=True, expected="100%"
             )
@@ -198,9 +199,10 @@ class ModelInputs:
         known: tuple[str, ...] = ()
         if split.exclude_known is not None:
             if split.exclude_known not in self.entities:
+                what = f"`exclude_known` of `models.{name}` refers to entity `{split.exclude_known}`"
                 self.context.unknown(
                     "E2005",
-                    f"`exclude_known` of `models.{name}` refers to entity `{split.exclude_known}`, which is not declared",
+                    f"{what}, which is not declared",
                     (*at, "exclude_known"),
                     split.exclude_known,
                     self.entities,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mlsd_framework.ir.features import Computed, Feature, FeatureGroup, RequestGroup
 from mlsd_framework.ir.label import Label
@@ -10,7 +11,9 @@ from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.request import check_descriptions, expand_columns, request_columns
 from mlsd_framework.spec.features import FeatureGroupSpec
-from mlsd_framework.spec.loading import Loc
+
+if TYPE_CHECKING:
+    from mlsd_framework.spec.loading import Loc
 
 Name = tuple[str, str]
 

@@ -12,7 +12,6 @@ from mlsd_framework.ir.serving import Endpoint, Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
 
-
 # A second decision is a fault of the order of stages.
 _ANSWERS: Final = ("action", "fallback_action")
 

@@ -36,9 +36,10 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
             ):
                 waits = max(waits, label.matures_after)
             if group.delay < waits:
+                late = f"known only {write_length(waits)} later"
                 yield Diagnostic(
                     code="E2101",
-                    what=f"`features.{group.name}.{aggregate.name}` uses `{used.name}`, which is known only {write_length(waits)} later",
+                    what=f"`features.{group.name}.{aggregate.name}` uses `{used.name}`, which is {late}",
                     span=used.span or aggregate.span,
                     expected=f"`delay: {write_length(waits)}` or more on the group",
                     help="without it, training sees values that the service cannot have",
@@ -52,7 +53,8 @@ def _table(group: TableGroup, system: System) -> Iterator[Diagnostic]:
         late = column is not None and column.known_after > timedelta(0)
         is_label = label is not None and label.source == group.source and label.column == name
         if late or is_label:
-            what = f"`features.{group.name}` takes the column `{name}`, which is {'the label' if is_label else 'known only later'}"
+            why = "the label" if is_label else "known only later"
+            what = f"`features.{group.name}` takes the column `{name}`, which is {why}"
             feature = next((one for one in group.features if one.name == name), None)
             place = feature.span if feature is not None else group.span
             yield Diagnostic(code="E2101", what=what, span=place, help="leave it out of `columns`")

@@ -169,7 +169,7 @@ def _to_data(node: Any, path: str, faults: list[Diagnostic]) -> Data:
         return dict(_pairs(node, path, faults))
     if isinstance(node, yaml.SequenceNode):
         return [_to_data(item, path, faults) for item in node.value]
-    return _scalar(node, path, faults)
+    return _scalar(node)
 
 
 def _pairs(node: Any, path: str, faults: list[Diagnostic]) -> Iterator[tuple[str, Data]]:
@@ -193,7 +193,7 @@ def _pairs(node: Any, path: str, faults: list[Diagnostic]) -> Iterator[tuple[str
         yield key.value, _to_data(value, path, faults)
 
 
-def _scalar(node: Any, path: str, faults: list[Diagnostic]) -> Data:
+def _scalar(node: Any) -> Data:
     text: str = node.value
     if node.style:  # quoted or block; plain is `None` to PyYAML and empty to libyaml
         return text

@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 from mlsd_framework.spec.base import SpecModel
 from mlsd_framework.spec.quantities import Duration, Size
 
-
 _VARIABLE: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 

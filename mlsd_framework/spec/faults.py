@@ -126,8 +126,8 @@ def _diagnostic(error: _Error, places: Places) -> Diagnostic:
         expected, span = str(error.context["expected"]), places.extent(error.at)
         return replace(base, code="E1105", what=what, expected=expected, span=span, secret=True)
     if error.kind in _PHRASES:
-        what, expected = _PHRASES[error.kind](error.context)
-        return replace(base, what=f"`{shown}` {what}", expected=expected)
+        phrase, wanted = _PHRASES[error.kind](error.context)
+        return replace(base, what=f"`{shown}` {phrase}", expected=wanted)
     if error.kind in _CUSTOM and "expected" in error.context:
         return replace(base, what=f"`{shown}` {error.message}{_got(error)}", expected=str(error.context["expected"]))
     return replace(base, what=f"`{shown}`: {error.message[:1].lower()}{error.message[1:]}{_got(error)}")
@@ -175,7 +175,7 @@ def _got(error: _Error) -> str:
 _PATTERNS: Final = {
     r"^[A-Za-z][A-Za-z0-9_]{0,62}$": "a letter, then letters, digits and `_`, 63 at most",
     r"^[a-z][a-z0-9-]{0,62}$": "a lower-case letter, then lower-case letters, digits and `-`, 63 at most",
-    r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$": "a path such as `/decide` or `/v1/decide`: lower-case letters, digits, `_` and `-`",
+    r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$": "a path such as `/v1/decide`: lower-case letters, digits, `_` and `-`",
     r"^[0-9a-f]{64}$": "a SHA-256: 64 digits from 0 to f",
     r"^[0-9A-Za-z.:\[\]-]+$": "a host name or an address, such as `127.0.0.1`",
     r"^[a-z_]{1,40}$": "lower-case letters and `_`",

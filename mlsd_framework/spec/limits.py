@@ -19,7 +19,7 @@ MAX_ALIASES: Final = 200
 
 _FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)")
 _CURES: Final = {
-    "cannot start any token": "indent with blanks, not tabs; put text that begins with `@`, `%` or a backtick in quotes",
+    "cannot start any token": "indent with blanks, not tabs; put text that begins with `@` or `%` in quotes",
     "mapping values are not allowed": "put text that holds `: ` in quotes, or look at the indentation",
     "unexpected end of stream": "close the quote",
     "expected ',' or ']'": "close the bracket",
@@ -98,7 +98,7 @@ def syntax_fault(fault: yaml.MarkedYAMLError, path: str, text: str) -> Diagnosti
         what=f"the file is not YAML: {problem}",
         span=span,
         help=next((cure for sign, cure in _CURES.items() if sign in problem), None),
-        notes=(started,) if started and begun.line != (mark or begun).line else (),
+        notes=(started,) if started and begun and begun.line != (mark or begun).line else (),
     )
 
 

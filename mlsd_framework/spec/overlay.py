@@ -47,7 +47,7 @@ def merge(data: dict[str, Any], overrides: dict[str, Any], assignments: Sequence
 
 
 def _without_nulls(merged: Any, over: dict[str, Any]) -> Any:
-    """Take away the keys that an override gives as null: `split: {by: time, seed: null}` over a split that has a seed."""
+    """Take away the keys that an override gives as null, as `split: {by: time, seed: null}` does with a seed."""
     if not isinstance(merged, dict):
         return merged
     gone = {key for key, value in over.items() if value is None}

@@ -66,37 +66,44 @@ class SystemSpec(SpecModel):
 
 def system_model(kinds: SpecKinds) -> type[SystemSpec]:
     """Build the model of a whole spec from the models of the kinds."""
+    stages = _list_of(_item(kinds.stages, "stage"))
     endpoint = create_model(
         "EndpointSpec",
         __base__=EndpointBase,
         __doc__=EndpointBase.__doc__,
-        pipeline=(
-            Annotated[list[_item(kinds.stages, "stage")], Field(min_length=1)],  # type: ignore[misc]
-            Field(description="Its stages, in order."),
-        ),
+        **_fields(pipeline=(stages, Field(min_length=1, description="Its stages, in order."))),
     )
-    path = Annotated[str, Field(pattern=ENDPOINT)]
+    offline = _list_of(_item(kinds.metrics, "metric"))
     metrics = create_model(
         "MetricsSpec",
         __base__=MetricsBase,
         __doc__="What is measured.",
-        offline=(
-            list[_item(kinds.metrics, "metric")],
-            Field(default_factory=list, description="Metrics on the test part."),
-        ),  # type: ignore[misc]
+        **_fields(offline=(offline, Field(default_factory=list, description="Metrics on the test part."))),
     )
-    return create_model(
-        "SystemSpec",
-        __base__=SystemSpec,
-        __doc__=SystemSpec.__doc__,
-        sources=(dict[Name, _union(kinds.sources, "kind")], Field(min_length=1, description="Where data comes from.")),  # type: ignore[misc]
-        models=(dict[Name, _union(kinds.models, "kind")], Field(default_factory=dict, description="Named models.")),  # type: ignore[misc]
+    path = Annotated[str, Field(pattern=ENDPOINT)]
+    sources, models = _union(kinds.sources, "kind"), _union(kinds.models, "kind")
+    fields = _fields(
+        sources=(_mapping_of(Name, sources), Field(min_length=1, description="Where data comes from.")),
+        models=(_mapping_of(Name, models), Field(default_factory=dict, description="Named models.")),
         serving=(
-            dict[path, endpoint],
+            _mapping_of(path, endpoint),
             Field(default_factory=dict, description="Endpoints, each a pipeline of stages."),
-        ),  # type: ignore[valid-type]
+        ),
         metrics=(metrics, Field(default_factory=metrics, description="What is measured.")),
     )
+    return create_model("SystemSpec", __base__=SystemSpec, __doc__=SystemSpec.__doc__, **fields)
+
+
+def _fields(**fields: tuple[Any, Any]) -> dict[str, Any]:
+    return fields
+
+
+def _list_of(item: Any) -> Any:
+    return list.__class_getitem__(item)
+
+
+def _mapping_of(key: Any, value: Any) -> Any:
+    return dict.__class_getitem__((key, value))
 
 
 def _union(kinds: dict[str, Any], key: str) -> Any:
@@ -138,4 +145,4 @@ def _item(kinds: dict[str, Any], key: str) -> Any:
 
 
 def _tagged(kinds: dict[str, Any]) -> Any:
-    return reduce(or_, [Annotated[model, Tag(name)] for name, model in sorted(kinds.items())])  # type: ignore[arg-type]
+    return reduce(or_, [Annotated[model, Tag(name)] for name, model in sorted(kinds.items())])

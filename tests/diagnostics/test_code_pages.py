@@ -1,4 +1,4 @@
-"""Every code that the source can report has a page, every page is of a code that something reports, and pages are whole."""
+"""Every code that the source can report has a page, every page is of a reported code, and pages are whole."""
 
 import ast
 import re

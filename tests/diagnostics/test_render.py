@@ -59,7 +59,7 @@ def test_colour_surrounds_the_code_and_the_marks_alone() -> None:
     assert coloured.replace("\x1b[1;31m", "").replace("\x1b[0m", "") == render([FULL], {"feed.yaml": TEXT})
 
 
-@pytest.mark.parametrize("before", ["", "a: ", "\t", "名前: ", "e\u0301: ", "💳: ", "ｗｉｄｅ "])
+@pytest.mark.parametrize("before", ["", "a: ", "\t", "名前: ", "e\u0301: ", "💳: ", "\uff57\uff49 "])
 @pytest.mark.parametrize("marked", ["x", "amount", "名前", "e\u0301"])
 def test_marks_stand_under_what_they_mark(before: str, marked: str) -> None:
     """Wide characters take two cells, combining ones none, a tab one."""

@@ -19,7 +19,11 @@ ROOT = Path(__file__).parents[2]
 SPEC = """\
 mlsd: 1
 system: lowering
-requirements: {latency: {p50: 5ms, p99: 50ms}, throughput: {peak: 2k/s}, scale: {events_per_day: 10k}, availability: 99.9%}
+requirements:
+  latency: {p50: 5ms, p99: 50ms}
+  throughput: {peak: 2k/s}
+  scale: {events_per_day: 10k}
+  availability: 99.9%
 sources:
   payments:
     kind: events
@@ -96,7 +100,10 @@ serving:
           - {name: small, when: amount < 1, action: approve, priority: 5}
           - {name: unusual, when: grouped > 0.9, action: review}
           - {name: first, when: activity.payments_1d = 0, action: review, priority: 9, reason: never seen}
-      - decide: {score: fraud, actions: [approve, review, decline], cost: {false_negative: amount, false_positive: 5, review: 1.5}}
+      - decide:
+          score: fraud
+          actions: [approve, review, decline]
+          cost: {false_negative: amount, false_positive: 5, review: 1.5}
       - explain: {model: fraud, on: [decline]}
       - fallback: {action: review, when: [{when: amount < 20, action: approve}]}
 metrics:

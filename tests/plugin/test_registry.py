@@ -121,7 +121,7 @@ def test_kinds_of_a_plugin_are_part_of_the_language() -> None:
 def test_entry_points_are_read_in_order_of_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order in which packages were installed changes nothing."""
     points = [Point("b", Plugin("b", "1")), Point("a", Plugin("a", "1"))]
-    monkeypatch.setattr(module, "entry_points", lambda group: points)
+    monkeypatch.setattr(module, "entry_points", lambda **_: points)
     assert [plugin.name for plugin in installed.__wrapped__().plugins] == ["a", "b"]
 
 

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from mlsd_framework.spec.quantities import Count, Duration, Fraction, Rate, Size, parse_duration, write_duration
+from mlsd_framework.spec.quantities import (
+    Count,
+    Duration,
+    Fraction,
+    OneOrMore,
+    Rate,
+    Size,
+    parse_duration,
+    write_duration,
+)
 
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 FRACTION: TypeAdapter[float] = TypeAdapter(Fraction)
@@ -95,8 +104,10 @@ def test_quantities_are_read_as_people_write_them(adapter: TypeAdapter[Any], tex
 @pytest.mark.parametrize(
     ("adapter", "text"),
     [
-        *((DURATION, text) for text in ("", "7", "7 d", "d", "-1d", "1x", "1D", "1e3s", "٣d", "1d\n", "9" * 30 + "d", 7, 0.5, True, None, [], "1d" * 30)),
-        *((FRACTION, text) for text in ("", "70", "101%", "-1%", "%", 1.01, -0.1, True, None, float("nan"), float("inf"), "٣%")),
+        *((DURATION, text) for text in ("", "7", "7 d", "d", "-1d", "1x", "1D", "1e3s", "٣d", "1d\n", "1d" * 30)),
+        *((DURATION, value) for value in ("9" * 30 + "d", 7, 0.5, True, None, [])),
+        *((FRACTION, text) for text in ("", "70", "101%", "-1%", "%", "٣%")),
+        *((FRACTION, value) for value in (1.01, -0.1, True, None, float("nan"), float("inf"))),
         *((RATE, text) for text in ("2000", "/s", "2000/y", "-1/s", 2000, None, "9" * 400 + "T/s", "2K/s")),
         *((COUNT, text) for text in ("", "-1", -1, 1.5, True, None, "1.0005k", "k", "9" * 400 + "T")),
         *((SIZE, text) for text in ("64", 64, "-1KB", "1PB", "KB", None, True, "64kb", "9" * 400 + "TB")),
@@ -110,7 +121,5 @@ def test_what_is_no_quantity_is_refused(adapter: TypeAdapter[Any], text: object)
 
 def test_a_list_may_be_written_as_its_only_item() -> None:
     """`key: card_id` is short for `key: [card_id]`."""
-    from mlsd_framework.spec.quantities import OneOrMore
-
     adapter: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[str], OneOrMore])
     assert adapter.validate_python("card_id") == adapter.validate_python(["card_id"]) == ["card_id"]

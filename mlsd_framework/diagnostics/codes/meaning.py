@@ -6,7 +6,8 @@ MEANING: tuple[Code, ...] = (
     Code(
         "E2101",
         "leak",
-        "A feature uses the label, or a column that is known only later: training would see what the service cannot have.",
+        "A feature uses the label, or a column that is known only later: training would see what the service "
+        "cannot have.",
         "Give the group a `delay` of at least that time, or leave the column out.",
         "terminal_risk: {aggregate: {frauds: mean(is_fraud)}, …}",
         "terminal_risk: {delay: 7d, aggregate: {frauds: mean(is_fraud)}, …}",

@@ -62,7 +62,8 @@ NAMES: tuple[Code, ...] = (
     Code(
         "E2010",
         "name-twice",
-        "Two things that must be told apart have one name: two metrics, two rules, two values of a pipeline, a window twice.",
+        "Two things that must be told apart have one name: two metrics, two rules, two values of a pipeline, "
+        "a window twice.",
         "Give one of the two another name, or leave it out.",
         "windows: [1d, 24h]",
         "windows: [1d, 7d]",
@@ -78,7 +79,8 @@ NAMES: tuple[Code, ...] = (
     Code(
         "E2012",
         "reserved-name",
-        "A name would break generated code: a word of Python's, a name that the service or a training script uses itself.",
+        "A name would break generated code: a word of Python's, a name that the service or a training script "
+        "uses itself.",
         "Choose another name; a column keeps its name in the file with `column:`.",
         "class: bool",
         "is_fraud: {type: bool, column: class}",
@@ -105,7 +107,8 @@ TYPES: tuple[Code, ...] = (
     Code(
         "E2033",
         "label-not-joinable",
-        "The label and the examples cannot be brought together: `join` is missing or of two types, or the examples have no time.",
+        "The label and the examples cannot be brought together: `join` is missing or of two types, or the "
+        "examples have no time.",
         "Name a column that both sources have, and a source of events as examples.",
         "label: {name: is_fraud, from: chargebacks, of: payments}",
         "label: {name: is_fraud, from: chargebacks, of: payments, join: payment_id}",
@@ -161,7 +164,8 @@ TYPES: tuple[Code, ...] = (
     Code(
         "E2041",
         "aggregate-form",
-        "An aggregate is not of the form `f(value) where condition`, or its value or condition is of an unsuitable type.",
+        "An aggregate is not of the form `f(value) where condition`, or its value or condition is of an "
+        "unsuitable type.",
         "Write it as the message expects.",
         "night: count() where hour(ts)",
         "night: count() where hour(ts) < 6",
@@ -170,7 +174,8 @@ TYPES: tuple[Code, ...] = (
         "E2042",
         "group-form",
         "A feature group lacks what its kind needs, or has what its kind does not take.",
-        "A group has `entity`, `from`, `windows` and `aggregate`; or `entity`, `from` and `columns`; or `at: request`, `from` and `compute` or `columns`.",
+        "A group has `entity`, `from`, `windows` and `aggregate`; or `entity`, `from` and `columns`; or `at: "
+        "request`, `from` and `compute` or `columns`.",
         "payment: {at: request, from: payments, windows: [1d]}",
         "payment: {at: request, from: payments, columns: [amount]}",
     ),
@@ -180,7 +185,8 @@ PIPELINES: tuple[Code, ...] = (
     Code(
         "E2043",
         "wrong-stage-for-group",
-        "A stage names a feature group that another stage gives: `fetch` reads stored groups, `compute` those of the request.",
+        "A stage names a feature group that another stage gives: `fetch` reads stored groups, `compute` "
+        "those of the request.",
         "Use the other stage.",
         "- fetch: [payment]",
         "- compute: payment",
@@ -212,7 +218,8 @@ PIPELINES: tuple[Code, ...] = (
     Code(
         "E2047",
         "decision-form",
-        "A decision lacks something or contradicts itself: thresholds, the cost of a review, a `fallback` or rules without `decide`.",
+        "A decision lacks something or contradicts itself: thresholds, the cost of a review, a `fallback` or "
+        "rules without `decide`.",
         "Write what the message expects.",
         "thresholds: {review: 0.9, decline: 0.5}",
         "thresholds: {review: 0.5, decline: 0.9}",

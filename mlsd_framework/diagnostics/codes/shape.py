@@ -145,8 +145,10 @@ _SHAPE = (
     Code(
         "E1105",
         "secret-in-clear",
-        "A secret stands in the spec: a token, a URL with a password, a private key. Specs are shared, and kept for ever.",
-        "Change the secret, for it is known now; then name the environment variable or the file that holds the new one.",
+        "A secret stands in the spec: a token, a URL with a password, a private key. Specs are shared, and "
+        "kept for ever.",
+        "Change the secret, for it is known now; then name the environment variable or the file that holds "
+        "the new one.",
         "token: hunter2",
         "token: {env: MLSD_TOKEN}",
     ),

@@ -22,7 +22,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E3003",
         "embedded-store-on-a-cluster",
-        "The embedded online store lives beside one service; on a cluster each replica would have its own, and none data.",
+        "The embedded online store lives beside one service; on a cluster each replica would have its own, "
+        "and none data.",
         "Name a Redis or Valkey that all replicas reach.",
         "production: {target: kubernetes}",
         "production: {target: kubernetes, online_store: {url: {env: REDIS_URL}}}",

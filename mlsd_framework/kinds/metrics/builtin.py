@@ -50,10 +50,9 @@ class CalibrationErrorSpec(MetricSpec):
 
 
 def _plain(name: str, meaning: str) -> type[MetricSpec]:
-    made = create_model(
-        f"{name.title().replace('_', '')}Spec", __base__=MetricSpec, __doc__=meaning, metric=(Literal[name], ...)
-    )  # type: ignore[valid-type]
-    return made
+    fields: dict[str, Any] = {"metric": (Literal[name], ...)}
+    title = f"{name.title().replace('_', '')}Spec"
+    return create_model(title, __base__=MetricSpec, __doc__=meaning, **fields)
 
 
 def _metric(name: str, meaning: str, *needs: str, higher: bool = True) -> BuiltinMetric:

@@ -48,7 +48,7 @@ class Compute:
         used = scope.reads(*(one.expression for one in group.computed))
         outside = tuple(value for value in used if not (value.group in (None, group.name) and value.name in own))
         reads = dict.fromkeys(Value(value.group, value.name, value.type, span) for value in (*columns, *outside))
-        # Where the pipeline goes on without the stage, what it computes is null; columns are in the request all the same.
+        # Where the stage is left out, what it computes is null; columns are in the request all the same.
         absent = spec.on_error in ("default", "skip")
         writes = tuple(
             Value(group.name, feature.name, feature.type.or_null() if absent and feature.name in own else feature.type)
