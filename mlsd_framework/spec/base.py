@@ -23,7 +23,10 @@ class SpecModel(BaseModel):
     `key: card_id` is then the same as `card: {key: card_id}`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, strict=True)
+    # Built when the whole spec's model is first used: a class of its own would be built a second time inside it.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, strict=True, defer_build=True
+    )
     short: ClassVar[str | None] = None
 
     @model_validator(mode="before")

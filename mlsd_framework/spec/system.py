@@ -44,8 +44,6 @@ class EndpointSpec(Protocol):
 class SystemSpec(SpecModel):
     """One system: every section of the language."""
 
-    model_config = ConfigDict(defer_build=True)  # only what `system_model` makes of it validates anything
-
     mlsd: Literal[1] = Field(description="The version of the language.")
     system: SystemName = Field(description="The system's name.")
     description: str = Field("", description="What the system is for, in a sentence.")
