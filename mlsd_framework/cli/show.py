@@ -58,7 +58,11 @@ def _lines(value: Any, at: tuple[str | int, ...], depth: int) -> Iterator[tuple[
                 yield f"{pad}{_scalar(key)}: {_flow(item)}", below
         return
     for index, item in enumerate(value):
-        lines = list(_lines(item, (*at, index), depth + 1)) if isinstance(item, dict | list) and item else [(f"{pad}  {_flow(item)}", (*at, index))]
+        lines = (
+            list(_lines(item, (*at, index), depth + 1))
+            if isinstance(item, dict | list) and item
+            else [(f"{pad}  {_flow(item)}", (*at, index))]
+        )
         first, rest = lines[0], lines[1:]
         yield f"{pad}- {first[0].lstrip()}", first[1]
         yield from rest
@@ -80,4 +84,8 @@ def _scalar(value: Any) -> str:
         return json.dumps(value)
     plain = value and value[0].isalnum() and all(char.isalnum() or char in "_./%-" for char in value)
     looks_other = value in ("true", "false", "null") or value.replace(".", "", 1).replace("e", "", 1).isdigit()
-    return value if (plain and not looks_other) or value.startswith("/") and value[1:].isidentifier() else json.dumps(value)
+    return (
+        value
+        if (plain and not looks_other) or value.startswith("/") and value[1:].isidentifier()
+        else json.dumps(value)
+    )

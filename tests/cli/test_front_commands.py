@@ -39,7 +39,9 @@ def faulty(mlsd, tmp_path):
     """Return the path of a spec with two faults."""
     mlsd("init", "bad")
     spec = tmp_path / "specs" / "bad.yaml"
-    spec.write_text(spec.read_text().replace("mean(amount)", "meen(amount)").replace("- explain: fraud", "- explain: frod"))
+    spec.write_text(
+        spec.read_text().replace("mean(amount)", "meen(amount)").replace("- explain: fraud", "- explain: frod")
+    )
     return "specs/bad.yaml"
 
 
@@ -89,7 +91,9 @@ def test_show_is_a_spec_of_the_same_meaning(mlsd, tmp_path):
     (tmp_path / "specs" / "long.yaml").write_text(long)
     again = mlsd("show", "specs/long.yaml")
     assert again.returncode == 0, again.stderr
-    assert [line.split("#")[0].rstrip() for line in again.stdout.splitlines()] == [line.split("#")[0].rstrip() for line in long.splitlines()]
+    assert [line.split("#")[0].rstrip() for line in again.stdout.splitlines()] == [
+        line.split("#")[0].rstrip() for line in long.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
@@ -100,7 +104,13 @@ def test_the_schema_accepts_our_specs(spec):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("event_time: ts", "event_tme: ts"), ("- fetch:", "- fecth:"), ("iterations: 300", "iterations: many"), ("refresh: 1h", "refresh: soon"), ("kind: simulated", "kind: imagined")],
+    [
+        ("event_time: ts", "event_tme: ts"),
+        ("- fetch:", "- fecth:"),
+        ("iterations: 300", "iterations: many"),
+        ("refresh: 1h", "refresh: soon"),
+        ("kind: simulated", "kind: imagined"),
+    ],
 )
 def test_the_schema_refuses_typos(tmp_path, old, new):
     """What the compiler refuses by shape, the schema refuses too."""

@@ -38,7 +38,9 @@ def test_every_command_has_a_module():
         assert (ROOT / "mlsd_framework" / "cli" / f"{name}.py").is_file(), name
 
 
-@pytest.mark.parametrize("command", [["--help"], ["validate", "specs/fraud.yaml"], ["show", "card-fraud"], ["schema"], ["explain", "E2001"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["validate", "specs/fraud.yaml"], ["show", "card-fraud"], ["schema"], ["explain", "E2001"]]
+)
 def test_nothing_heavy_is_imported(command):
     """The commands of the compiler import no library that trains, serves or reads data."""
     code = (
@@ -46,7 +48,9 @@ def test_nothing_heavy_is_imported(command):
         f"status = main({command!r})\n"
         f"print('loaded', sorted(set({HEAVY!r}) & set(sys.modules)), status)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.splitlines()[-1] == "loaded [] 0"
 
 

@@ -77,6 +77,10 @@ def _layout(group: Group, columns: tuple[FeatureColumn, ...]) -> RowLayout:
 def _end(pairs: list[tuple[Group, pl.DataFrame]]) -> datetime:
     """Return the moment just after the last event of any log."""
     times = [frame.get_column(group.event_time).max() for group, frame in pairs if isinstance(group, WindowGroup)]
-    times += [frame.get_column(group.valid_from).max() for group, frame in pairs if isinstance(group, ColumnGroup) and group.valid_from]
+    times += [
+        frame.get_column(group.valid_from).max()
+        for group, frame in pairs
+        if isinstance(group, ColumnGroup) and group.valid_from
+    ]
     known = [time for time in times if isinstance(time, datetime)]
     return max(known) + timedelta(microseconds=1) if known else datetime.now(UTC)
