@@ -86,6 +86,6 @@ def _scalar(value: Any) -> str:
     looks_other = value in ("true", "false", "null") or value.replace(".", "", 1).replace("e", "", 1).isdigit()
     return (
         value
-        if (plain and not looks_other) or value.startswith("/") and value[1:].isidentifier()
+        if (plain and not looks_other) or (value.startswith("/") and value[1:].isidentifier())
         else json.dumps(value)
     )
