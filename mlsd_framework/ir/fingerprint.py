@@ -44,7 +44,7 @@ def features_fingerprint(system: System) -> str:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
     if is_dataclass(value) and not isinstance(value, type):
         kept = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _PLACES | _WORDS}
         return {"": type(value).__name__, **kept}

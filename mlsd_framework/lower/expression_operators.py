@@ -179,6 +179,7 @@ def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -
 
 
 def comparable(at: Lowering, values: Sequence[Expression], what: str, span: Span | None) -> list[Expression] | None:
+    """Return values as one type that can be compared; report what has no order or no common type."""
     found = at.checked(unify(values, what), span)
     if found is None:
         return None
@@ -189,6 +190,7 @@ def comparable(at: Lowering, values: Sequence[Expression], what: str, span: Span
 
 
 def bool_of(*values: Expression) -> DataType:
+    """Return the type of a condition on `values`: nullable where one of them is."""
     return replace(BOOL, nullable=any(value.type.nullable for value in values))
 
 

@@ -37,7 +37,7 @@ def materialise_all(groups: Iterable[tuple[Group, pl.DataFrame]], as_of: datetim
 def write_groups(
     materialised: Sequence[Materialised], workspace: Workspace, *, system: str, features: str, store: str | None = None
 ) -> None:
-    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish all rows there at once."""
+    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish all rows at once."""
     for one in materialised:
         stamped = one.rows.with_columns(pl.lit(one.as_of).cast(pl.Datetime("us", "UTC")).alias("event_timestamp"))
         with atomic.replacing(workspace.features / f"{one.group.name}.parquet") as part:
