@@ -26,7 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     name = str(arguments.name)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", name):
-        print(f"mlsd init: `{name}` is no name of a system: a lower-case letter, then letters, digits and `-`", file=sys.stderr)
+        print(
+            f"mlsd init: `{name}` is no name of a system: a lower-case letter, then letters, digits and `-`",
+            file=sys.stderr,
+        )
         return USAGE
     where = Path(arguments.folder)
     spec = where / f"{name.replace('-', '_')}.yaml"

@@ -15,7 +15,10 @@ def run(arguments: argparse.Namespace) -> int:
     from mlsd_framework.plugin.registry import POINTS, installed
 
     listed = {
-        plugin.name: {"version": plugin.version, **{point: [kind.name for kind in getattr(plugin, point)] for point in POINTS}}
+        plugin.name: {
+            "version": plugin.version,
+            **{point: [kind.name for kind in getattr(plugin, point)] for point in POINTS},
+        }
         for plugin in installed().plugins
     }
     if arguments.json:

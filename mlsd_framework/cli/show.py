@@ -9,6 +9,7 @@ from mlsd_framework.cli.main import OK
 from mlsd_framework.cli.specs import add_spec, find_spec
 
 _COLUMN = 64
+_At = tuple[str | int, ...]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,26 +28,30 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(data, indent=2))
         return OK
     layers = compiled.loaded.layers
-    for text, at in _lines(_folded(data), (), 0):
+    for text, at in _lines(_unfilled(data), (), 0):
         origin = layers.origin(at) if at else ""
         print(f"{text:<{_COLUMN}}  # {origin}" if origin else text)
     return OK
 
 
-def _folded(data: Any) -> Any:
+def _unfilled(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a mapping without nulls, its values folded."""
+    return {key: _folded(value) for key, value in data.items() if value is not None}
+
+
+def _folded(data: object) -> object:
     """Write items of pipelines and metrics as the language does: under the key of their kind."""
     if isinstance(data, dict):
         for tag in ("stage", "metric"):
             if isinstance(data.get(tag), str) and "as" in data:
-                rest = {key: _folded(value) for key, value in data.items() if key != tag and value is not None}
-                return {data[tag]: rest}
-        return {key: _folded(value) for key, value in data.items() if value is not None}
+                return {data[tag]: _unfilled({key: value for key, value in data.items() if key != tag})}
+        return _unfilled(data)
     if isinstance(data, list):
         return [_folded(one) for one in data]
     return data
 
 
-def _lines(value: Any, at: tuple[str | int, ...], depth: int) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+def _lines(value: dict[str, Any] | list[Any], at: _At, depth: int) -> Iterator[tuple[str, _At]]:
     pad = "  " * depth
     if isinstance(value, dict):
         for key, item in value.items():
@@ -58,26 +63,34 @@ def _lines(value: Any, at: tuple[str | int, ...], depth: int) -> Iterator[tuple[
                 yield f"{pad}{_scalar(key)}: {_flow(item)}", below
         return
     for index, item in enumerate(value):
-        lines = list(_lines(item, (*at, index), depth + 1)) if isinstance(item, dict | list) and item else [(f"{pad}  {_flow(item)}", (*at, index))]
+        lines = (
+            list(_lines(item, (*at, index), depth + 1))
+            if isinstance(item, dict | list) and item
+            else [(f"{pad}  {_flow(item)}", (*at, index))]
+        )
         first, rest = lines[0], lines[1:]
         yield f"{pad}- {first[0].lstrip()}", first[1]
         yield from rest
 
 
-def _flat(item: Any) -> bool:
+def _flat(item: object) -> bool:
     return isinstance(item, list) and all(not isinstance(one, dict | list) for one in item)
 
 
-def _flow(item: Any) -> str:
+def _flow(item: object) -> str:
     if isinstance(item, list):
         return f"[{', '.join(_flow(one) for one in item)}]"
     return "{}" if item == {} else _scalar(item)
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: object) -> str:
     """Write a scalar as YAML 1.2: plain where that is unmistakable, else in JSON's double quotes."""
     if not isinstance(value, str):
         return json.dumps(value)
     plain = value and value[0].isalnum() and all(char.isalnum() or char in "_./%-" for char in value)
     looks_other = value in ("true", "false", "null") or value.replace(".", "", 1).replace("e", "", 1).isdigit()
-    return value if (plain and not looks_other) or value.startswith("/") and value[1:].isidentifier() else json.dumps(value)
+    return (
+        value
+        if (plain and not looks_other) or (value.startswith("/") and value[1:].isidentifier())
+        else json.dumps(value)
+    )

@@ -22,7 +22,14 @@ def add_spec(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
 def add_overlays(parser: argparse.ArgumentParser) -> None:
     """Add `--env` and `--set`."""
     parser.add_argument("--env", metavar="NAME", help="the environment to resolve the spec for")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments", help="override one value, such as models.fraud.iterations=500")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="assignments",
+        help="override one value, such as models.fraud.iterations=500",
+    )
 
 
 def find_spec(named: str) -> Path:

@@ -1,12 +1,15 @@
 """Check specs: every fault of every file, in order of place, with what to write instead."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from mlsd_framework.cli.faults import FORMATS, write
 from mlsd_framework.cli.main import AT_FAULT, OK
 from mlsd_framework.cli.specs import add_spec, find_spec
-from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import SpecError
+
+if TYPE_CHECKING:
+    from mlsd_framework.diagnostics.diagnostic import Diagnostic
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

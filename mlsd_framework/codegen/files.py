@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import InternalError
@@ -12,12 +12,12 @@ _SAFE_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~$&-])")
 
 
-def to_json(data: Any) -> str:
+def to_json(data: object) -> str:
     """Serialize to JSON with sorted keys and a newline at the end."""
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=True) + "\n"
 
 
-def to_yaml(data: Any, header: str) -> str:
+def to_yaml(data: object, header: str) -> str:
     """Serialize to YAML in the order of the data, below comment lines of ours."""
     import yaml  # noqa: PLC0415 - only targets that write YAML pay
 

@@ -14,7 +14,8 @@ def workspace(system: System) -> str:
 
 def process_folder(process: Process, system: System) -> str:
     """Return the folder that a process writes its tables to; another setting is another folder."""
-    return f"{workspace(system)}/data/{process.name}-{fingerprint(process.function, process.settings).removeprefix('sha256:')}"
+    digits = fingerprint(process.function, process.settings).removeprefix("sha256:")
+    return f"{workspace(system)}/data/{process.name}-{digits}"
 
 
 def fetched_folder(source: Source, system: System) -> str:

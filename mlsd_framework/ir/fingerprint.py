@@ -21,7 +21,14 @@ def fingerprint(*parts: object) -> str:
 def system_fingerprint(system: System) -> str:
     """Return the fingerprint of all that a version is made from: everything but the environment and descriptions."""
     return fingerprint(
-        system.name, system.sources, system.entities, system.features, system.label, system.models, system.serving, system.metrics
+        system.name,
+        system.sources,
+        system.entities,
+        system.features,
+        system.label,
+        system.models,
+        system.serving,
+        system.metrics,
     )
 
 
@@ -29,10 +36,15 @@ def features_fingerprint(system: System) -> str:
     """Return the fingerprint of what stored features mean: the sources, entities and groups behind the online store."""
     stored = system.stored
     used = {group.source for group in stored}
-    return fingerprint(system.name, [source for source in system.sources if source.name in used], stored, system.label if system.windows else None)
+    return fingerprint(
+        system.name,
+        [source for source in system.sources if source.name in used],
+        stored,
+        system.label if system.windows else None,
+    )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
     if is_dataclass(value) and not isinstance(value, type):
         kept = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _PLACES | _WORDS}
         return {"": type(value).__name__, **kept}

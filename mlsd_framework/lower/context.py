@@ -12,6 +12,7 @@ from mlsd_framework.ir.types import DataType
 from mlsd_framework.lower.expressions import Scope, lower_expression
 from mlsd_framework.lower.scalar_places import Place
 from mlsd_framework.lower.types import TYPE_NAMES, parse_type
+from mlsd_framework.spec.base import ExpressionText
 from mlsd_framework.spec.loading import Loc, Overlays
 
 _MOST: Final = 30  # names in a message
@@ -79,7 +80,7 @@ class Context:
         if code in _NAMES or once:
             self.named.setdefault((code, f"{once}.{name}"), []).append(self.faults[-1])
 
-    def expression(self, text: str | float | bool, at: Loc, scope: Scope) -> Expression | None:
+    def expression(self, text: ExpressionText, at: Loc, scope: Scope) -> Expression | None:
         """Lower the expression written at `at`; its faults are reported inside its text."""
         written = str(text).lower() if isinstance(text, bool) else str(text)
         return self.typed(written, scope, self.text_place(at))

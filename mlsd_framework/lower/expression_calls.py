@@ -1,10 +1,8 @@
 """Function calls of an expression against their entries: the name, the number of arguments, each one's type."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.diagnostics.suggest import nearest
 from mlsd_framework.ir.expressions import Call, Expression, Literal
 from mlsd_framework.ir.functions import FUNCTIONS, Function, Parameter
@@ -12,6 +10,11 @@ from mlsd_framework.ir.types import DURATION, FLOAT64, INT64, STRING, TIMESTAMP,
 from mlsd_framework.lower.expression_lowering import Lowering, joined
 from mlsd_framework.lower.expression_operators import binary
 from mlsd_framework.lower.expression_types import coerce, family, unify
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from mlsd_framework.diagnostics.span import Span
 
 _AGGREGATES = [
     "sum",

@@ -130,7 +130,7 @@ def _arithmetic(at: Lowering, node: exp.Expr) -> Expression | None:
     return None if operands is None else binary(at, _ARITHMETIC[type(node)], operands[0], operands[1])
 
 
-def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of the node's own operators
+def binary(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:
     """Return a checked arithmetic node."""
     span = joined(left.span, right.span)
     found = at.checked(arithmetic(operator, left, right), span)
@@ -167,7 +167,7 @@ def _compare(at: Lowering, node: exp.Expr) -> Expression | None:
     return None if operands is None else compared(at, _COMPARISONS[type(node)], operands[0], operands[1])
 
 
-def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:  # noqa: ANN401 - one of the node's own operators
+def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -> Expression | None:
     """Return a checked comparison."""
     span = joined(left.span, right.span)
     values = comparable(at, (left, right), f"`{operator}` compares", span)
@@ -179,6 +179,7 @@ def compared(at: Lowering, operator: Any, left: Expression, right: Expression) -
 
 
 def comparable(at: Lowering, values: Sequence[Expression], what: str, span: Span | None) -> list[Expression] | None:
+    """Return values as one type that can be compared; report what has no order or no common type."""
     found = at.checked(unify(values, what), span)
     if found is None:
         return None
@@ -189,6 +190,7 @@ def comparable(at: Lowering, values: Sequence[Expression], what: str, span: Span
 
 
 def bool_of(*values: Expression) -> DataType:
+    """Return the type of a condition on `values`: nullable where one of them is."""
     return replace(BOOL, nullable=any(value.type.nullable for value in values))
 
 

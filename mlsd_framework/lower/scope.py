@@ -11,6 +11,7 @@ from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
+from mlsd_framework.spec.base import ExpressionText
 from mlsd_framework.spec.loading import Loc
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class StageScope:
     before: tuple[Stage, ...]
     faulty: frozenset[str] = frozenset()
 
-    def expression(self, text: str | float | bool, *at: str | int) -> Expression | None:
+    def expression(self, text: ExpressionText, *at: str | int) -> Expression | None:
         """Lower an expression of the stage, written at `at` below it."""
         return self.context.expression(text, (*self.at, *at), self.names)
 

@@ -27,7 +27,7 @@ def _shorts(model: type[SpecModel]) -> dict[str, str]:
 
 
 def _with_short_form(definition: dict[str, Any], short: str | None) -> dict[str, Any]:
-    """Let a value stand for the mapping that holds it under `short`, and nothing for a mapping without required keys."""
+    """Let a value stand for the mapping that holds it under `short`, and nothing for one without required keys."""
     options = [definition]
     if short is not None:
         options.append(copy.deepcopy(definition["properties"][short]))

@@ -1,7 +1,9 @@
 """validate, show, schema, init, explain, plugins: what people and programs get."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
@@ -10,11 +12,15 @@ from mlsd_framework.cli.schema import schema
 from mlsd_framework.diagnostics.codes import CODES
 from mlsd_framework.spec.document import read_document
 
+if TYPE_CHECKING:
+    import subprocess
+
 ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SPECS = sorted([*(ROOT / "specs").glob("*.yaml"), *(ROOT / "specs" / "benchmarks").glob("*.yaml")])
 
 
-def test_init_writes_a_spec_that_is_valid(mlsd, tmp_path):
+def test_init_writes_a_spec_that_is_valid(mlsd: Run, tmp_path: Path) -> None:
     """`mlsd init` then `mlsd validate` is ok, and the modeline names a schema that is there."""
     assert mlsd("init", "my-fraud").returncode == 0
     spec = tmp_path / "specs" / "my_fraud.yaml"
@@ -25,7 +31,7 @@ def test_init_writes_a_spec_that_is_valid(mlsd, tmp_path):
     assert "specs/my_fraud.yaml: ok" in done.stdout
 
 
-def test_init_leaves_a_spec_alone(mlsd, tmp_path):
+def test_init_leaves_a_spec_alone(mlsd: Run, tmp_path: Path) -> None:
     """A second `mlsd init` changes nothing, exit status 2."""
     mlsd("init", "my-fraud")
     spec = tmp_path / "specs" / "my_fraud.yaml"
@@ -35,15 +41,17 @@ def test_init_leaves_a_spec_alone(mlsd, tmp_path):
 
 
 @pytest.fixture
-def faulty(mlsd, tmp_path):
+def faulty(mlsd: Run, tmp_path: Path) -> str:
     """Return the path of a spec with two faults."""
     mlsd("init", "bad")
     spec = tmp_path / "specs" / "bad.yaml"
-    spec.write_text(spec.read_text().replace("mean(amount)", "meen(amount)").replace("- explain: fraud", "- explain: frod"))
+    spec.write_text(
+        spec.read_text().replace("mean(amount)", "meen(amount)").replace("- explain: fraud", "- explain: frod")
+    )
     return "specs/bad.yaml"
 
 
-def test_validate_prints_every_fault_in_order(mlsd, faulty):
+def test_validate_prints_every_fault_in_order(mlsd: Run, faulty: str) -> None:
     """All faults are printed with place and suggestion, exit status 1."""
     done = mlsd("validate", faulty)
     assert done.returncode == 1
@@ -52,7 +60,7 @@ def test_validate_prints_every_fault_in_order(mlsd, faulty):
 
 
 @pytest.mark.parametrize(("form", "first"), [("oneline", "specs/bad.yaml:"), ("json", "["), ("sarif", "{")])
-def test_validate_speaks_to_programs(mlsd, faulty, form, first):
+def test_validate_speaks_to_programs(mlsd: Run, faulty: str, form: str, first: str) -> None:
     """Other formats go to standard output, whole, exit status 1."""
     done = mlsd("validate", faulty, "--format", form)
     assert done.returncode == 1
@@ -64,7 +72,7 @@ def test_validate_speaks_to_programs(mlsd, faulty, form, first):
         assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 46
 
 
-def test_a_spec_that_is_not_there(mlsd):
+def test_a_spec_that_is_not_there(mlsd: Run) -> None:
     """A wrong path or name is a fault with a hint, no traceback."""
     done = mlsd("validate", "nothing")
     assert done.returncode == 1
@@ -72,7 +80,7 @@ def test_a_spec_that_is_not_there(mlsd):
     assert "Traceback" not in done.stderr
 
 
-def test_show_says_where_values_came_from(mlsd):
+def test_show_says_where_values_came_from(mlsd: Run) -> None:
     """Lines of the file, the environment, `--set` and defaults are told apart; the output is YAML again."""
     mlsd("init", "my-fraud")
     done = mlsd("show", "my-fraud", "--set", "models.fraud.depth=4")
@@ -82,27 +90,35 @@ def test_show_says_where_values_came_from(mlsd):
     assert lines["border_count: 254"] == "default"
 
 
-def test_show_is_a_spec_of_the_same_meaning(mlsd, tmp_path):
+def test_show_is_a_spec_of_the_same_meaning(mlsd: Run, tmp_path: Path) -> None:
     """The long form validates, and shows as itself."""
     mlsd("init", "my-fraud")
     long = mlsd("show", "my-fraud").stdout
     (tmp_path / "specs" / "long.yaml").write_text(long)
     again = mlsd("show", "specs/long.yaml")
     assert again.returncode == 0, again.stderr
-    assert [line.split("#")[0].rstrip() for line in again.stdout.splitlines()] == [line.split("#")[0].rstrip() for line in long.splitlines()]
+    assert [line.split("#")[0].rstrip() for line in again.stdout.splitlines()] == [
+        line.split("#")[0].rstrip() for line in long.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
-def test_the_schema_accepts_our_specs(spec):
+def test_the_schema_accepts_our_specs(spec: Path) -> None:
     """Every spec of ours fits the schema that editors use."""
     jsonschema.Draft202012Validator(schema()).validate(read_document(spec).data)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("event_time: ts", "event_tme: ts"), ("- fetch:", "- fecth:"), ("iterations: 300", "iterations: many"), ("refresh: 1h", "refresh: soon"), ("kind: simulated", "kind: imagined")],
+    [
+        ("event_time: ts", "event_tme: ts"),
+        ("- fetch:", "- fecth:"),
+        ("iterations: 300", "iterations: many"),
+        ("refresh: 1h", "refresh: soon"),
+        ("kind: simulated", "kind: imagined"),
+    ],
 )
-def test_the_schema_refuses_typos(tmp_path, old, new):
+def test_the_schema_refuses_typos(tmp_path: Path, old: str, new: str) -> None:
     """What the compiler refuses by shape, the schema refuses too."""
     text = (ROOT / "specs" / "fraud.yaml").read_text()
     assert old in text
@@ -112,7 +128,7 @@ def test_the_schema_refuses_typos(tmp_path, old, new):
 
 
 @pytest.mark.parametrize("code", ["E2040", "e2040", "unknown-aggregate"])
-def test_explain_prints_a_page(mlsd, code):
+def test_explain_prints_a_page(mlsd: Run, code: str) -> None:
     """A code in any case, or the name of the fault, has its page."""
     if code == "unknown-aggregate" and "E2040" in CODES:
         code = CODES["E2040"].name
@@ -121,14 +137,14 @@ def test_explain_prints_a_page(mlsd, code):
     assert done.stdout.startswith("E2040")
 
 
-def test_explain_suggests(mlsd):
+def test_explain_suggests(mlsd: Run) -> None:
     """An unknown code gets the nearest one, exit status 1."""
     done = mlsd("explain", "E20401")
     assert done.returncode == 1
     assert "did you mean `E204" in done.stderr
 
 
-def test_plugins_lists_the_built_in_kinds(mlsd):
+def test_plugins_lists_the_built_in_kinds(mlsd: Run) -> None:
     """The built-in plugin comes through the same door as any."""
     listed = json.loads(mlsd("plugins", "--json").stdout)
     assert "catboost.classifier" in listed["builtin"]["models"]

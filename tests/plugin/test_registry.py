@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import PluginError
 from mlsd_framework.kinds.builtin import PLUGIN
 from mlsd_framework.plugin import registry as module
@@ -36,7 +37,7 @@ class Point:
         return self.loaded
 
 
-def fault_of(points: list[Point], monkeypatch: pytest.MonkeyPatch) -> Any:
+def fault_of(points: list[Point], monkeypatch: pytest.MonkeyPatch) -> Diagnostic:
     """Return the fault of a registry made from these entry points."""
     monkeypatch.setattr(module, "entry_points", lambda group: points if group == module.GROUP else [])
     with pytest.raises(PluginError) as caught:

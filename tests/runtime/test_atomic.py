@@ -26,10 +26,15 @@ def test_a_failure_leaves_the_former_file(tmp_path: Path) -> None:
     """An exception inside `replacing` keeps the old content and removes the temporary file."""
     target = tmp_path / "state.json"
     atomic.write_text(target, "one")
-    with pytest.raises(OSError, match="full"), atomic.replacing(target) as part:
-        part.write_text("half")
-        message = "disk full"
-        raise OSError(message)
+
+    def write_half() -> None:
+        with atomic.replacing(target) as part:
+            part.write_text("half")
+            message = "disk full"
+            raise OSError(message)
+
+    with pytest.raises(OSError, match="full"):
+        write_half()
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
     assert target.read_text() == "one"
 

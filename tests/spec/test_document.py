@@ -106,7 +106,9 @@ TREES = st.recursive(
 )
 
 
-def written(value: Any, indent: int, at: Path_, places: dict[Path_, tuple[int, int]], rows: list[str]) -> None:
+def written(
+    value: dict[str, Any] | list[Any], indent: int, at: Path_, places: dict[Path_, tuple[int, int]], rows: list[str]
+) -> None:
     """Write a tree as block YAML, keeping the row and column of each key and each scalar."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:

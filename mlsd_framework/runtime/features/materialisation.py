@@ -37,7 +37,7 @@ def materialise_all(groups: Iterable[tuple[Group, pl.DataFrame]], as_of: datetim
 def write_groups(
     materialised: Sequence[Materialised], workspace: Workspace, *, system: str, features: str, store: str | None = None
 ) -> None:
-    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish all rows there at once."""
+    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish all rows at once."""
     for one in materialised:
         stamped = one.rows.with_columns(pl.lit(one.as_of).cast(pl.Datetime("us", "UTC")).alias("event_timestamp"))
         with atomic.replacing(workspace.features / f"{one.group.name}.parquet") as part:
@@ -77,6 +77,10 @@ def _layout(group: Group, columns: tuple[FeatureColumn, ...]) -> RowLayout:
 def _end(pairs: list[tuple[Group, pl.DataFrame]]) -> datetime:
     """Return the moment just after the last event of any log."""
     times = [frame.get_column(group.event_time).max() for group, frame in pairs if isinstance(group, WindowGroup)]
-    times += [frame.get_column(group.valid_from).max() for group, frame in pairs if isinstance(group, ColumnGroup) and group.valid_from]
+    times += [
+        frame.get_column(group.valid_from).max()
+        for group, frame in pairs
+        if isinstance(group, ColumnGroup) and group.valid_from
+    ]
     known = [time for time in times if isinstance(time, datetime)]
     return max(known) + timedelta(microseconds=1) if known else datetime.now(UTC)

@@ -42,7 +42,7 @@ class CatBoostClassifier:
 
     def training(self, model: Model, system: System) -> str:
         """Return the text of `training/<model>.py`."""
-        from mlsd_framework.kinds.models.catboost_classifier.training import script  # only `build` writes it
+        from mlsd_framework.kinds.models.catboost_classifier.training import script  # noqa: PLC0415 - only `build` writes it
 
         return script(model, system)
 

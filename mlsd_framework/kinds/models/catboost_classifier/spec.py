@@ -37,13 +37,15 @@ class CatBoostClassifierSpec(ModelSpec):
     )
     use_best_model: bool | None = Field(
         None,
-        description="Whether trees after the best validation score are dropped; left out, they are, given a validation part.",
+        description="Whether trees after the best validation score are dropped; "
+        "left out, they are, given a validation part.",
     )
     loss: Literal["Logloss", "CrossEntropy"] = Field("Logloss", description="What is minimised.")
     eval_metric: Literal["Logloss", "AUC", "PRAUC"] = Field("Logloss", description="What early stopping watches.")
     refit: bool = Field(
-        False,
-        description="Whether the served model learns from the validation part too, once it has set trees, calibration and thresholds.",
+        default=False,
+        description="Whether the served model learns from the validation part too, "
+        "once it has set trees, calibration and thresholds.",
     )
     imbalance: ImbalanceSpec = Field(default_factory=ImbalanceSpec, description="How a rare class is weighed.")
     calibration: Literal["none", "isotonic", "sigmoid"] = Field(

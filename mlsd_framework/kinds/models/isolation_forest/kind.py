@@ -34,7 +34,7 @@ class IsolationForest:
 
     def training(self, model: Model, system: System) -> str:
         """Return the text of `training/<model>.py`."""
-        from mlsd_framework.kinds.models.isolation_forest.training import script  # only `build` writes it
+        from mlsd_framework.kinds.models.isolation_forest.training import script  # noqa: PLC0415 - only `build` writes it
 
         return script(model, system)
 

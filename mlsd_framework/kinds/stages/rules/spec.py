@@ -11,8 +11,8 @@ from mlsd_framework.spec.serving import StageSpec
 class RuleSpec(SpecModel):
     """One rule: where `when` is true, `action` is called for.
 
-    The model speaks at priority 0. The highest priority decides; at the same priority the hardest action does, so that a
-    rule without a priority can only make a decision harder.
+    The model speaks at priority 0. The highest priority decides; at the same priority the hardest action does, so that
+    a rule without a priority can only make a decision harder.
     """
 
     name: Name = Field(description="What reasons and metrics call it.")
