@@ -21,8 +21,6 @@ _PACKAGES: Final = frozenset(
      "pandas", "plotly", "polars", "psutil", "pyarrow", "safetensors", "scipy", "six", "skl2onnx", "sklearn",
      "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml"}
 )  # fmt: skip
-# Pages that every service has.
-_PAGES: Final = frozenset({"/docs", "/healthz", "/livez", "/metrics", "/openapi.json", "/readyz"})
 # Types that the request's fields are declared with.
 _TYPES: Final = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
 
@@ -69,14 +67,6 @@ def _hidden(system: System) -> Iterator[Diagnostic]:
             cure = f"give the column another name, and say `column: {name}`"
             yield Diagnostic(
                 code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure
-            )
-    for endpoint in system.serving:
-        if endpoint.path.rstrip("/") in _PAGES or not endpoint.path.strip("/-_"):
-            what = (
-                f"`{endpoint.path}` is {'a page that every service has' if endpoint.path.strip('/-_') else 'no name'}"
-            )
-            yield Diagnostic(
-                code="E2012", what=what, span=endpoint.span, expected="a path of its own, such as `/decide`"
             )
 
 
