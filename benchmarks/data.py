@@ -10,14 +10,17 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from measured.project import build
 
 from mlsd_framework.runtime.data.check import load_source
 from mlsd_framework.runtime.data.schema import Column, SourceTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def table(paths: tuple[str, ...]) -> SourceTable:

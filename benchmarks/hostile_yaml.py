@@ -4,7 +4,8 @@
 
 Each file goes to two fresh processes: the reader alone, which is where a hostile file must be stopped (time and growth
 beyond what was imported), and the whole of `mlsd validate` (time with imports, peak above an idle interpreter).
-Times are the processor's, since a busy machine stretches the others. PyYAML's C loader stands beside it, with 10 seconds and 2 GiB at most. Linux only: it reads /proc.
+Times are the processor's, since a busy machine stretches the others. PyYAML's C loader stands beside it, with 10
+seconds and 2 GiB at most. Linux only: it reads /proc.
 """
 
 import argparse

@@ -31,6 +31,7 @@ import bentoml
 from msgspec import Struct
 
 from mlsd_framework.runtime.serving.application import Application
+from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call
 from mlsd_framework.runtime.serving.decision import Decision
@@ -56,7 +57,7 @@ class Decide:
         return Decision(request_id=call.request_id, version=self.version, **made)
 
 
-@APP.serve
+@in_front(APP)
 @bentoml.service(name="load", workers=1)
 class Service:
     pass

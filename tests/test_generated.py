@@ -96,7 +96,8 @@ def test_generated_code_is_typed(trees: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(path.read_text())
     strict = "[mypy]\n" + "".join(
-        f"[mypy-{path.parent.parent.name}.service.service]\ndisallow_untyped_defs = True\ndisallow_any_generics = True\n"
+        f"[mypy-{path.parent.parent.name}.service.service]\ndisallow_untyped_defs = True\n"
+        "disallow_any_generics = True\n"
         "disallow_untyped_calls = True\nwarn_return_any = True\nno_implicit_reexport = True\nstrict_equality = True\n"
         for path in aliases.glob("*/service/service.py")
     )

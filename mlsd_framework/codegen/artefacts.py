@@ -52,7 +52,8 @@ def write(folder: Path, artefacts: Mapping[str, str]) -> Written:
     """
     check_folder(folder)
     before = _former(folder)
-    changed, unchanged = [], []
+    changed: list[str] = []
+    unchanged: list[str] = []
     for path in sorted(artefacts, key=lambda path: (path == MANIFEST, path)):
         (changed if _write_one(folder, path, artefacts[path]) else unchanged).append(path)
     removed = [path for path in sorted(before - set(artefacts)) if _remove(folder, path)]

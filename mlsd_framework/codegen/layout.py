@@ -64,9 +64,9 @@ class _Layout:
         if len(dots) > 1:  # a chain of calls breaks at its dots
             head = dots[-1].func.value  # type: ignore[attr-defined]  # a dot of a chain is a call of an attribute
             parts = [self.broken(head, indent, before)]
-            parts += [
-                f".{dot.func.attr}{self.arguments(dot, indent, len(dot.func.attr) + 1)}" for dot in reversed(dots)
-            ]  # type: ignore[attr-defined]
+            for dot in reversed(dots):
+                name = dot.func.attr  # type: ignore[attr-defined]  # as above
+                parts.append(f".{name}{self.arguments(dot, indent, len(name) + 1)}")
             return f"\n{INDENT * indent}".join(parts)
         func = self.text(node.func)
         if dots and len(INDENT) * indent + before + len(func) + 1 > WIDTH:

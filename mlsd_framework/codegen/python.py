@@ -226,7 +226,7 @@ def _line(item: Item) -> str:
         case list():
             return f"[{', '.join(_line(one) for one in item)}]"
         case _:
-            return literal(item)
+            return literal(item)  # type: ignore[arg-type]  # what is no item of code is a value
 
 
 def _parts(item: Item) -> tuple[str, list[tuple[str, Item]], str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.names import Names, path_name
-from mlsd_framework.codegen.python import Call, Imports, emit
+from mlsd_framework.codegen.python import Call, Imports, emit, given
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Column, Expression
 from mlsd_framework.ir.features import FeatureRef
@@ -91,8 +91,10 @@ class ServiceCode:
         """Declare the stage and return the name of its constant."""
         name = self.own(f"stage {stage.name}", f"{stage.name}_stage")
         self.imports.add(f"{SERVING}.call", "Stage")
-        named = (("budget", stage.budget / timedelta(seconds=1)),) if stage.budget is not None else ()
-        named += (("on_error", stage.on_error),) if stage.on_error != "fail" else ()
+        named = given(
+            budget=stage.budget / timedelta(seconds=1) if stage.budget is not None else None,
+            on_error=stage.on_error if stage.on_error != "fail" else None,
+        )
         self.declare(name, f"{name} = {emit(Call('Stage', (stage.name,), named))}")
         self.stages.append(name)
         return name

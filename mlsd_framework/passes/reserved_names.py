@@ -38,7 +38,17 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
         elif "__" in name or name.endswith("_"):
             what = f"`{name}` has `__` in it or ends with `_`, which generated names use"
             yield Diagnostic(code="E2012", what=what, span=span, help=cure)
-    yield from _hidden(system)
+    for source in system.sources:
+        for column in source.columns:
+            if column.name in _TYPES:
+                cure = f"give it another name, and say `column: {column.file_column or column.name}`"
+                what = f"`{column.name}` is a type that requests are declared with"
+                yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
+    for table in system.tables:
+        for name in sorted({"count", "index"} & set(table.columns)):  # a stored row is a tuple, which has these
+            cure = f"give the column another name, and say `column: {name}`"
+            what = f"`{name}` is a name that every stored row has itself"
+            yield Diagnostic(code="E2012", what=what, span=table.span, help=cure)
     yield from _same_but_for_case(system)
     yield from _models(system)
 
@@ -52,22 +62,6 @@ def _models(system: System) -> Iterator[Diagnostic]:
             what = f"the script of a model `{model.name}` would hide a module that training uses"
         if what is not None:
             yield Diagnostic(code="E2012", what=what, span=model.span, help="give the model another name")
-
-
-def _hidden(system: System) -> Iterator[Diagnostic]:
-    """Find columns and paths that would hide something that every service has."""
-    for source in system.sources:
-        for column in source.columns:
-            if column.name in _TYPES:
-                cure = f"give it another name, and say `column: {column.file_column or column.name}`"
-                what = f"`{column.name}` is a type that requests are declared with"
-                yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
-    for table in system.tables:
-        for name in {"count", "index"} & set(table.columns):  # a row in the service is a tuple, which has these
-            cure = f"give the column another name, and say `column: {name}`"
-            yield Diagnostic(
-                code="E2012", what=f"`{name}` is a name that every stored row has itself", span=table.span, help=cure
-            )
 
 
 def _same_but_for_case(system: System) -> Iterator[Diagnostic]:

@@ -16,14 +16,12 @@ from mlsd_framework.runtime.serving.access import Access
 from mlsd_framework.runtime.serving.bundle import Bundle, check_fits, load_bundle, locate_bundle
 from mlsd_framework.runtime.serving.call import Call, Stage, StageError
 from mlsd_framework.runtime.serving.decision import Decision
-from mlsd_framework.runtime.serving.http import AsgiApp
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.logs import Log, LogPolicy
 from mlsd_framework.runtime.serving.telemetry import Telemetry
 
 Request_contra = TypeVar("Request_contra", bound=msgspec.Struct, contravariant=True)
 PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
-ServiceType = TypeVar("ServiceType")
 
 
 REQUESTS = "requests.json"
@@ -68,7 +66,7 @@ class Endpoint:
 class Application:
     """A decision service: endpoints are declared with `post`.
 
-    The BentoML service is wrapped with `serve`, `start` loads the bundle.
+    `start` loads the bundle; `bento.in_front` puts it before a BentoML service.
 
     `spec` and `features` are the fingerprints of what the code was generated from; only a bundle with the same ones is
     served.
@@ -174,18 +172,3 @@ class Application:
                 f"`{endpoint.path}` cannot answer its own example: stage `{error.stage}` fails: {cause}",
                 help="build, train and deploy from the same spec",
             ) from error
-
-    def serve(self, service: ServiceType) -> ServiceType:
-        """Put this application in front of a BentoML service, outside of BentoML's middleware.
-
-        And return the same service.
-        """
-        from mlsd_framework.runtime.serving.bento import put_in_front  # noqa: PLC0415 - imports BentoML
-
-        return put_in_front(self, service)
-
-    def asgi(self, inner: AsgiApp) -> AsgiApp:
-        """Return the ASGI application that answers the endpoints and passes all else on to `inner`."""
-        from mlsd_framework.runtime.serving.front import FrontDoor  # noqa: PLC0415 - it imports this module
-
-        return FrontDoor(self, inner)

@@ -149,7 +149,7 @@ def _asgi(module: ModuleType, path: Path) -> "AsgiApp":
     for value in vars(module).values():
         if isinstance(value, FrontedService):
             return value.to_asgi()
-    raise RunError.of("E6410", f"`{path}` defines no BentoML service behind `APP.serve`")
+    raise RunError.of("E6410", f"`{path}` defines no BentoML service behind `@in_front(APP)`")
 
 
 def _age() -> float:

@@ -55,6 +55,7 @@ def service_file(system: System, spec: str, registry: Registry) -> str:
     imports = module.imports
     imports.add("bentoml")
     imports.add(f"{SERVING}.application", "Application")
+    imports.add(f"{SERVING}.bento", "in_front")
     imports.add(f"{SERVING}.bundle", "Bundle")
     imports.add(f"{SERVING}.call", "Call")
     imports.add(f"{SERVING}.decision", "Decision")

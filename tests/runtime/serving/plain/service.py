@@ -10,6 +10,7 @@ import bentoml
 from msgspec import Meta, Struct
 
 from mlsd_framework.runtime.serving.application import Application
+from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.decision import Decision, Rule, Thresholds, expected_cost_ratio, fired
@@ -81,7 +82,7 @@ class Decide:
         )
 
 
-@APP.serve
+@in_front(APP)
 @bentoml.service(name="plain", workers=1)
 class Service:
     """Served by BentoML; the endpoints are answered in front of it."""

@@ -12,6 +12,7 @@ from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.windows import FeatureColumn
 from mlsd_framework.runtime.serving import calibration
 from mlsd_framework.runtime.serving.application import Application
+from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.decision import Decision, Rule, Thresholds, expected_cost_ratio, fired
@@ -390,7 +391,7 @@ class AA:
         )
 
 
-@APP.serve
+@in_front(APP)
 @bentoml.service(name="clashes", workers=1)
 class Service:
     """Served by BentoML; the endpoints are answered in front of its middleware."""

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from mlsd_framework.runtime.features import sql
 from mlsd_framework.runtime.serving import calibration
 from mlsd_framework.runtime.serving.application import Application
+from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.decision import Decision, Thresholds
@@ -93,7 +94,7 @@ class Decide:
         )
 
 
-@APP.serve
+@in_front(APP)
 @bentoml.service(name="minimal", workers=1)
 class Service:
     """Served by BentoML; the endpoints are answered in front of its middleware."""
