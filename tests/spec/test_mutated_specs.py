@@ -115,7 +115,24 @@ def swap(data: Tree, rng: random.Random) -> None:
         first[0][first[1]], second[0][second[1]] = two, one
 
 
+<<<<<<< HEAD
 def nested(outer: object, inner: object) -> bool:
+=======
+def borrow(data: Any, rng: random.Random) -> None:
+    """Put a word of the spec where another stands, so that names and expressions are wrong and the shape is right."""
+    words = [(one, key) for one in containers(data) for key, _ in pairs(one) if isinstance(one[key], str)]
+    if words:
+        (holder, key), (other, there) = rng.choice(words), rng.choice(words)
+        holder[key] = other[there]
+
+
+def pairs(holder: Any) -> list[tuple[Any, Any]]:
+    """Return the entries of a mapping or a list."""
+    return list(holder.items() if isinstance(holder, dict) else enumerate(holder))
+
+
+def nested(outer: Any, inner: Any) -> bool:
+>>>>>>> corpus
     """Say whether `inner` stands somewhere in `outer`."""
     return any(one is inner for one in containers(outer))
 
@@ -127,7 +144,12 @@ def wrap(data: Tree, rng: random.Random) -> None:
         holder[key] = [holder[key]] if rng.random() < 0.5 else {"a": holder[key]}
 
 
+<<<<<<< HEAD
 CHANGES: tuple[Callable[[Tree, random.Random], None], ...] = (delete, duplicate, rename, text, text, value, swap, wrap)
+=======
+ONCE = (delete, duplicate, rename, text, value, swap, wrap)
+CHANGES: tuple[Callable[[Any, random.Random], None], ...] = (*ONCE, text, *[borrow] * 8)
+>>>>>>> corpus
 
 
 def flipped(raw: bytes, rng: random.Random) -> bytes:
