@@ -20,7 +20,6 @@ from mlsd_framework.plan.compilation import compile_spec
 ROOT = Path(__file__).parents[2]
 SPECS = (ROOT / "specs" / "fraud.yaml", ROOT / "specs" / "benchmarks" / "fraud_ulb.yaml")
 BATCHES, EACH = 20, 100
-Tree = dict[str, Any] | list[Any]
 
 TEXTS = (
     "", " ", "'", '"', "\\", "\n", "a\nb", "\t", "\u2028", "\u202e", "é", "名前", "\U0001f4b3", "{{ 7 }}", "{% raw %}",
@@ -51,7 +50,7 @@ VALUES = (
 )
 
 
-def containers(data: object) -> list[Any]:
+def containers(data: Any) -> list[Any]:
     """Return every mapping and list of `data`."""
     found, open_ = [], [data]
     while open_:
@@ -62,19 +61,19 @@ def containers(data: object) -> list[Any]:
     return [one for one in found if one]
 
 
-def somewhere(data: Tree, rng: random.Random) -> tuple[Any, Any]:
+def somewhere(data: Any, rng: random.Random) -> tuple[Any, Any]:
     """Return a container and one of its keys."""
     holder = rng.choice(containers(data))
     return holder, rng.choice(list(holder)) if isinstance(holder, dict) else rng.randrange(len(holder))
 
 
-def delete(data: Tree, rng: random.Random) -> None:
+def delete(data: Any, rng: random.Random) -> None:
     """Take one entry away."""
     holder, key = somewhere(data, rng)
     del holder[key]
 
 
-def duplicate(data: Tree, rng: random.Random) -> None:
+def duplicate(data: Any, rng: random.Random) -> None:
     """Put one entry there twice."""
     holder, key = somewhere(data, rng)
     if isinstance(holder, list):
@@ -83,7 +82,7 @@ def duplicate(data: Tree, rng: random.Random) -> None:
         holder[f"{key}_2"] = holder[key]
 
 
-def rename(data: Tree, rng: random.Random) -> None:
+def rename(data: Any, rng: random.Random) -> None:
     """Misspell a key, or make it something else altogether."""
     holder, key = somewhere(data, rng)
     if isinstance(holder, dict):
@@ -92,7 +91,7 @@ def rename(data: Tree, rng: random.Random) -> None:
         holder[rng.choice((wrong, key[::-1], rng.choice(TEXTS)))] = holder.pop(key)
 
 
-def text(data: Tree, rng: random.Random) -> None:
+def text(data: Any, rng: random.Random) -> None:
     """Put a nasty text in a value's place, or into it."""
     holder, key = somewhere(data, rng)
     nasty = rng.choice(TEXTS)
@@ -101,13 +100,13 @@ def text(data: Tree, rng: random.Random) -> None:
     holder[key] = old[:cut] + nasty + old[cut:] if isinstance(old, str) and rng.random() < 0.5 else nasty
 
 
-def value(data: Tree, rng: random.Random) -> None:
+def value(data: Any, rng: random.Random) -> None:
     """Put a value of another type in a value's place."""
     holder, key = somewhere(data, rng)
     holder[key] = rng.choice(VALUES)
 
 
-def swap(data: Tree, rng: random.Random) -> None:
+def swap(data: Any, rng: random.Random) -> None:
     """Exchange two values."""
     first, second = somewhere(data, rng), somewhere(data, rng)
     one, two = first[0][first[1]], second[0][second[1]]
@@ -115,9 +114,6 @@ def swap(data: Tree, rng: random.Random) -> None:
         first[0][first[1]], second[0][second[1]] = two, one
 
 
-<<<<<<< HEAD
-def nested(outer: object, inner: object) -> bool:
-=======
 def borrow(data: Any, rng: random.Random) -> None:
     """Put a word of the spec where another stands, so that names and expressions are wrong and the shape is right."""
     words = [(one, key) for one in containers(data) for key, _ in pairs(one) if isinstance(one[key], str)]
@@ -132,24 +128,19 @@ def pairs(holder: Any) -> list[tuple[Any, Any]]:
 
 
 def nested(outer: Any, inner: Any) -> bool:
->>>>>>> corpus
     """Say whether `inner` stands somewhere in `outer`."""
     return any(one is inner for one in containers(outer))
 
 
-def wrap(data: Tree, rng: random.Random) -> None:
+def wrap(data: Any, rng: random.Random) -> None:
     """Nest a value deep in lists or mappings."""
     holder, key = somewhere(data, rng)
     for _ in range(rng.choice((1, 2, 50))):
         holder[key] = [holder[key]] if rng.random() < 0.5 else {"a": holder[key]}
 
 
-<<<<<<< HEAD
-CHANGES: tuple[Callable[[Tree, random.Random], None], ...] = (delete, duplicate, rename, text, text, value, swap, wrap)
-=======
 ONCE = (delete, duplicate, rename, text, value, swap, wrap)
 CHANGES: tuple[Callable[[Any, random.Random], None], ...] = (*ONCE, text, *[borrow] * 8)
->>>>>>> corpus
 
 
 def flipped(raw: bytes, rng: random.Random) -> bytes:
