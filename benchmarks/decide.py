@@ -35,11 +35,11 @@ import polars as pl
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from mlsd_framework.runtime.features.online import OnlineStore  # noqa: E402 - found only now
-from mlsd_framework.runtime.features.packed import RowLayout  # noqa: E402
-from mlsd_framework.runtime.features.publishing import publishing  # noqa: E402
-from tests.runtime.serving.generated_services import GeneratedService, build  # noqa: E402
-from tests.runtime.serving.valkey_process import Valkey  # noqa: E402
+from mlsd_framework.runtime.features.online import OnlineStore
+from mlsd_framework.runtime.features.packed import RowLayout
+from mlsd_framework.runtime.features.publishing import publishing
+from tests.runtime.serving.generated_services import GeneratedService, build
+from tests.runtime.serving.valkey_process import Valkey
 
 Groups = dict[str, tuple[RowLayout, pl.DataFrame]]
 ROWS = 1_000
@@ -199,7 +199,7 @@ def wait(port: int, payment: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps(payment).encode()
     asked = urllib.request.Request(f"http://127.0.0.1:{port}/decide", body, {"content-type": "application/json"})
     for _ in range(600):
-        with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310
+        with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=20) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
         time.sleep(0.1)

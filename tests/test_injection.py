@@ -1,5 +1,4 @@
 """Values of a spec that try to become code: in every place each is refused with a diagnostic, or is a constant."""
-# ruff: noqa: ANN401 - data of a spec, and a module that is made while the test runs, have no type
 
 import ast
 import copy
@@ -85,7 +84,7 @@ def different(spec: str) -> list[tuple[Loc, bool]]:
     return list(found.values())
 
 
-def with_text(spec: str, at: Loc, key: bool, text: str) -> Any:  # noqa: FBT001 - as `places` gives it
+def with_text(spec: str, at: Loc, key: bool, text: str) -> Any:
     """Return the spec with `text` in one place."""
     data = copy.deepcopy(read(spec))
     holder = data

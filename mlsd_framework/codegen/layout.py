@@ -62,16 +62,15 @@ class _Layout:
     def call(self, node: ast.Call, indent: int, before: int) -> str:
         dots = list(_dots(node))
         if len(dots) > 1:  # a chain of calls breaks at its dots
-            head = dots[-1].func.value  # type: ignore[attr-defined]  # a dot of a chain is a call of an attribute
-            parts = [self.broken(head, indent, before)]
-            for dot in reversed(dots):
-                name = dot.func.attr  # type: ignore[attr-defined]  # as above
-                parts.append(f".{name}{self.arguments(dot, indent, len(name) + 1)}")
+            _, first = dots[-1]
+            parts = [self.broken(first.value, indent, before)]
+            for call, method in reversed(dots):
+                parts.append(f".{method.attr}{self.arguments(call, indent, len(method.attr) + 1)}")
             return f"\n{INDENT * indent}".join(parts)
         func = self.text(node.func)
         if dots and len(INDENT) * indent + before + len(func) + 1 > WIDTH:
-            inner = node.func.value  # type: ignore[attr-defined]
-            return f"{self.broken(inner, indent, before)}.{node.func.attr}{self.flat_arguments(node)}"  # type: ignore[attr-defined]
+            _, method = dots[0]
+            return f"{self.broken(method.value, indent, before)}.{method.attr}{self.flat_arguments(node)}"
         return func + self.arguments(node, indent, before + len(func), must_break=True)
 
     def flat_arguments(self, node: ast.Call) -> str:
@@ -138,10 +137,10 @@ class _Layout:
             yield f"else {self.operand(node.orelse, indent, 5)}"
 
 
-def _dots(node: ast.expr) -> Iterator[ast.Call]:
-    """Yield the calls of a chain that stand on another call, the last first."""
+def _dots(node: ast.expr) -> Iterator[tuple[ast.Call, ast.Attribute]]:
+    """Yield the calls of a chain that stand on another call, each with its method, the last first."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
-        yield node
+        yield node, node.func
         node = node.func.value
 
 

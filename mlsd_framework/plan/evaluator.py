@@ -136,8 +136,8 @@ class Evaluator:
     def _materialise(self, stage: Materialise, step: Step) -> Done:
         """Compute the rows, and publish them where the workers will ask; an embedded store runs before it is filled."""
         from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - the same
-        from mlsd_framework.runtime.operations.deployment import EmbeddedStore, StoreAddress  # noqa: PLC0415
-        from mlsd_framework.runtime.operations.store import store_url  # noqa: PLC0415
+        from mlsd_framework.runtime.operations.deployment import EmbeddedStore, StoreAddress  # noqa: PLC0415 - the same
+        from mlsd_framework.runtime.operations.store import store_url  # noqa: PLC0415 - the same
 
         service = self._project.generated / "service"
         deployment = deployment_for(self._project, self._version() or "none", service)
@@ -196,7 +196,7 @@ def serve(project: Project, version: str, service: str) -> str:
     Where nothing served before, a start that fails leaves nothing running.
     """
     from mlsd_framework.runtime import atomic  # noqa: PLC0415 - only this stage pays for it
-    from mlsd_framework.runtime.operations import client  # noqa: PLC0415
+    from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - as above
 
     place = project.workspace
     if not (place.versions / version / "bundle.json").is_file():
@@ -251,7 +251,7 @@ def _service_of(project: Project, state: State, version: str) -> str:
     """Return the folder of the service's code that belongs to a version."""
     import json  # noqa: PLC0415 - rarely needed
 
-    from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint  # noqa: PLC0415
+    from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint  # noqa: PLC0415 - as above
 
     for one in reversed(state.history):
         if one.version == version and (project.root / one.service / "service.py").is_file():

@@ -131,7 +131,7 @@ def _files(folder: Path) -> list[str]:
     for path, folders, names in os.walk(folder):
         folders.sort()
         # What is hidden is a temporary file of a write under way, or left by one that was killed.
-        found += [os.path.join(path, name) for name in names if not name.startswith(".")]  # noqa: PTH118
+        found += [os.path.join(path, name) for name in names if not name.startswith(".")]  # noqa: PTH118 - `os.walk` gives text
     return found
 
 
@@ -147,7 +147,7 @@ def _entries(data: Any, read: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON tha
     return found
 
 
-def _record(data: Any) -> Record:  # noqa: ANN401
+def _record(data: Any) -> Record:  # noqa: ANN401 - the same
     return Record(
         fingerprint=str(data["fingerprint"]),
         parts={str(name): str(text) for name, text in data["parts"].items()},
@@ -159,17 +159,17 @@ def _record(data: Any) -> Record:  # noqa: ANN401
     )
 
 
-def _served(data: Any) -> Served | None:  # noqa: ANN401
+def _served(data: Any) -> Served | None:  # noqa: ANN401 - the same
     try:
         return Served(str(data["version"]), str(data["service"]), int(data["when"]))
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _digest(data: Any) -> tuple[int, int, str]:  # noqa: ANN401
+def _digest(data: Any) -> tuple[int, int, str]:  # noqa: ANN401 - the same
     size, moment, digest = data
     return int(size), int(moment), str(digest)
 
 
-def _columns(data: Any) -> dict[str, str]:  # noqa: ANN401
+def _columns(data: Any) -> dict[str, str]:  # noqa: ANN401 - the same
     return {str(name): str(text) for name, text in data.items()}

@@ -59,7 +59,7 @@ def _without_blas() -> Iterator[None]:
         yield
         return
     # None is how Python is told that an import fails.
-    sys.modules[name] = None  # type: ignore[assignment]
+    sys.modules[name] = None  # type: ignore[assignment]  # typeshed knows modules alone
     try:
         yield
     finally:

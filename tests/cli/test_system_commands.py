@@ -31,7 +31,7 @@ class Commands:
         printed = self._capsys.readouterr()
         return status, printed.out, printed.err
 
-    def json(self, *words: str) -> Any:  # noqa: ANN401 - JSON
+    def json(self, *words: str) -> Any:
         """Run a command that succeeds and return the JSON it printed."""
         status, output, errors = self(*words, "--json")
         assert status == 0, errors

@@ -75,7 +75,7 @@ note: end
         ((), False, (1, 1, 1, 1)),
     ],
 )
-def test_a_place_is_the_value_s_or_the_nearest_that_is_written(at: Path_, key: bool, place: tuple[int, ...]) -> None:  # noqa: FBT001
+def test_a_place_is_the_value_s_or_the_nearest_that_is_written(at: Path_, key: bool, place: tuple[int, ...]) -> None:
     """A value points at itself, a missing one at its parent's key, the long form of a short one at the short one."""
     span = document(TEXT).place(at, key=key)
     assert (span.line, span.column, span.end_line, span.end_column) == place

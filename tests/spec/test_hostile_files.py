@@ -97,6 +97,6 @@ def test_a_hostile_file_is_refused_in_little_memory(name: str, tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    print(f"{name}: {found['seconds'] * 1000:.0f} ms, {found['grown']:.0f} MB")  # noqa: T201 - shown with -rP
+    print(f"{name}: {found['seconds'] * 1000:.0f} ms, {found['grown']:.0f} MB")
     assert found["codes"] == ([code] if code else [])
     assert found["grown"] < MEGABYTES

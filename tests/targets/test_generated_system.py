@@ -1,5 +1,4 @@
 """Generated parts at work: features against brute force, Feast's own commands, the service against training."""
-# ruff: noqa: ANN401 - data of a spec, and a module that is made while the test runs, have no type
 
 import importlib.util
 import json

@@ -186,7 +186,7 @@ class _Window(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's buffers are wider than a memoryview
         chunk = self._stream.read(min(len(buffer), self._left))
         self._left -= len(chunk)
         buffer[: len(chunk)] = chunk

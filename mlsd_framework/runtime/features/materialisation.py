@@ -49,7 +49,7 @@ def write_groups(
 
 def _publish(materialised: Sequence[Materialised], system: str, features: str, url: str) -> None:
     from mlsd_framework.runtime.features.online import OnlineStore  # noqa: PLC0415 - only publishing needs a connection
-    from mlsd_framework.runtime.features.publishing import publishing  # noqa: PLC0415
+    from mlsd_framework.runtime.features.publishing import publishing  # noqa: PLC0415 - as above
 
     store = OnlineStore.connect(url, system=system, features=features, layouts=[one.layout for one in materialised])
     with publishing(store, max(one.as_of for one in materialised)) as generation:

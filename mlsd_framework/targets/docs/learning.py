@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mlsd_framework.codegen.files import markdown
 from mlsd_framework.ir.models import GroupSplit, Model, SettingValue, Split, StratifiedSplit, TimeSplit
@@ -67,8 +68,8 @@ def _split(split: Split) -> str:
             return f"stratified by the label: {shares}; seed {seed}"
 
 
-def _share(value: object) -> str:
-    return percent(value) if isinstance(value, float | int) else duration(value)  # type: ignore[arg-type]
+def _share(value: float | timedelta) -> str:
+    return duration(value) if isinstance(value, timedelta) else percent(value)
 
 
 def _value(value: SettingValue | str | tuple[tuple[str, float], ...]) -> str:

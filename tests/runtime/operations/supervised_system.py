@@ -32,7 +32,7 @@ class System:
         version: str = "v1",
         *,
         settings: dict[str, object] | None = None,
-        **options: Any,  # noqa: ANN401
+        **options: Any,
     ) -> Deployment:
         """Write the bundle of `version` and return its deployment."""
         bundle = self.place.versions / version
@@ -47,7 +47,7 @@ class System:
         """Return this process's environment with the test worker importable."""
         return {**os.environ, "PYTHONPATH": str(HERE), **more}
 
-    def start(self, version: str = "v1", **options: Any) -> Status:  # noqa: ANN401
+    def start(self, version: str = "v1", **options: Any) -> Status:
         """Start `version` and remember its processes."""
         return self.note(client.start(self.deployment(version, **options), self.environment()))
 

@@ -63,7 +63,7 @@ async def serve(listener: socket.socket, settings: dict[str, object], ready: int
     server = await loop.create_server(lambda: Http(settings), sock=listener)
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    print(json.dumps({"event": "worker ready", "version": settings["version"]}), file=sys.stderr, flush=True)  # noqa: T201
+    print(json.dumps({"event": "worker ready", "version": settings["version"]}), file=sys.stderr, flush=True)
     os.write(ready, b'{"ready": true}\n')
     os.close(ready)
     await ended.wait()
@@ -93,10 +93,10 @@ def main() -> int:
     settings = json.loads((given.bundle / "bundle.json").read_text())
     match settings.get("fault"):
         case "exit":
-            print("error: the model is broken", file=sys.stderr)  # noqa: T201
+            print("error: the model is broken", file=sys.stderr)
             return 1
         case "refuse":
-            print("error[E6401]: no token", file=sys.stderr)  # noqa: T201
+            print("error[E6401]: no token", file=sys.stderr)
             return 3
         case "hang":
             signal.pause()
@@ -106,7 +106,7 @@ def main() -> int:
     if settings.get("fault_of_worker") == given.worker and (given.bundle / "broken").exists():
         return 1
     listener = socket.socket(fileno=given.fd)
-    listener.setblocking(False)  # noqa: FBT003
+    listener.setblocking(False)
     asyncio.run(serve(listener, settings, given.ready_fd, given.drain))
     return 0
 

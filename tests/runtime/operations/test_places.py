@@ -21,7 +21,8 @@ def test_a_short_path_lies_in_the_workspace(tmp_path: Path) -> None:
 
 def test_a_long_path_falls_back_to_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same each time, another for another workspace, mode 0700, and one can listen there."""
-    runtime = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))  # short, as such a folder is: tmp_path may be too deep itself
+    # Short, as such a folder is: tmp_path may be too deep itself.
+    runtime = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     deep = Workspace(tmp_path / ("d" * 120))
     path = socket_path(deep, "control.sock")

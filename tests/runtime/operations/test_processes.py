@@ -71,7 +71,7 @@ def test_a_port_is_free_again_at_once() -> None:
     """Connections that linger after a stop do not hold it."""
     listener = listen("127.0.0.1", 0)
     address = listener.getsockname()
-    listener.setblocking(True)  # noqa: FBT003
+    listener.setblocking(True)
     with socket.create_connection(address):
         accepted, _ = listener.accept()
         listener.close()
@@ -92,7 +92,7 @@ def test_endings_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("host", "url"),
-    [("127.0.0.1", "http://127.0.0.1:5"), ("::1", "http://[::1]:5"), ("0.0.0.0", "http://127.0.0.1:5")],  # noqa: S104
+    [("127.0.0.1", "http://127.0.0.1:5"), ("::1", "http://[::1]:5"), ("0.0.0.0", "http://127.0.0.1:5")],  # noqa: S104 - an address to write, none is bound
 )
 def test_the_url_can_be_opened(host: str, url: str) -> None:
     """An address that means `any` is shown as one that a browser takes."""

@@ -78,7 +78,7 @@ def launch() -> Iterator[Start]:
     """Return the function that starts a worker on a socket; what still runs at the end is ended."""
     with contextlib.ExitStack() as stack:
 
-        def begin(*arguments: Any, **env: Any) -> Worker:  # noqa: ANN401 - handed through
+        def begin(*arguments: Any, **env: Any) -> Worker:
             worker = run_worker(*arguments, **env)
             stack.callback(_end, worker)
             return worker

@@ -1,5 +1,6 @@
 """Applying a calibration: one row and many rows give the same bits, without numpy for one."""
 
+import json
 import subprocess
 import sys
 
@@ -30,8 +31,6 @@ def test_one_row_and_many_give_the_same_bits(points: list[float], scores: list[f
 @pytest.mark.parametrize("calibration", [Uncalibrated(), Sigmoid(2.0, -1.0), Isotonic((0.1, 0.4), (0.0, 0.9))])
 def test_what_is_written_is_read_back(calibration: Calibration) -> None:
     """JSON there and back is the same calibration."""
-    import json  # noqa: PLC0415
-
     assert parse(json.dumps(calibration.as_json())) == calibration
 
 

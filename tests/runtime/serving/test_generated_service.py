@@ -67,7 +67,7 @@ def publish(service: GeneratedService, url: str) -> None:
     store.close()
 
 
-def answer(service: GeneratedService, request: dict[str, Any], seconds: float = 60.0) -> Any:  # noqa: ANN401 - a Decision
+def answer(service: GeneratedService, request: dict[str, Any], seconds: float = 60.0) -> Any:
     """Run the pipeline in this process."""
     endpoint = service.module.APP.endpoints["/decide"]
     handler = endpoint.pipeline(load_bundle(service.bundle.folder))

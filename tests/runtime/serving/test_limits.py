@@ -51,7 +51,7 @@ def test_token_is_compared_whole() -> None:
         (("10.0.0.7", 80), False),
     ],
 )
-def test_without_a_token_only_loopback_is_open(server: tuple[str, int] | None, open_: bool) -> None:  # noqa: FBT001
+def test_without_a_token_only_loopback_is_open(server: tuple[str, int] | None, open_: bool) -> None:
     """Whoever bound the socket, what comes from elsewhere is turned away unless there is a token."""
     assert Access(None).reachable(server) is open_
     assert Access("0123456789abcdef").reachable(server)

@@ -37,7 +37,7 @@ def test_one_row_and_many_score_as_the_forest(novelty: tuple[IsolationForest, Pa
 
 
 @pytest.mark.parametrize("row", [(), (1.0, 2.0), ("a", 1.0, 2.0), (1.0, 2.0, 3.0, 4.0)])
-def test_a_row_that_does_not_fit_is_refused(novelty: tuple[IsolationForest, Path], row: Any) -> None:  # noqa: ANN401 - wrong on purpose
+def test_a_row_that_does_not_fit_is_refused(novelty: tuple[IsolationForest, Path], row: Any) -> None:
     """A row of another length or with text is refused before ONNX Runtime sees it."""
     with pytest.raises(RunError, match="E6453"):
         OnnxModel.load(novelty[1]).score(row)

@@ -155,7 +155,7 @@ def test_read_only_and_transposed_rows_are_scored() -> None:
 @pytest.mark.parametrize(
     "row", [(), (1.0,), (1.0, 2.0, "DE", 4.0), ("many", 1.0, "DE"), (1.0, [2.0], "DE"), (10**400, 1.0, "DE")]
 )
-def test_a_row_that_does_not_fit_is_refused(row: Any) -> None:  # noqa: ANN401 - wrong on purpose
+def test_a_row_that_does_not_fit_is_refused(row: Any) -> None:
     """A row of another length or with something that is no number never reaches a kernel."""
     trees = CompiledTrees(*forest(1, [3]))
     with pytest.raises(RunError, match="E6453"):

@@ -112,7 +112,7 @@ def test_any_bytes_are_refused_or_right(body: bytes) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(moment=st.datetimes(timezones=st.timezones()))
-def test_microseconds_are_exact(moment: Any) -> None:  # noqa: ANN401 - a datetime
+def test_microseconds_are_exact(moment: Any) -> None:
     """A moment is the same number of microseconds in every zone."""
     text = moment.isoformat()
     try:

@@ -205,7 +205,7 @@ def test_old_clients_are_told_by_closing(start: Made) -> None:
                 assert answer.read().startswith(b"HTTP/1.1 200")
 
 
-def _clients(worker: Any, stack: contextlib.ExitStack, number: int) -> list[socket.socket]:  # noqa: ANN401 - a Worker
+def _clients(worker: Any, stack: contextlib.ExitStack, number: int) -> list[socket.socket]:
     made = [stack.enter_context(socket.create_connection(("127.0.0.1", worker.port))) for _ in range(number)]
     for client in made:
         client.settimeout(10)

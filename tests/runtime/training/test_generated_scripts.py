@@ -216,7 +216,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace, st
 
 
 @pytest.fixture(scope="module")
-def service(whole: tuple[Path, Workspace, str]) -> Any:  # noqa: ANN401 - a generated module
+def service(whole: tuple[Path, Workspace, str]) -> Any:
     """The generated service as a module."""
     before = list(sys.path)
     try:
@@ -239,7 +239,7 @@ def test_the_evaluation_ends_with_figures_and_the_version(whole: tuple[Path, Wor
     assert 'url=fraud.report.html"' in (workspace.evaluation / "report.html").read_text()
 
 
-def test_real_rows_are_requests_that_the_service_takes(whole: tuple[Path, Workspace, str], service: Any) -> None:  # noqa: ANN401
+def test_real_rows_are_requests_that_the_service_takes(whole: tuple[Path, Workspace, str], service: Any) -> None:
     """Forty rows of the test part, half of them frauds, in order of time; each decodes to the row that it was."""
     _, workspace, _ = whole
     kept = json.loads((workspace.evaluation / "requests.json").read_text())
@@ -262,7 +262,7 @@ def test_real_rows_are_requests_that_the_service_takes(whole: tuple[Path, Worksp
 
 def test_the_service_answers_what_training_predicted(
     whole: tuple[Path, Workspace, str],
-    service: Any,  # noqa: ANN401 - a generated module
+    service: Any,
 ) -> None:
     """The decision's score is the probability of the same row in the predictions, from the request to the answer."""
     _, workspace, _ = whole

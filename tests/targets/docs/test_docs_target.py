@@ -97,8 +97,8 @@ def test_simulated_data_is_called_so(tmp_path: Path) -> None:
 def test_a_stored_row_is_as_long_as_the_store_packs_it() -> None:
     """The capacity figures count the bytes that the online store writes."""
     from mlsd_framework.codegen.store_types import store_dtype  # noqa: PLC0415 - the runtime is only for this test
-    from mlsd_framework.runtime.features.packed import RowLayout  # noqa: PLC0415
-    from mlsd_framework.runtime.features.windows import FeatureColumn  # noqa: PLC0415
+    from mlsd_framework.runtime.features.packed import RowLayout  # noqa: PLC0415 - the same
+    from mlsd_framework.runtime.features.windows import FeatureColumn  # noqa: PLC0415 - the same
 
     for group in compile_spec(SMALL).system.windows:
         columns = tuple(FeatureColumn(one.name, store_dtype(one.type)) for one in group.features)  # type: ignore[arg-type]
