@@ -51,7 +51,7 @@ def test_no_thresholds_lose_less_than_those_searched(rows: list[tuple], count: i
 
 
 def test_rows_that_differ_by_rounding_share_an_action() -> None:
-    """0.6 / (0.6 + 0.9) and 0.5 / (0.5 + 0.75) are both 0.4, though not to the last bit; the curve has no step there."""
+    """0.6 / (0.6 + 0.9) and 0.5 / (0.5 + 0.75) are both 0.4, though not to the last bit; no step is between."""
     p, y, costs = np.array([0.1, 0.25, 0.25]), np.array([1.0, 0.0, 1.0]), Costs([6.0, 2.0, 4.0], [1.0, 1.0, 1.0])
     risk = costs.risk(p)
     assert 0 < abs(risk[0] - risk[1]) < 1e-15
