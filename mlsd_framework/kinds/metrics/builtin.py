@@ -64,9 +64,16 @@ METRICS = (
     _metric("roc_auc", "The share of pairs of a positive and a negative that are ordered rightly.", "score", "label"),
     _metric("log_loss", "The mean negative log-likelihood of the labels.", "probability", "label", higher=False),
     _metric("brier", "The mean squared distance between probability and label.", "probability", "label", higher=False),
-    _metric("precision", "Of those flagged, the share that is positive.", "decision", "label"),
-    _metric("recall", "Of the positives, the share that is flagged.", "decision", "label"),
-    _metric("f1", "The harmonic mean of precision and recall.", "decision", "label"),
+    _metric(
+        "precision",
+        "Of those given any action but the mildest (a review counts), the share that is positive.",
+        "decision",
+        "label",
+    ),
+    _metric(
+        "recall", "Of the positives, the share given any action but the mildest (a review counts).", "decision", "label"
+    ),
+    _metric("f1", "The harmonic mean of precision and recall of any action but the mildest.", "decision", "label"),
     _metric("confusion_matrix", "Counts by label and decision.", "decision", "label"),
     _metric("cost", "What the errors cost, in money a row.", "decision", "label", "cost", higher=False),
     BuiltinMetric("recall_at_precision", RecallAtPrecisionSpec, frozenset({"score", "label"}), higher_is_better=True),

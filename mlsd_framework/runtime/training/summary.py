@@ -39,7 +39,8 @@ def _metric(value: Value, currency: str) -> tuple[str, str, str]:
     interval = value.interval
     known = interval is not None and not math.isnan(interval.low)
     between = f"{_figure(value, interval.low)} to {_figure(value, interval.high)}" if interval and known else ""
-    return value.name, _figure(value, value.value) + unit, between
+    name = f"{value.name} ({value.metric.note})" if value.metric.note else value.name
+    return name, _figure(value, value.value) + unit, between
 
 
 def _figure(value: Value, figure: float) -> str:

@@ -21,6 +21,8 @@ IntArray = NDArray[np.int64]
 Rule = Literal["probabilities", "labels"]
 _RESAMPLES = 50
 _DEVIATIONS = 2.0
+# r takes five roundings, and a probability near 1 brings its own: what lies closer is equal but for them.
+_ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def search(
 def least(risk: FloatArray, costs: FloatArray) -> FloatArray:
     """Return the thresholds on `risk` of the least total of `costs` (actions, rows).
 
-    They lie half-way between the rows that they divide.
+    They lie half-way between the rows that they divide; rows whose risks differ by rounding only are not divided.
     """
     order = np.argsort(risk, kind="stable")
     return _ordered(risk[order]).least(costs[:, order])
@@ -144,7 +146,12 @@ def _gains(rows: _Ordered, believed: FloatArray, seen: FloatArray, seed: int) ->
 
 
 def _ordered(risk: FloatArray) -> _Ordered:
-    starts = np.flatnonzero(np.append(True, risk[1:] != risk[:-1])) if len(risk) else np.zeros(0, np.int64)
+    """Return the rows with a bound wherever the risk rises by more than rounding.
+
+    A threshold between 0.4 and the float after it would rest on the order in which a product was taken.
+    """
+    rises = np.diff(risk) > _ROUNDING * risk[1:]
+    starts = np.flatnonzero(np.append(True, rises)) if len(risk) else np.zeros(0, np.int64)
     bounds = np.append(starts, len(risk))
     return _Ordered(risk, bounds, _between(risk, bounds))
 
@@ -160,6 +167,6 @@ def _between(ordered: FloatArray, bounds: IntArray) -> FloatArray:
     if not len(ordered):
         return np.array([0.5])
     left, right = ordered[bounds[1:-1] - 1], ordered[bounds[1:-1]]
-    middle = np.maximum(left + (right - left) / 2, np.nextafter(left, 2))
+    middle = np.maximum(left + (right - left) / 2, np.nextafter(left, 2))  # half of the least subnormal is 0
     none = (1 + ordered[-1]) / 2 if ordered[-1] < 1 else np.nextafter(1.0, 2)
     return np.concatenate([[0.0], middle, [none]])

@@ -21,7 +21,7 @@ def _measured(gates: tuple[Gate, ...]) -> evaluation.Measured:
     parts = Parts(rows[:100], rows[100:200], rows[200:])
     return evaluation.measure(
         evaluation.Subject("m", data, Predictions(p, p, parts), label="y"),
-        metrics=["roc_auc", "cost", "card_precision@5"][:2],
+        metrics=["roc_auc", "cost", "precision"],
         gates=gates,
         decision=by_score(score="m", actions=["approve", "decline"], thresholds={"decline": 0.5}),
         costs=Costs(10.0, 5.0),
@@ -34,11 +34,12 @@ def test_columns_line_up_and_gates_say_by_how_much() -> None:
     text = summary.text([_measured((Gate("roc_auc", ">=", 0.5), Gate("roc_auc", ">=", 0.999)))], currency="EUR")
     title, head, *rows = text.strip().splitlines()
     assert title.startswith("m: test part, 100 rows, ")
-    assert {line.index("%" if line is head else " to ") > head.index("95") for line in (head, *rows[:2])} == {True}
+    assert {line.index("%" if line is head else " to ") > head.index("95") for line in (head, *rows[:3])} == {True}
     assert any(line.split()[0] == "cost" and " EUR  " in line for line in rows)
-    assert rows[2].startswith("  ✓ gate roc_auc >= 0.5, test part: 0.")
-    assert rows[3].startswith("  ✗ gate roc_auc >= 0.999")
-    assert ", missed by 0." in rows[3]
+    assert rows[2].startswith("  precision (any action but the mildest)   0.")
+    assert rows[3].startswith("  ✓ gate roc_auc >= 0.5, test part: 0.")
+    assert rows[4].startswith("  ✗ gate roc_auc >= 0.999")
+    assert ", missed by 0." in rows[4]
 
 
 def test_a_terminal_without_signs_gets_words() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
@@ -26,7 +26,7 @@ def _total(decision: thresholds.Decision, p: np.ndarray, y: np.ndarray, costs: C
 
 
 def _least(per_action: np.ndarray, risk: np.ndarray) -> float:
-    """Try every choice of thresholds."""
+    """Try every choice of thresholds; of those drawn here, risks closer than 1e-12 are equal but for rounding."""
     places = [0.0, *(np.unique(risk) + 1e-12).tolist(), 2.0]
     return min(
         per_action[np.searchsorted(cuts, risk, side="right"), np.arange(len(risk))].sum()
@@ -36,6 +36,7 @@ def _least(per_action: np.ndarray, risk: np.ndarray) -> float:
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=12), st.sampled_from([2, 3]), st.integers(0, 6))
+@example(rows=[(0.1, True, 6, 1), (0.25, False, 2, 1)], count=2, review=0)
 def test_no_thresholds_lose_less_than_those_searched(rows: list[tuple], count: int, review: int) -> None:
     """Against every choice of thresholds, ties in r included, on labels and in expectation."""
     p, y, fn, fp = (np.array(column, float) for column in zip(*rows, strict=True))
@@ -47,6 +48,17 @@ def test_no_thresholds_lose_less_than_those_searched(rows: list[tuple], count: i
         taken = np.searchsorted(found, risk, side="right")
         assert per_action[taken, np.arange(len(p))].sum() == pytest.approx(_least(per_action, risk))
         assert found.tolist() == sorted(found)
+
+
+def test_rows_that_differ_by_rounding_share_an_action() -> None:
+    """0.6 / (0.6 + 0.9) and 0.5 / (0.5 + 0.75) are both 0.4, though not to the last bit; no step is between."""
+    p, y, costs = np.array([0.1, 0.25, 0.25]), np.array([1.0, 0.0, 1.0]), Costs([6.0, 2.0, 4.0], [1.0, 1.0, 1.0])
+    risk = costs.risk(p)
+    assert 0 < abs(risk[0] - risk[1]) < 1e-15
+    chosen = thresholds.by_cost(score="m", actions=ACTIONS[2], probability=p, label=y, costs=costs)
+    assert chosen.curve is not None
+    assert chosen.curve.threshold == pytest.approx([0.0, (0.4 + 4 / 7) / 2, (1 + 4 / 7) / 2])
+    assert chosen.curve.cost.tolist() == [1.0, 6.0, 10.0]
 
 
 @settings(max_examples=60, deadline=None)

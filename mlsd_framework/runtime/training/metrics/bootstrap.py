@@ -1,16 +1,17 @@
-"""Bootstrap intervals: how much a metric moves when the rows are drawn again.
+"""Bootstrap intervals: how much a metric moves when the rows, or the days that it averages, are drawn again.
 
-A resample is a weight for each row, how often it was drawn, so that rows are sorted by score once and each resample
-costs a few passes over them.
+A resample is a weight for each row or day, how often it was drawn, so that rows are sorted by score once and each
+resample costs a few passes over them.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from mlsd_framework.runtime.training.metrics.metric import Metric
-from mlsd_framework.runtime.training.metrics.scored import FloatArray, IntArray, Scored
+from mlsd_framework.runtime.training.metrics.scored import FloatArray, IntArray, Scored, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,27 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Resamples:
-    """How to draw: number, coverage, seed, and whether positives and negatives are drawn apart."""
+    """How to draw: number, coverage, seed, and whether positive and negative rows are drawn apart."""
 
     count: int = 200
     level: float = 0.95
     seed: int = 0
     stratified: bool = True
 
-    def intervals(self, metrics: Sequence[tuple[Metric, float]], rows: Scored) -> list[Interval]:
-        """Return the percentile interval of each metric (with its parameter), all from the same draws."""
-        drawn = [[metric.function(rows, weight, at) for metric, at in metrics] for weight in self.weights(rows)]
-        return [self._middle(values) for values in np.array(drawn).T]
+    def intervals(self, metrics: Sequence[tuple[Metric, float]], rows: Scored) -> list[Interval | None]:
+        """Return the percentile interval of each metric (with its parameter), all of one unit from the same draws.
+
+        None for a metric of days where there is one day only: it says nothing about another.
+        """
+        found: list[Interval | None] = [None] * len(metrics)
+        for unit in get_args(Unit):
+            places = [place for place, (metric, _) in enumerate(metrics) if metric.resampled_by == unit]
+            if places and (unit == "row" or rows.units(unit) > 1):
+                asked = [metrics[place] for place in places]
+                drawn = [[m.function(rows, weight, at) for m, at in asked] for weight in self.weights(rows, unit)]
+                for place, values in zip(places, np.array(drawn).T, strict=True):
+                    found[place] = self._middle(values)
+        return found
 
     def _middle(self, values: FloatArray) -> Interval:
         known = values[~np.isnan(values)]
@@ -43,15 +54,15 @@ class Resamples:
         low, high = np.quantile(known, [(1 - self.level) / 2, (1 + self.level) / 2]).tolist()
         return Interval(low, high, self.level)
 
-    def weights(self, rows: Scored) -> Iterator[FloatArray]:
-        """Yield how often each row is drawn, `count` times."""
+    def weights(self, rows: Scored, unit: Unit = "row") -> Iterator[FloatArray]:
+        """Yield how often each row, or each day of `rows.days`, is drawn, `count` times; days are not stratified."""
         random = np.random.default_rng(self.seed)
-        positive = rows.label != 0
-        strata: list[IntArray] = [np.flatnonzero(positive), np.flatnonzero(~positive)]
-        if not self.stratified:
-            strata = [np.arange(len(rows))]
+        strata: list[IntArray] = [np.arange(rows.units(unit))]
+        if self.stratified and unit == "row":
+            positive = rows.label != 0
+            strata = [np.flatnonzero(positive), np.flatnonzero(~positive)]
         for _ in range(self.count):
-            weight = np.zeros(len(rows))
+            weight = np.zeros(rows.units(unit))
             for members in strata:
                 drawn = random.integers(0, max(len(members), 1), len(members), dtype=np.int32)
                 weight[members] = np.bincount(drawn, minlength=len(members))

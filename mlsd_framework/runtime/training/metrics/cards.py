@@ -10,15 +10,22 @@ from mlsd_framework.runtime.training.metrics.scored import FloatArray, IntArray,
 
 
 def card_precision(rows: Scored, weight: FloatArray, k: float) -> float:
-    """Return the mean over days of (compromised cards among the k of highest score) / k.
+    """Return the mean over days, by their weights, of (compromised cards among the k of highest score) / k.
 
     As in the Fraud Detection Handbook: a card's score and label of a day are the highest of its rows; a card found on
-    one day is not shown again on later ones; the divisor is k even where fewer cards are left. Rows of weight 0 do not
-    take part.
+    one day is not shown again on later ones; the divisor is k even where fewer cards are left. What a day shows does
+    not depend on weights: a card that was found stays found.
     """
-    if rows.entity is None or rows.day is None:
-        raise ValueError("rows carry no cards or days")
-    day, card, score, compromised = _by_day_and_card(rows, weight > 0)
+    key = f"card_precision@{k}"
+    if key not in rows.kept:
+        rows.kept[key] = daily_card_precision(rows, k)
+    total = weight.sum()
+    return float(np.sum(rows.kept[key] * weight) / total) if total > 0 else float("nan")
+
+
+def daily_card_precision(rows: Scored, k: float) -> FloatArray:
+    """Return the share of each day of `rows.days`."""
+    day, card, score, compromised = _by_day_and_card(rows)
     found: set[int] = set()
     shares: list[float] = []
     for begin, end in _runs(day):
@@ -28,23 +35,21 @@ def card_precision(rows: Scored, weight: FloatArray, k: float) -> float:
         hits = cards[shown[compromised[begin:end][shown]]]
         found.update(hits.tolist())
         shares.append(len(hits) / k)
-    return float(np.mean(shares)) if shares else float("nan")
+    return np.array(shares, np.float64)
 
 
-def _by_day_and_card(
-    rows: Scored, drawn: NDArray[np.bool_]
-) -> tuple[IntArray, IntArray, FloatArray, NDArray[np.bool_]]:
+def _by_day_and_card(rows: Scored) -> tuple[IntArray, IntArray, FloatArray, NDArray[np.bool_]]:
     """Return one entry a day and card, by day then card: the highest score and whether any row is positive."""
-    assert rows.entity is not None  # noqa: S101 - for the type checker; the caller has looked
-    assert rows.day is not None  # noqa: S101
-    day, card = rows.day[drawn], rows.entity[drawn]
+    if rows.entity is None or rows.day is None:
+        raise ValueError("rows carry no cards or days")
+    day, card = rows.day, rows.entity
     order = np.lexsort((card, day))
     day, card = day[order], card[order]
     if not len(day):
         return day, card, rows.score[:0], np.zeros(0, np.bool_)
     starts = np.flatnonzero(np.append(True, (day[1:] != day[:-1]) | (card[1:] != card[:-1])))
-    score = np.maximum.reduceat(rows.score[drawn][order], starts)
-    positive = np.maximum.reduceat(rows.label[drawn][order], starts) > 0
+    score = np.maximum.reduceat(rows.score[order], starts)
+    positive = np.maximum.reduceat(rows.label[order], starts) > 0
     return day[starts], card[starts], score, positive
 
 
@@ -60,5 +65,6 @@ METRICS = (
         card_precision,
         frozenset({"label", "score", "entity", "day"}),
         parameter=100,
+        resampled_by="day",
     ),
 )

@@ -1,4 +1,8 @@
-"""Metrics of decisions: who was stopped, rightly or not, and what it cost."""
+"""Metrics of decisions: who was acted on, rightly or not, and what it cost.
+
+To act is any action but the mildest, a review as much as a decline: with three actions the precision is mostly that of
+the reviews, which are many and cheap.
+"""
 
 from dataclasses import dataclass
 
@@ -9,11 +13,12 @@ from mlsd_framework.runtime.training.metrics.scored import FloatArray, Scored
 
 _ACTED = frozenset({"label", "acted"})
 _AT = frozenset({"label", "probability"})
+_ACTING = "any action but the mildest"
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """The confusion matrix: rows (by weight) in each cell."""
+    """The confusion matrix, rows (by weight) in each cell; predicted positive is any action but the mildest."""
 
     true_positive: float
     false_positive: float
@@ -22,26 +27,26 @@ class Confusion:
 
     @property
     def precision(self) -> float:
-        """Return the share of those acted on that are positive; 0 where nothing is acted on."""
+        """Return the share of those acted on, reviews included, that are positive; 0 where nothing is acted on."""
         taken = self.true_positive + self.false_positive
         return self.true_positive / taken if taken else 0.0
 
     @property
     def recall(self) -> float:
-        """Return the share of positives acted on; NaN without positives."""
+        """Return the share of positives acted on, reviews included; NaN without positives."""
         positives = self.true_positive + self.false_negative
         return self.true_positive / positives if positives else float("nan")
 
     @property
     def f1(self) -> float:
-        """Return the harmonic mean of precision and recall."""
+        """Return the harmonic mean of precision and recall of acting, reviews included."""
         missed = self.false_positive + self.false_negative
         both = 2 * self.true_positive + missed
         return 2 * self.true_positive / both if both else float("nan")
 
 
 def confusion(rows: Scored, weight: FloatArray, threshold: float | None = None) -> Confusion:
-    """Return the confusion matrix of the decisions taken, or of probability >= `threshold`."""
+    """Return the confusion matrix of acting (any action but the mildest), or of probability >= `threshold`."""
     if threshold is None:
         acted = rows.acted
     else:
@@ -69,9 +74,9 @@ def _total(weight: FloatArray, column: FloatArray | None) -> float:
 
 
 METRICS = (
-    Metric("precision", "precision of decisions", lambda r, w, _: confusion(r, w).precision, _ACTED),
-    Metric("recall", "recall of decisions", lambda r, w, _: confusion(r, w).recall, _ACTED),
-    Metric("f1", "F1 of decisions", lambda r, w, _: confusion(r, w).f1, _ACTED),
+    Metric("precision", f"precision of {_ACTING}", lambda r, w, _: confusion(r, w).precision, _ACTED, note=_ACTING),
+    Metric("recall", f"recall of {_ACTING}", lambda r, w, _: confusion(r, w).recall, _ACTED, note=_ACTING),
+    Metric("f1", f"F1 of {_ACTING}", lambda r, w, _: confusion(r, w).f1, _ACTED, note=_ACTING),
     Metric("precision_at", "precision at threshold", lambda r, w, t: confusion(r, w, t).precision, _AT, parameter=0.5),
     Metric("recall_at", "recall at threshold", lambda r, w, t: confusion(r, w, t).recall, _AT, parameter=0.5),
     Metric("f1_at", "F1 at threshold", lambda r, w, t: confusion(r, w, t).f1, _AT, parameter=0.5),

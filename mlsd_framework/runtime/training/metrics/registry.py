@@ -44,13 +44,16 @@ def evaluate(names: Iterable[str], rows: Scored, *, resamples: Resamples | None 
     asked = [(name, *find(name)) for name in names]
     for name, metric, _ in asked:
         _check_needs(name, metric, rows)
-    whole = np.ones(len(rows))
-    values = [metric.function(rows, whole, at) if len(rows) else float("nan") for _, metric, at in asked]
+    values = [_of_all(metric, rows, at) for _, metric, at in asked]
     intervals: Sequence[Interval | None] = [None] * len(asked)
     if resamples is not None and len(rows):
         intervals = resamples.intervals([(metric, at) for _, metric, at in asked], rows)
     found = zip(asked, values, intervals, strict=True)
     return tuple(Value(metric, name, value, interval) for (name, metric, _), value, interval in found)
+
+
+def _of_all(metric: Metric, rows: Scored, parameter: float) -> float:
+    return metric.function(rows, np.ones(rows.units(metric.resampled_by)), parameter) if len(rows) else float("nan")
 
 
 def _check_needs(name: str, metric: Metric, rows: Scored) -> None:

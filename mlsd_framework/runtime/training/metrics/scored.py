@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Unit = Literal["row", "day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,15 @@ class Scored:
     def columns(self) -> frozenset[str]:
         """Return the names of the columns that are there."""
         return frozenset(f.name for f in fields(self) if getattr(self, f.name) is not None)
+
+    def units(self, unit: Unit) -> int:
+        """Return the number of rows, or of days that have rows."""
+        return len(self) if unit == "row" else len(self.days)
+
+    @cached_property
+    def days(self) -> IntArray:
+        """Return the days that have rows, rising; none where rows carry no day."""
+        return np.zeros(0, np.int64) if self.day is None else np.unique(self.day)
 
     def take(self, rows: NDArray[np.generic]) -> "Scored":
         """Return these rows (numbers or a mask)."""

@@ -8,6 +8,7 @@ from sklearn import metrics as sklearn
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.training.metrics import cards
+from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.registry import METRICS, evaluate, find
 from mlsd_framework.runtime.training.metrics.scored import Scored
 
@@ -58,8 +59,8 @@ def test_recall_at_precision_is_the_best_point_of_the_curve(rows: list[tuple[boo
     assert value == pytest.approx(expected)
 
 
-def _handbook(day: list[int], card: list[int], score: list[float], label: list[bool], k: int) -> float:
-    """Compute card precision as the book words it, one day after another."""
+def _handbook(day: list[int], card: list[int], score: list[float], label: list[bool], k: int) -> list[float]:
+    """Compute each day's card precision as the book words it, one day after another."""
     found: set[int] = set()
     shares = []
     for today in sorted(set(day)):
@@ -72,7 +73,7 @@ def _handbook(day: list[int], card: list[int], score: list[float], label: list[b
         hits = [c for c in shown if best[c][1]]
         found.update(hits)
         shares.append(len(hits) / k)
-    return sum(shares) / len(shares)
+    return shares
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,8 +88,38 @@ def test_card_precision_is_the_handbooks(rows: list[tuple[int, int, float, bool]
     """Distinct cards by highest score a day; those found are not shown again; ties go to the smaller card number."""
     day, card, score, label = (list(column) for column in zip(*rows, strict=True))
     scored = Scored(np.array(label, float), np.array(score), entity=np.array(card), day=np.array(day))
-    value = cards.card_precision(scored, np.ones(len(rows)), k)
-    assert value == pytest.approx(_handbook(day, card, score, label, k))
+    value = cards.card_precision(scored, np.ones(len(set(day))), k)
+    assert value == pytest.approx(np.mean(_handbook(day, card, score, label, k)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 6), st.sampled_from([0.1, 0.5, 0.7, 0.9]), st.booleans()),
+        min_size=1,
+    ),
+    st.integers(1, 3),
+    st.integers(0, 9),
+)
+def test_the_interval_of_card_precision_is_that_of_days_drawn_again(
+    rows: list[tuple[int, int, float, bool]], k: int, seed: int
+) -> None:
+    """Against drawing lists of days and averaging what the book gives for each; one day has no interval."""
+    day, card, score, label = (list(column) for column in zip(*rows, strict=True))
+    scored = Scored(np.array(label, float), np.array(score), entity=np.array(card), day=np.array(day))
+    resamples = Resamples(30, level=0.8, seed=seed)
+    found = evaluate([f"card_precision@{k}"], scored, resamples=resamples)[0].interval
+    shares = _handbook(day, card, score, label, k)
+    if len(shares) == 1:
+        assert found is None
+        return
+    random = np.random.default_rng(seed)
+    means = []
+    for _ in range(30):
+        drawn = random.integers(0, len(shares), len(shares), dtype=np.int32).tolist()
+        means.append(sum(shares[number] for number in drawn) / len(drawn))
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.1, 0.9]))
 
 
 def test_calibration_errors_on_a_known_case() -> None:
