@@ -6,7 +6,7 @@ In front of everything that BentoML puts around a request (ADR 3).
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from _bentoml_sdk import Service
 
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.front import FrontDoor

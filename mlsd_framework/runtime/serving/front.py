@@ -168,7 +168,7 @@ class FrontDoor:
         request = _decoded(endpoint, body, self._application.limits.depth)
         try:
             if endpoint.handler is None:
-                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)  # noqa: TRY301
+                raise RefusalError(503, "E6402", "the service has not started", retry_after=1)  # noqa: TRY301 - goes on as any refusal does
             decision = endpoint.handler(request, call)
             encoded = self._encoder.encode(decision)
         except DeadlineError:
@@ -196,12 +196,12 @@ class FrontDoor:
                 self._check_access(scope, head)
             if page is None:
                 if head.length > self._application.limits.body:
-                    raise RefusalError(413, "E6423", "the body is too large", close=True)  # noqa: TRY301
+                    raise RefusalError(413, "E6423", "the body is too large", close=True)  # noqa: TRY301 - answered below, as any refusal is
                 await self._inner(scope, receive, send)
                 return
             if scope["method"] not in ("GET", "HEAD"):
                 headers = [(b"allow", b"GET, HEAD")]
-                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=headers)  # noqa: TRY301
+                raise RefusalError(405, "E6427", f"`{path}` takes GET", headers=headers)  # noqa: TRY301 - as above
         except RefusalError as refusal:
             request_id = self._request_id(head.request_id)
             await answer(send, refusal.status, refusal.body(request_id), [_JSON, *refusal.headers, *closing])

@@ -73,7 +73,7 @@ def _faults(value: Json, kind: Any, path: str) -> Iterator[Fault]:  # noqa: ANN4
         yield from (_unknown(name, value[name], list(fields), path) for name in value if name not in fields)
 
 
-def _fault(value: Json, kind: Any, path: str) -> Iterator[Fault]:  # noqa: ANN401
+def _fault(value: Json, kind: Any, path: str) -> Iterator[Fault]:  # noqa: ANN401 - the same
     if isinstance(value, float) and not math.isfinite(value):
         yield Fault(path=path or "$", expected="a number of at most 1.8e308", got=_got(value))
         return
@@ -96,14 +96,14 @@ def _unknown(name: str, value: Json, fields: list[str], path: str) -> Fault:
     )
 
 
-def _struct(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401
+def _struct(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 - the same
     for candidate in (kind, *get_args(kind)):
         if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
             return candidate
     return None
 
 
-def _wanted(message: str, kind: Any) -> str:  # noqa: ANN401
+def _wanted(message: str, kind: Any) -> str:  # noqa: ANN401 - the same
     found = re.match(r"Expected (.*?)(, got .*)?$", message)
     wanted = found.group(1).replace("`", "") if found else _expected(kind)
     named = {"float": "number", "int": "whole number", "str": "string", "bool": "true or false"}
@@ -113,7 +113,7 @@ def _wanted(message: str, kind: Any) -> str:  # noqa: ANN401
     return wanted.replace(" | null", " or null")
 
 
-def _expected(kind: Any) -> str:  # noqa: ANN401
+def _expected(kind: Any) -> str:  # noqa: ANN401 - the same
     """Return what msgspec would say it expects where something impossible came."""
     try:
         msgspec.convert(_Nothing(), kind)

@@ -92,8 +92,8 @@ def _run(
 ) -> None:
     import uvicorn  # noqa: PLC0415 - after what is refused before it is paid for
 
-    from mlsd_framework.runtime.serving.protocol import Connection  # noqa: PLC0415
-    from mlsd_framework.runtime.serving.server import WorkerServer  # noqa: PLC0415
+    from mlsd_framework.runtime.serving.protocol import Connection  # noqa: PLC0415 - imports uvicorn
+    from mlsd_framework.runtime.serving.server import WorkerServer  # noqa: PLC0415 - imports uvicorn
 
     config = uvicorn.Config(
         app=app,

@@ -56,8 +56,8 @@ class Fitted:
 def fit(features: Features, names: Sequence[str], *, trees: int = 200, sample: int = 256, seed: int = 0) -> Fitted:
     """Fit to (rows, len(names)) float32 of the training part; NaN is a null, a feature of nulls only counts as 0."""
     from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - heavy
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.pipeline import Pipeline  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415 - heavy
+    from sklearn.pipeline import Pipeline  # noqa: PLC0415 - heavy
 
     filler = SimpleImputer(strategy="median", keep_empty_features=True)
     forest = IsolationForest(n_estimators=trees, max_samples=min(sample, len(features)), random_state=seed)

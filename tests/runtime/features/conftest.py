@@ -1,7 +1,5 @@
 """A real Valkey on a Unix socket, for the tests of the online store."""
 
-# ruff: noqa: ANN001, ANN002, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
-
 import contextlib
 import socket
 import subprocess

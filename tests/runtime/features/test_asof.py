@@ -1,7 +1,5 @@
 """Table features as of a moment, against a brute-force oracle."""
 
-# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
-
 from datetime import UTC, datetime, timedelta
 
 import polars as pl

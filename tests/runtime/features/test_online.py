@@ -1,7 +1,5 @@
 """The online store against a real Valkey: round trips, atomic switches, dead, hanging and lying stores."""
 
-# ruff: noqa: ANN001, ANN003, ANN201, ANN202 - arguments are fixtures and drawn values; their strategies say what they are
-
 import socket
 import subprocess
 import sys

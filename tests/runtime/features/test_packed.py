@@ -1,7 +1,5 @@
 """Packed rows: what goes in comes out, and bytes that are not those written are refused."""
 
-# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
-
 import math
 
 import polars as pl

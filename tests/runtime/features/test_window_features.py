@@ -1,7 +1,5 @@
 """Window features against a brute-force oracle: edges, ties, nulls, unseen keys, delay, refresh, composite keys."""
 
-# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
-
 import math
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction

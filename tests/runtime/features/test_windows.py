@@ -1,7 +1,5 @@
 """Declarations of window groups: names, types, defaults, and what is refused."""
 
-# ruff: noqa: ANN001, ANN201 - arguments are fixtures and drawn values; their strategies say what they are
-
 from datetime import timedelta
 
 import pytest

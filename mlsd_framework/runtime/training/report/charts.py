@@ -143,7 +143,7 @@ def distribution(rows: Scored, part: str) -> Chart:
 def importance(shares: Mapping[str, float], top: int = 20) -> Chart:
     """The features that change the prediction most."""
     largest = sorted(shares.items(), key=lambda share: (-share[1], share[0]))[:top][::-1]
-    names: list[Json] = [html.escape(name if len(name) <= 40 else f"{name[:38]}…") for name, _ in largest]  # noqa: PLR2004
+    names: list[Json] = [html.escape(name if len(name) <= 40 else f"{name[:38]}…") for name, _ in largest]  # noqa: PLR2004 - what fits
     traces: list[Json] = [
         {
             "type": "bar",
@@ -250,7 +250,7 @@ def _action_labels(decision: Decision) -> list[Json]:
     found: list[Json] = []
     for action, low, high in zip(decision.actions, edges[:-1], edges[1:], strict=True):
         if high - low > 0.08:  # noqa: PLR2004 - a word's width
-            text = html.escape(action if len(action) <= 20 else f"{action[:18]}…")  # noqa: PLR2004
+            text = html.escape(action if len(action) <= 20 else f"{action[:18]}…")  # noqa: PLR2004 - what fits
             found.append(
                 {
                     "x": (low + high) / 2,
