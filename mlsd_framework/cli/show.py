@@ -1,12 +1,16 @@
-"""Print a spec's long form: every default filled in, and where each value came from."""
+"""Print a spec's long form, or what depends on what in it."""
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlsd_framework.cli.main import OK
+from mlsd_framework.cli.main import AT_FAULT, OK
 from mlsd_framework.cli.specs import add_spec, find_spec
+
+if TYPE_CHECKING:
+    from mlsd_framework.ir.system import System
 
 _COLUMN = 64
 _At = tuple[str | int, ...]
@@ -16,6 +20,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_spec(parser)
     parser.add_argument("--json", action="store_true", help="print as JSON, without origins")
+    parser.add_argument("--graph", action="store_true", help="print what each declared thing is made from")
+    parser.add_argument(
+        "--of",
+        metavar="PLACE",
+        help="print all that this is made from and all that is made from it, such as features.payment",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     from mlsd_framework.plan.compilation import compile_spec
 
     compiled = compile_spec(find_spec(arguments.spec), environment=arguments.env, assignments=arguments.assignments)
+    if arguments.graph or arguments.of:
+        return _graph(compiled.system, arguments.of, as_json=arguments.json)
     data = compiled.loaded.spec.model_dump(mode="json", by_alias=True)
     if arguments.json:
         print(json.dumps(data, indent=2))
@@ -37,6 +49,36 @@ def run(arguments: argparse.Namespace) -> int:
 def _unfilled(data: dict[str, Any]) -> dict[str, Any]:
     """Return a mapping without nulls, its values folded."""
     return {key: _folded(value) for key, value in data.items() if value is not None}
+
+
+def _graph(system: "System", place: str | None, *, as_json: bool) -> int:
+    import networkx as nx
+
+    from mlsd_framework.diagnostics.suggest import nearest
+    from mlsd_framework.ir.graph import dependency_graph
+
+    graph = dependency_graph(system)
+    if place is not None and place not in graph:
+        near = nearest(place, graph.nodes)
+        print(f"`{place}` is not declared" + (f"; did you mean `{near}`?" if near else ""), file=sys.stderr)
+        return AT_FAULT
+    ordered = list(nx.lexicographical_topological_sort(graph, key=list(graph).index))
+    if place is not None:
+        needed, needing = nx.ancestors(graph, place), nx.descendants(graph, place)
+        found = {
+            "made_from": [one for one in ordered if one in needed],
+            "made_into": [one for one in ordered if one in needing],
+        }
+    else:
+        found = {one: [before for before in ordered if graph.has_edge(before, one)] for one in ordered}
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return OK
+    for one, listed in found.items():
+        print(f"{one.replace('_', ' ') if place else one}" + (":" if listed else ""))
+        for other in listed:
+            print(f"  {other}")
+    return OK
 
 
 def _folded(data: object) -> object:

@@ -148,3 +148,15 @@ def test_plugins_lists_the_built_in_kinds(mlsd: Run) -> None:
     """The built-in plugin comes through the same door as any."""
     listed = json.loads(mlsd("plugins", "--json").stdout)
     assert "catboost.classifier" in listed["builtin"]["models"]
+
+
+def test_show_says_what_depends_on_what(mlsd: Run) -> None:
+    """`--graph` prints every need, `--of` everything before and after one place; a wrong place gets a suggestion."""
+    mlsd("init", "my-fraud")
+    needs = json.loads(mlsd("show", "my-fraud", "--graph", "--json").stdout)
+    assert needs["features.card_activity"] == ["sources.payments", "entities.card"]
+    of = json.loads(mlsd("show", "my-fraud", "--of", "features.card_activity", "--json").stdout)
+    assert of["made_into"] == ["features.payment", "models.fraud", "serving./decide"]
+    wrong = mlsd("show", "my-fraud", "--of", "features.card_activty")
+    assert wrong.returncode == 1
+    assert "did you mean `features.card_activity`?" in wrong.stderr
