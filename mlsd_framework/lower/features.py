@@ -209,7 +209,7 @@ class FeatureLowering:
 
     def _table_feature(self, group: str, spec: FeatureGroupSpec, columns: tuple[Column, ...], name: str) -> Feature:
         column = next(one for one in columns if one.name == name)
-        words = spec.describe.get(name) or column.describe or name
+        words = spec.describe.get(name) or column.describe or name.replace("_", " ")
         at: Loc = ("features", group, "columns")
         written = spec.columns.index(name) if name in spec.columns else None
         span = self.context.span((*at, written)) if written is not None else self.context.span(at, key=True)

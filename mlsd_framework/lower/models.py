@@ -109,7 +109,7 @@ class ModelInputs:
                 names = [one.name for one in known] + [f"{group}.*" for group in self.groups]
                 self.context.unknown("E2001", f"{shown} refers to `{name}`, which is not declared", at, name, names)
             return []
-        ref = FeatureRef(None, name, column.type, column.describe or name, self.context.span(at))
+        ref = FeatureRef(None, name, column.type, column.describe or name.replace("_", " "), self.context.span(at))
         return [ref] if self._fits(ref, str(at[1]), shown, at, kind) else []
 
     def _fits(self, ref: FeatureRef, model: str, shown: str, at: Loc, kind: ModelLowering) -> bool:

@@ -147,7 +147,9 @@ class RequestGroups:
         column = source.column(name)
         if column is None:
             raise KeyError(name)
-        return Feature(name, column.type, spec.describe.get(name) or column.describe or name, column.span)
+        return Feature(
+            name, column.type, spec.describe.get(name) or column.describe or name.replace("_", " "), column.span
+        )
 
     def _computed_feature(self, spec: FeatureGroupSpec, one: Computed) -> Feature:
         return Feature(

@@ -22,7 +22,9 @@ _PACKAGES: Final = frozenset(
      "sqlalchemy", "threadpoolctl", "torch", "tqdm", "valkey", "yaml"}
 )  # fmt: skip
 # Types that the request's fields are declared with.
-_TYPES: Final = frozenset({"Annotated", "Day", "Literal", "Meta", "Moment", "bool", "float", "int", "str"})
+_TYPES: Final = frozenset(
+    {"Annotated", "Day", "Int8", "Int16", "Int32", "Int64", "Literal", "Meta", "Moment", "bool", "float", "int", "str"}
+)
 
 Named = tuple[str, Span | None, str]
 

@@ -22,6 +22,7 @@ from mlsd_framework.runtime.serving.onnx import OnnxModel
 from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reasons, rule_reason
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
+from mlsd_framework.runtime.serving.whole import Int64
 
 FEATURES = "sha256:6525201a7a2e7387"
 APP = Application(
@@ -37,14 +38,14 @@ APP = Application(
 class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """A row of `payments` to answer."""
 
-    payment_id: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    payment_id: Int64
     ts: Moment
-    card_id: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
-    terminal_id: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    card_id: Int64
+    terminal_id: Int64
     amount: Annotated[float, Meta(ge=0.0, description="EUR")]
     merchant_category: Annotated[str, Meta(max_length=1000)]
     channel: Literal["card_present", "online"]
-    device_id: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)] | None = None
+    device_id: Int64 | None = None
 
 
 # from specs/fraud.yaml:45
@@ -178,7 +179,7 @@ FRAUD_FEATURES = (
     Feature("payment.night", "night"),
     Feature("payment.amount_ratio", "amount ratio"),
     Feature("payment.max_ratio", "max ratio"),
-    Feature("payment.merchant_category", "merchant_category"),
+    Feature("payment.merchant_category", "merchant category"),
     Feature("payment.channel", "channel"),
 )
 

@@ -17,6 +17,7 @@ from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.moments import Moment, microseconds
 from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reasons, rule_reason
 from mlsd_framework.runtime.serving.trees import CompiledTrees
+from mlsd_framework.runtime.serving.whole import Int64
 
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
@@ -32,7 +33,7 @@ APP = Application(
 class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """A row of `payments` to answer."""
 
-    payment_id: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    payment_id: Int64
     time: Moment
     V1: float
     V2: float

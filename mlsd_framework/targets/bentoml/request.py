@@ -49,6 +49,9 @@ def _plain(column: Column, imports: Imports) -> str:
         imports.add(f"{SERVING}.moments", base)
         return base
     low, high = column.minimum, column.maximum
+    if base == "int" and name in _BITS and low is None and high is None and column.type.unit is None:
+        imports.add(f"{SERVING}.whole", name.title())
+        return name.title()
     named: tuple[tuple[str, Item], ...]
     if base == "int":
         bound = 2 ** _BITS.get(name, 63)

@@ -22,6 +22,7 @@ from mlsd_framework.runtime.serving.onnx import OnnxModel
 from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reasons, rule_reason
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
+from mlsd_framework.runtime.serving.whole import Int64, Int8
 
 FEATURES = "sha256:6a3499e11b5e6d38"
 APP = Application(
@@ -38,9 +39,9 @@ class V1AuthoriseRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """A row of `payments` to answer."""
 
     payment_id: Annotated[str, Meta(max_length=1000)]
-    part: Annotated[int, Meta(ge=-128, le=127)]
+    part: Int8
     ts: Moment
-    merchant: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    merchant: Int64
     amount: Annotated[float, Meta(ge=0.0, description="EUR")]
     currency: Literal["EUR", "U\"S'D", "a\\b"]
     retries: Annotated[int, Meta(ge=0, le=9)]
@@ -594,9 +595,9 @@ class V1LookUpRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """A row of `payments` to answer."""
 
     payment_id: Annotated[str, Meta(max_length=1000)]
-    part: Annotated[int, Meta(ge=-128, le=127)]
+    part: Int8
     ts: Moment
-    merchant: Annotated[int, Meta(ge=-9223372036854775808, le=9223372036854775807)]
+    merchant: Int64
     amount: Annotated[float, Meta(ge=0.0, description="EUR")]
     currency: Literal["EUR", "U\"S'D", "a\\b"]
     retries: Annotated[int, Meta(ge=0, le=9)]
