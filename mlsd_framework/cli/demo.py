@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def agree(plan: Plan) -> None:
         refuse_breaking(plan, allowed=False)
-        print(explain(plan) if plan.actions else "everything is up to date")
+        print(explain(plan) if plan.actions else "everything is up to date", flush=True)
 
     bring(project, Progress(), agree=agree)
     url = status(project.workspace).url
