@@ -5,9 +5,11 @@ whatever is no name.
 """
 
 import keyword
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from mlsd_framework.codegen.layout import INDENT, WIDTH, layout, operator
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
@@ -105,10 +107,17 @@ def _rank(module: str) -> int:
     return 2 if top == "mlsd_framework" else 1
 
 
-def _isort(name: str) -> tuple[int, str, str]:
-    """Constants, then classes, then functions."""
+_NUMBERS: Final = re.compile(r"(\d+)")
+
+
+def _isort(name: str) -> tuple[int, tuple[tuple[str, int], ...], str]:
+    """Constants, then classes, then functions; numbers in names by their size."""
     bare = name.split(" ", maxsplit=1)[0]
-    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, bare.lower(), bare)
+    parts = tuple(
+        (part if not part.isdigit() else "", int(part) if part.isdigit() else -1)
+        for part in _NUMBERS.split(bare.lower())
+    )
+    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, parts, bare)
 
 
 def _import_order(line: str) -> tuple[int, str]:

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.serving.onnx import OnnxModel
 from mlsd_framework.runtime.serving.reasons import Feature, Reason, feature_reasons, rule_reason
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
-from mlsd_framework.runtime.serving.whole import Int64, Int8
+from mlsd_framework.runtime.serving.whole import Int8, Int64
 
 FEATURES = "sha256:6a3499e11b5e6d38"
 APP = Application(
