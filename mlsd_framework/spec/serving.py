@@ -30,7 +30,7 @@ class LimitsSpec(SpecModel):
     body: Size = Field(64 * 1024, description="The largest request body.")
     timeout: Duration = Field(timedelta(seconds=1), description="The longest a request may take.")
     concurrency: Count = Field(64, description="Requests in the service at once; more are shed with 503.")
-    rate: Rate | None = Field(None, description="Requests a second from one client; more get 429.")
+    rate: Rate | None = Field(None, description="Requests a second that one worker takes; more get 429.")
 
 
 class EndpointBase(SpecModel):

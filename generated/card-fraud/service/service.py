@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 
-FEATURES = "sha256:6525201a7a2e7387"
+FEATURES = "sha256:813080f9d4d33f09"
 APP = Application(
     "card-fraud",
-    spec="sha256:4336498f6c4fcc98",
+    spec="sha256:b246e481613aef42",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -104,12 +104,15 @@ TERMINAL_ACTIVITY = RowLayout(
 class TerminalRisk(NamedTuple):
     """A row of the feature group `terminal_risk`."""
 
+    settled_1d: int
     settled_7d: int
     settled_21d: int
     settled_30d: int
+    frauds_1d: int
     frauds_7d: int
     frauds_21d: int
     frauds_30d: int
+    fraud_rate_1d: float | None
     fraud_rate_7d: float | None
     fraud_rate_21d: float | None
     fraud_rate_30d: float | None
@@ -118,12 +121,15 @@ class TerminalRisk(NamedTuple):
 TERMINAL_RISK = RowLayout(
     "terminal_risk",
     (
+        FeatureColumn("settled_1d", "int64", 0),
         FeatureColumn("settled_7d", "int64", 0),
         FeatureColumn("settled_21d", "int64", 0),
         FeatureColumn("settled_30d", "int64", 0),
+        FeatureColumn("frauds_1d", "int64", 0),
         FeatureColumn("frauds_7d", "int64", 0),
         FeatureColumn("frauds_21d", "int64", 0),
         FeatureColumn("frauds_30d", "int64", 0),
+        FeatureColumn("fraud_rate_1d", "float64"),
         FeatureColumn("fraud_rate_7d", "float64"),
         FeatureColumn("fraud_rate_21d", "float64"),
         FeatureColumn("fraud_rate_30d", "float64"),
@@ -166,12 +172,15 @@ FRAUD_FEATURES = (
     Feature("terminal_activity.payments_1d", "payments of the terminal in 1 day"),
     Feature("terminal_activity.payments_7d", "payments of the terminal in 7 days"),
     Feature("terminal_activity.payments_30d", "payments of the terminal in 30 days"),
+    Feature("terminal_risk.settled_1d", "settled of the terminal in 1 day"),
     Feature("terminal_risk.settled_7d", "settled of the terminal in 7 days"),
     Feature("terminal_risk.settled_21d", "settled of the terminal in 21 days"),
     Feature("terminal_risk.settled_30d", "settled of the terminal in 30 days"),
+    Feature("terminal_risk.frauds_1d", "frauds of the terminal in 1 day"),
     Feature("terminal_risk.frauds_7d", "frauds of the terminal in 7 days"),
     Feature("terminal_risk.frauds_21d", "frauds of the terminal in 21 days"),
     Feature("terminal_risk.frauds_30d", "frauds of the terminal in 30 days"),
+    Feature("terminal_risk.fraud_rate_1d", "fraud rate of the terminal in 1 day"),
     Feature("terminal_risk.fraud_rate_7d", "fraud rate of the terminal in 7 days"),
     Feature("terminal_risk.fraud_rate_21d", "fraud rate of the terminal in 21 days"),
     Feature("terminal_risk.fraud_rate_30d", "fraud rate of the terminal in 30 days"),
@@ -266,12 +275,15 @@ class Decide:
                 terminal_activity.payments_1d,
                 terminal_activity.payments_7d,
                 terminal_activity.payments_30d,
+                terminal_risk.settled_1d,
                 terminal_risk.settled_7d,
                 terminal_risk.settled_21d,
                 terminal_risk.settled_30d,
+                terminal_risk.frauds_1d,
                 terminal_risk.frauds_7d,
                 terminal_risk.frauds_21d,
                 terminal_risk.frauds_30d,
+                terminal_risk.fraud_rate_1d,
                 terminal_risk.fraud_rate_7d,
                 terminal_risk.fraud_rate_21d,
                 terminal_risk.fraud_rate_30d,

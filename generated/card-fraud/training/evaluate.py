@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:4336498f6c4fcc98",
-    features="sha256:6525201a7a2e7387",
+    spec="sha256:b246e481613aef42",
+    features="sha256:813080f9d4d33f09",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")

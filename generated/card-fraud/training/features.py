@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:6525201a7a2e7387"
+FINGERPRINT = "sha256:813080f9d4d33f09"
 
 # from specs/fraud.yaml:12
 PAYMENTS = SourceTable(
@@ -83,7 +83,7 @@ TERMINAL_RISK_GROUP = WindowGroup(
     entity=("terminal_id",),
     source="payments",
     event_time="ts",
-    windows=(timedelta(days=7), timedelta(days=21), timedelta(days=30)),
+    windows=(timedelta(days=1), timedelta(days=7), timedelta(days=21), timedelta(days=30)),
     aggregates=(
         Aggregate("settled", "count"),
         Aggregate("frauds", "count", "frauds_value"),
