@@ -58,7 +58,7 @@ def _spread(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 
 def _ask(url: str, path: str, rows: list[dict[str, Any]]) -> bool:
-    print(f"\n{len(rows)} real rows that no model has learned from, sent to POST {path}:\n")
+    print(f"\n{len(rows)} rows of the test part, which no model has learned from, sent to POST {path}:\n")
     good = True
     for row in rows:
         body = json.dumps(row["request"]).encode()
