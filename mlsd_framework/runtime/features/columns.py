@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.windows import Dtype, FeatureColumn
+from mlsd_framework.runtime.features.dtypes import Dtype
+from mlsd_framework.runtime.features.windows import FeatureColumn
 
 
 @dataclass(frozen=True, slots=True)

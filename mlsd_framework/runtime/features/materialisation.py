@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -11,8 +12,11 @@ from mlsd_framework.runtime.features.asof import current_rows
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
 from mlsd_framework.runtime.features.offline import dtype_of, floor_time, materialise
 from mlsd_framework.runtime.features.packed import RowLayout
-from mlsd_framework.runtime.features.windows import Dtype, FeatureColumn, WindowGroup, output_columns
+from mlsd_framework.runtime.features.windows import FeatureColumn, WindowGroup, output_columns
 from mlsd_framework.runtime.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.features.dtypes import Dtype
 
 Group = WindowGroup | ColumnGroup
 

@@ -9,8 +9,9 @@ import polars as pl
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.compiled import Array
 from mlsd_framework.runtime.features.compute import Request, Result, Values, evaluate
+from mlsd_framework.runtime.features.dtypes import Dtype
 from mlsd_framework.runtime.features.ordering import Ordered, codes_of, microseconds, order, require_columns
-from mlsd_framework.runtime.features.windows import Aggregate, Dtype, WindowGroup, as_microseconds, output_columns
+from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup, as_microseconds, output_columns
 
 _TIME = "__time"
 _UNTIL = -1  # a lifetime window has no width

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.breaker import Breaker
+from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.features.keys import KeyPart, encode_key, escape
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.resp import Address, Pool, Reply, StoreError, store_error
-from mlsd_framework.runtime.features.windows import Value
 
 _SWITCHES = 3  # how often the pointer may move during one read
 

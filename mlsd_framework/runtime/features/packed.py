@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.windows import Dtype, FeatureColumn, Value
+from mlsd_framework.runtime.features.dtypes import Dtype, Value
+from mlsd_framework.runtime.features.windows import FeatureColumn
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,17 +6,34 @@ Light: the service imports it to learn a row's columns, so neither polars nor nu
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.features.dtypes import NUMERIC, Dtype, Value
 
-Dtype = Literal["float64", "int64", "bool", "timestamp", "string"]
-Function = Literal["count", "sum", "mean", "min", "max", "std", "first", "last", "count_distinct", "time_since_last"]
-Value = float | int | bool | str | None
+Function = Literal[
+    "count",
+    "sum",
+    "mean",
+    "min",
+    "max",
+    "std",
+    "first",
+    "last",
+    "last_n",
+    "count_distinct",
+    "time_since_last",
+    "rate",
+    "ewma",
+    "decayed_sum",
+    "top_k",
+]
 
 FUNCTIONS: tuple[Function, ...] = get_args(Function)
-WITHOUT_VALUE = frozenset({"count", "time_since_last"})
-NUMERIC = frozenset({"float64", "int64", "bool"})
+WITHOUT_VALUE = frozenset({"count", "time_since_last", "rate"})
+LISTS = frozenset({"last_n", "top_k"})
+DECAYING = frozenset({"ewma", "decayed_sum"})
+LARGEST_LIST = 1000
 
 _MICROSECOND = timedelta(microseconds=1)
 _UNITS = (
@@ -49,10 +66,17 @@ class Aggregate:
     - `sum` of integers or booleans is an exact integer.
     - `time_since_last` is in seconds, from the newest event of the window (with a value: whose value is not null) to
       as_of.
+    - `rate` is the number of events (with a value: of those whose value is not null) a second of the window; over a
+      lifetime, a second since the first of them.
+    - `last_n` is the list of the newest `n` values, newest first. `top_k` is the list of the `n` most frequent
+      values, most frequent first, and of those that are equally frequent the smallest first.
+    - `decayed_sum` is the sum of `value * 2 ** (-age / half_life)`, the age taken at the window's end; `ewma` is that
+      sum over the sum of the weights: a mean in which an event counts half after each `half_life`.
+    - `count_distinct` is exact; with `exact`, where there are more different values than that, it is an estimate from
+      4,096 HyperLogLog registers with a standard error of 1.6 %, the same in every home.
 
-    Of an empty window (no event, or no value that is not null) `count` and `count_distinct` are 0 and all else is
-    null, `sum` too, as in SQL. `half_life` and `n` belong to functions that smooth or keep several values; those here
-    take neither.
+    Of an empty window (no event, or no value that is not null) `count` and `count_distinct` are 0, `rate` is 0.0, lists
+    are empty and all else is null, `sum` too, as in SQL.
     """
 
     name: str
@@ -60,6 +84,7 @@ class Aggregate:
     value: str | None = None
     half_life: timedelta | None = None
     n: int | None = None
+    exact: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown function, a missing value and parameters that the function does not have."""
@@ -75,11 +100,28 @@ class Aggregate:
                 f"aggregate `{self.name}` ({self.function}) names no value",
                 expected="`value`, a column of the events",
             )
-        if self.half_life is not None or self.n is not None:
+        parameters = (
+            ("half_life", self.half_life, self.function in DECAYING, True),
+            ("n", self.n, self.function in LISTS, True),
+            ("exact", self.exact, self.function == "count_distinct", False),
+        )
+        for name, given, takes, needs in parameters:
+            if (given is not None and not takes) or (given is None and takes and needs):
+                has = "has no" if given is None else "has a"
+                raise RunError.of(
+                    "E6201",
+                    f"aggregate `{self.name}` ({self.function}) {has} `{name}`",
+                    expected=f"`{name}` with {_takers(name)} only",
+                )
+        if self.half_life is not None and self.half_life <= timedelta(0):
+            raise RunError.of(
+                "E6201", f"aggregate `{self.name}` has a half-life of {self.half_life}", expected="a positive length"
+            )
+        if any(number is not None and not 1 <= number <= LARGEST_LIST for number in (self.n, self.exact)):
             raise RunError.of(
                 "E6201",
-                f"aggregate `{self.name}` ({self.function}) has a `half_life` or an `n`",
-                expected="neither of them",
+                f"aggregate `{self.name}` keeps {self.n or self.exact} values",
+                expected=f"1 to {LARGEST_LIST}",
             )
 
 
@@ -92,6 +134,11 @@ class WindowGroup:
     UTC; `end` is as_of - `delay`, so that events are visible only `delay` after their time. Events at one time are
     ordered by the source's `key` (where none is given, by their order in the log). `labels` are the windows' names
     where they are not the default (`24h` for one day); one a window.
+
+    With `resolution` r the beginning of a window is rounded down to a multiple of r since 1970-01-01 UTC:
+    [floor(end - w, r), end). A window then holds at most what happened in r more than it says, and a key's state holds
+    one summary for each r instead of every event. With `ingest_time`, a question sees only events that were written
+    by then (ingest_time <= t); an event written more than `allowed_lateness` after it happened is left out and counted.
     """
 
     name: str
@@ -104,6 +151,9 @@ class WindowGroup:
     delay: timedelta = timedelta(0)
     key: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    resolution: timedelta | None = None
+    ingest_time: str | None = None
+    allowed_lateness: timedelta | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning: no key, no window, lengths that are not positive, two columns of one name."""
@@ -114,7 +164,7 @@ class WindowGroup:
                 expected="at least one of each",
             )
         lengths = [("window", w) for w in self.windows if w is not None] + (
-            [("refresh", self.refresh)] if self.refresh is not None else []
+            [(name, length) for name, length in (("refresh", self.refresh), ("resolution", self.resolution)) if length]
         )
         for what, length in lengths:
             if length <= timedelta(0):
@@ -123,12 +173,13 @@ class WindowGroup:
                     f"window group `{self.name}` has a {what} of {length}",
                     expected="a positive length of time",
                 )
-        if self.delay < timedelta(0):
-            raise RunError.of(
-                "E6201",
-                f"window group `{self.name}` has a delay of {self.delay}",
-                expected="a length of time that is not negative",
-            )
+        for what, wait in (("delay", self.delay), ("allowed lateness", self.allowed_lateness)):
+            if wait is not None and wait < timedelta(0):
+                raise RunError.of(
+                    "E6201",
+                    f"window group `{self.name}` has a {what} of {wait}",
+                    expected="a length of time that is not negative",
+                )
         if self.labels and len(self.labels) != len(self.windows):
             raise RunError.of(
                 "E6201",
@@ -182,10 +233,12 @@ def output_dtype(aggregate: Aggregate, values: Mapping[str, Dtype]) -> Dtype:
     match aggregate.function:
         case "count" | "count_distinct":
             return "int64"
-        case "time_since_last":
+        case "time_since_last" | "rate":
             return "float64"
     dtype = values[str(aggregate.value)]
-    if aggregate.function in ("sum", "mean", "std"):
+    if aggregate.function in LISTS:
+        return cast("Dtype", f"list<{dtype}>")
+    if aggregate.function in ("sum", "mean", "std", "ewma", "decayed_sum"):
         if dtype not in NUMERIC:
             raise RunError.of(
                 "E6204",
@@ -198,7 +251,14 @@ def output_dtype(aggregate: Aggregate, values: Mapping[str, Dtype]) -> Dtype:
 
 def default_of(aggregate: Aggregate) -> Value:
     """Return the aggregate's value over an empty window."""
-    return 0 if aggregate.function in ("count", "count_distinct") else None
+    if aggregate.function in LISTS:
+        return ()
+    return {"count": 0, "count_distinct": 0, "rate": 0.0}.get(aggregate.function)
+
+
+def _takers(parameter: str) -> str:
+    functions = {"half_life": DECAYING, "n": LISTS, "exact": {"count_distinct"}}[parameter]
+    return " and ".join(f"`{name}`" for name in sorted(functions))
 
 
 def as_microseconds(length: timedelta) -> int:
