@@ -67,10 +67,10 @@ class StateLayout:
 
         keys, offsets, table, texts = encoded(events, self.group, self._words, self._program)
         words, ends = blocks.write_all(table, offsets, texts, self._program, self._fingerprint)
-        view = memoryview(words.view(np.uint8)).cast("B")
+        written = words.tobytes()
         begin, made = 0, []
         for end in (ends * 8).tolist():
-            made.append(bytes(view[begin:end]))
+            made.append(written[begin:end])
             begin = end
         return keys, made
 
