@@ -159,9 +159,9 @@ class RowLayout:
         at = self._size
         try:
             for i, decode in self._varying:
-                end = at + values[i]  # type: ignore[operator] # the length of a varying value
-                values[i] = decode(row[at:end])
-                at = end
+                length: int = values[i]  # type: ignore[assignment] # that of a varying value
+                values[i] = decode(row[at : at + length])
+                at += length
         except (struct.error, ValueError):
             raise self._unreadable(row) from None
         if at != len(row) or nulls >> len(values):
