@@ -19,7 +19,9 @@ def feature_store(folder, online, offline="file", project="shop", **settings):
         config=RepoConfig(
             project=project,
             provider="local",
-            registry=RegistryConfig(path=str(Path(folder) / f"{project}-{abs(hash(str(online)))}.db"), cache_ttl_seconds=0),
+            registry=RegistryConfig(
+                path=str(Path(folder) / f"{project}-{abs(hash(str(online)))}.db"), cache_ttl_seconds=0
+            ),
             online_store=online,
             offline_store={"type": offline},
             entity_key_serialization_version=3,

@@ -100,9 +100,7 @@ def key_of(card, shop):
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey  # noqa: PLC0415 - heavy
     from feast.protos.feast.types.Value_pb2 import Value  # noqa: PLC0415 - as above
 
-    return EntityKey(
-        join_keys=["shop_id", "card_id"], entity_values=[Value(string_val=shop), Value(int64_val=card)]
-    )
+    return EntityKey(join_keys=["shop_id", "card_id"], entity_values=[Value(string_val=shop), Value(int64_val=card)])
 
 
 def test_pushes_and_writes(packed_store, tmp_path, valkey_path):
@@ -135,9 +133,7 @@ def test_newest_wins_over_shuffles(packed_store, tmp_path):
             for _ in range(8)
         ]
         random_.shuffle(times)
-        rows = [
-            (entity, {"n": Value(int64_val=i), "x": Value(double_val=i)}, *pair) for i, pair in enumerate(times)
-        ]
+        rows = [(entity, {"n": Value(int64_val=i), "x": Value(double_val=i)}, *pair) for i, pair in enumerate(times)]
         cut = random_.randrange(9)
         for some in (rows[:cut], rows[cut:]):
             store.online_write_batch(packed_store.config, view, some, None)
