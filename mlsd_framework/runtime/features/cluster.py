@@ -69,11 +69,10 @@ class Cluster:
         left = list(range(len(commands)))
         asked: dict[int, Place] = {}
         while left:
-            if not self._owners:
-                self._learn(deadline)
+            owners = self._owners or self._learn(deadline)
             routes: dict[Place, list[int]] = {}
             for i in left:
-                routes.setdefault(asked.get(i) or self._owners[slot_of(commands[i][0])], []).append(i)
+                routes.setdefault(asked.get(i) or owners[slot_of(commands[i][0])], []).append(i)
             again, asked = self._round(commands, routes, asked, replies, deadline, opening)
             if len(again) == len(left) and not asked:
                 _wait(deadline, self._seed)
@@ -82,9 +81,8 @@ class Cluster:
 
     def scan(self, pattern: bytes, timeout: float) -> Iterator[list[bytes]]:
         """Yield the names that match, some at a time, from every node."""
-        if not self._owners:
-            self._learn(time.monotonic() + timeout)
-        for place in dict.fromkeys(self._owners):
+        owners = self._owners or self._learn(time.monotonic() + timeout)
+        for place in dict.fromkeys(owners):
             yield from scan_pool(self._pool(place), pattern, timeout, replace(self._seed, host=place[0], port=place[1]))
 
     def close(self) -> None:
@@ -174,22 +172,23 @@ class Cluster:
             pool = self._pools.setdefault(place, Pool(replace(self._seed, host=place[0], port=place[1])))
         return pool
 
-    def _learn(self, deadline: float) -> None:
-        """Ask a node who holds which slots: the address given first, then any that is known."""
+    def _learn(self, deadline: float) -> list[Place]:
+        """Ask the nodes who holds which slots, the address given first, until one knows of all."""
         failure: StoreError | None = None
-        for place in dict.fromkeys([(self._seed.host, self._seed.port), *self._pools]):
-            try:
-                answer = self._pool(place).exchange(encode(b"CLUSTER", b"SLOTS"), 1, _left(deadline, self._seed))[0]
-            except StoreError as error:
-                failure = error
-                continue
-            if isinstance(answer, StoreError):
-                raise answer
-            owners = _owners(answer, place[0])
-            if owners:
-                self._owners = owners
-                return
-        _wait(deadline, self._seed, failure)
+        while True:
+            for place in dict.fromkeys([(self._seed.host, self._seed.port), *self._pools]):
+                try:
+                    answer = self._pool(place).exchange(encode(b"CLUSTER", b"SLOTS"), 1, _left(deadline, self._seed))[0]
+                except StoreError as error:
+                    failure = failure or error
+                    continue
+                if isinstance(answer, StoreError):
+                    raise answer
+                owners = _owners(answer, place[0])
+                if owners:
+                    self._owners = owners
+                    return owners
+            _wait(deadline, self._seed, failure)
 
 
 def scan_pool(pool: Pool, pattern: bytes, timeout: float, address: Address) -> Iterator[list[bytes]]:
