@@ -119,8 +119,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6272",
         "feast-entity-rows",
-        "The rows that are given to Feast's offline store cannot be joined or written: they are a query, lack a column or "
-        "a time, or a column has another type than the source's.",
+        "The rows that are given to Feast's offline store cannot be joined or written: they are a query, lack a column "
+        "or a time, or a column has another type than the source's.",
         "Give a pandas or polars frame with the join keys of every feature view and one column of times.",
         wrong='entity_df="select * from rides"',
         right='entity_df=rides[["driver_id", "event_timestamp"]]',

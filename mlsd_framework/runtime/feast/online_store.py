@@ -54,7 +54,7 @@ class PackedOnlineStoreConfig(FeastConfigBaseModel):
     type: Literal["mlsd_framework.runtime.feast.online_store.PackedOnlineStore"] = (
         "mlsd_framework.runtime.feast.online_store.PackedOnlineStore"
     )
-    connection: SecretStr = SecretStr("${MLSD_STORE_URL}")
+    connection: SecretStr | None = SecretStr("${MLSD_STORE_URL}")
     workspace: str | None = None
     system: str | None = None
     features: str = "feast"
@@ -194,10 +194,11 @@ class PackedOnlineStore(FeastOnlineStore):
 
     def _rows(self, config: RepoConfig) -> Rows:
         settings: PackedOnlineStoreConfig = config.online_store
-        place = (settings.connection.get_secret_value(), settings.system or config.project, settings.features)
+        url = settings.connection.get_secret_value() if settings.connection else ""
+        place = (url, settings.system or config.project, settings.features)
         opened = self._opened.get(place)
         if opened is None:
-            address = _address(settings, config.repo_path)
+            address = _address(url, settings, config.repo_path)
             opened = self._opened.setdefault(place, Rows.at(address, place[1], place[2], settings.timeout_seconds))
         return opened
 
@@ -213,8 +214,8 @@ def _name(table: FeatureView, config: RepoConfig) -> str:
     return str(compute_versioned_name(table, config.registry.enable_online_feature_view_versioning))
 
 
-def _address(settings: PackedOnlineStoreConfig, repository: Path | None) -> Address:
-    url = os.path.expandvars(settings.connection.get_secret_value())
+def _address(url: str, settings: PackedOnlineStoreConfig, repository: Path | None) -> Address:
+    url = os.path.expandvars(url)
     if url and not url.startswith("$"):
         return Address.parse(url)
     if settings.workspace is None:

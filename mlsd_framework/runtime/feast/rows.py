@@ -39,7 +39,7 @@ class Group:
     def pack(self, values: dict[str, ValueProto], event: datetime, created: datetime | None) -> bytes:
         """Pack one row; a feature that is not among the values is null."""
         row = [packed(self.view, name, form, values[name]) if name in values else None for name, form in self.forms]
-        return self.layout.pack(row, microseconds(event), EARLIEST if created is None else microseconds(created))
+        return self.layout.pack(row, microseconds(event), microseconds(created))
 
     def unpack(self, row: bytes, wanted: Collection[str] | None) -> dict[str, ValueProto]:
         """Return a row's values, those that are wanted."""
@@ -75,6 +75,8 @@ class Rows:
         return group
 
 
-def microseconds(moment: datetime) -> int:
-    """Return a time in microseconds since 1970; one without a zone is in UTC."""
+def microseconds(moment: datetime | None) -> int:
+    """Return a time in microseconds since 1970, the earliest for none; one without a zone is in UTC."""
+    if moment is None or moment != moment:  # noqa: PLR0124 - pandas' time that is none, which Feast passes on
+        return EARLIEST
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
