@@ -6,13 +6,16 @@
 `features` is the fingerprint of the feature definitions that a bundle was built with, so a bundle never meets rows of
 other definitions. Every materialisation writes a generation of its own and then moves the pointer (see `publishing`).
 A reader asks for the pointer together with the rows, in one MGET, which the store answers atomically: where the
-pointer has moved, the rows are asked for again, once, under the new one. Imports are light: no numpy, no polars.
+pointer has moved, the rows are asked for again, once, under the new one. A cluster answers for each key by itself: the
+rows of a generation are all there before its pointer is, and stay for a while after it. Imports are light: no numpy, no
+polars.
 """
 
 from collections.abc import Sequence
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.breaker import Breaker
+from mlsd_framework.runtime.features.cluster import Cluster
 from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.features.keys import KeyPart, encode_key, escape
 from mlsd_framework.runtime.features.packed import RowLayout
@@ -45,6 +48,7 @@ class OnlineStore:
         self._timeout = timeout
         self._breaker = breaker or Breaker()
         self._pool = Pool(address)
+        self._cluster = Cluster(address) if address.cluster else None
         self._published: tuple[bytes, dict[str, bytes]] = (b"", {})
 
     @classmethod
@@ -79,7 +83,7 @@ class OnlineStore:
                 unseen.append(at)
             else:
                 names.append((group, encoded))
-        rows = self._rows(names, self._timeout if timeout is None else timeout) if names else []
+        rows = self.rows(names, timeout) if names else []
         for at in unseen:
             rows.insert(at, None)
         return [layout.unpack(row) for layout, row in zip(layouts, rows, strict=True)]
@@ -96,25 +100,23 @@ class OnlineStore:
     def close(self) -> None:
         """Close its connections."""
         self._pool.close()
+        if self._cluster:
+            self._cluster.close()
 
     def rows_prefix(self, generation: bytes, group: str) -> bytes:
         """Return what the names of a generation's rows of a group begin with."""
         return b"%b:%b:%b:" % (self.pointer, generation, escape(group))
 
-    def _rows(self, names: Sequence[tuple[str, bytes]], timeout: float) -> list[bytes | None]:
+    def add(self, layout: RowLayout) -> None:
+        """Read another group's rows from now on, or one's that has changed."""
+        self.layouts = {**self.layouts, layout.group: layout}
+
+    def rows(self, names: Sequence[tuple[str, bytes]], timeout: float | None = None) -> list[bytes | None]:
+        """Return the packed row of every (group, encoded key), in order; raises as `read` does."""
+        allowed = self._timeout if timeout is None else timeout
         for _ in range(_SWITCHES):
             generation, prefixes = self._published
-            if generation:
-                asked = b"".join(
-                    [
-                        b"$%d\r\n%b%b\r\n" % (len(prefixes[group]) + len(key), prefixes[group], key)
-                        for group, key in names
-                    ]
-                )
-                payload = b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + 2, self._asked_pointer, asked)
-            else:
-                payload = b"*2\r\n$4\r\nMGET\r\n" + self._asked_pointer
-            reply = self._exchange(payload, timeout)
+            reply = self._exchange(generation, prefixes, names, allowed)
             if not isinstance(reply, list) or not reply or not isinstance(reply[0], bytes):
                 raise store_error(
                     "E6224",
@@ -122,18 +124,25 @@ class OnlineStore:
                     cure="materialise the features first",
                 )
             if reply[0] == generation:
-                return reply[1:]  # type: ignore[return-value] # MGET gives values and nulls only
-            self._published = (reply[0], {group: self.rows_prefix(reply[0], group) for group in self.layouts})
+                return reply[1:]  # type: ignore[return-value] # values and nulls only
+            self._published = (reply[0], _Prefixes(self, reply[0]))
         raise store_error("E6222", "the online store publishes features faster than they can be read")
 
-    def _exchange(self, payload: bytes, timeout: float) -> Reply:
+    def _exchange(
+        self, generation: bytes, prefixes: dict[str, bytes], names: Sequence[tuple[str, bytes]], timeout: float
+    ) -> Reply:
+        # The pointer and, under the generation that is known, the rows.
         if not self._breaker.allows():
             raise store_error(
                 "E6223",
                 f"the online store at `{self.address.place}` failed repeatedly and is left alone for a moment",
             )
         try:
-            reply = self._pool.exchange(payload, 1, timeout)[0]
+            if self._cluster:
+                rows = [prefixes[group] + key for group, key in names] if generation else []
+                reply: Reply = self._cluster.get([self.pointer, *rows], timeout)
+            else:
+                reply = self._pool.exchange(self._asked(generation, prefixes, names), 1, timeout)[0]
             if isinstance(reply, StoreError):
                 raise reply
         except StoreError:
@@ -141,6 +150,26 @@ class OnlineStore:
             raise
         self._breaker.succeeded()
         return reply
+
+    def _asked(self, generation: bytes, prefixes: dict[str, bytes], names: Sequence[tuple[str, bytes]]) -> bytes:
+        if not generation:
+            return b"*2\r\n$4\r\nMGET\r\n" + self._asked_pointer
+        rows = b"".join(
+            [b"$%d\r\n%b%b\r\n" % (len(prefixes[group]) + len(key), prefixes[group], key) for group, key in names]
+        )
+        return b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + 2, self._asked_pointer, rows)
+
+
+class _Prefixes(dict[str, bytes]):
+    """What the names of a generation's rows begin with, by group."""
+
+    def __init__(self, store: OnlineStore, generation: bytes) -> None:
+        super().__init__({group: store.rows_prefix(generation, group) for group in store.layouts})
+        self._made = (store, generation)
+
+    def __missing__(self, group: str) -> bytes:
+        store, generation = self._made
+        return self.setdefault(group, store.rows_prefix(generation, group))
 
 
 def _misfit(layout: RowLayout, key: Sequence[KeyPart]) -> RunError:

@@ -2,7 +2,7 @@
 
 from mlsd_framework.codegen.python import Call, Raw, assigned, emit, identifier
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
-from mlsd_framework.codegen.store_types import default_of, store_dtype
+from mlsd_framework.codegen.store_types import annotation, default_of, store_dtype
 from mlsd_framework.ir.features import Feature, TableGroup, WindowGroup
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
@@ -80,8 +80,6 @@ def _layout(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
 
 
 def _annotation(feature: Feature, group: WindowGroup | TableGroup) -> str:
-    """Return the type of a feature's value; counts have a number even for a key never seen."""
-    base = {"float64": "float", "int64": "int", "bool": "bool", "timestamp": "int", "string": "str"}[
-        store_dtype(feature.type)
-    ]
+    """Return the type of a feature's value; counts and lists have one even for a key never seen."""
+    base = annotation(store_dtype(feature.type))
     return base if default_of(group, feature.name) is not None else f"{base} | None"
