@@ -1,0 +1,149 @@
+"""A connection that knows the two replies an updater lives on: entries of streams, and lengths from a transaction."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mlsd_framework.runtime.features.resp import Connection, Reply, StoreError
+
+# An entry that has one field `e`, as far as its content: id, length.
+_ENTRY = re.compile(rb"\*2\r\n\$\d+\r\n(\d+-\d+)\r\n\*2\r\n\$1\r\ne\r\n\$(\d+)\r\n")
+_FIELD = b"e"
+_LENGTHS = re.compile(rb"(?::\d+\r\n)+")
+
+
+@dataclass(slots=True)
+class Entries:
+    """Entries of one stream: their ids, and the content of the field `e`, None where an entry has none."""
+
+    stream: bytes
+    ids: list[bytes] = field(default_factory=list)
+    contents: list[bytes | None] = field(default_factory=list)
+
+
+class StreamConnection(Connection):
+    """A connection of the updater's; as its parent, used by one thread and thrown away after any failure."""
+
+    def read_entries(self, command: bytes, timeout: float) -> list[Entries]:
+        """Send an encoded XREAD and return what it found; an error reply is raised (E6225)."""
+        self._send(command, timeout)
+        try:
+            line = self._line()
+            if line[:1] != b"*":
+                raise self._refusal(line)
+            return [self._entries() for _ in range(int(line[1:]))] if line != b"*-1" else []
+        except (TimeoutError, BlockingIOError):
+            raise self._late(timeout) from None
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+
+    def transact(self, payload: bytes, commands: int, timeout: float) -> list[Reply] | None:
+        """Send MULTI, so many encoded commands and EXEC; return the replies, None where a watched name has changed.
+
+        Where the store refuses a command, nothing is done and its first refusal is raised (E6225).
+        """
+        self._send(payload, timeout)
+        try:
+            self._queued(commands)
+            line = self._line()
+            if line == b"*-1":
+                return None
+            if line[:1] != b"*":
+                raise self._refusal(line)
+            return self._results(int(line[1:]))
+        except (TimeoutError, BlockingIOError):
+            raise self._late(timeout) from None
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+
+    def _send(self, payload: bytes, timeout: float) -> None:
+        self._deadline = time.monotonic() + timeout
+        try:
+            if timeout != self._timeout:
+                self._limit(timeout)
+            self._socket.sendall(payload)
+        except (TimeoutError, BlockingIOError):
+            raise self._late(timeout) from None
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _entries(self) -> Entries:
+        self._line()  # a pair
+        found = Entries(self._bytes())
+        number = int(self._line()[1:])
+        ids, contents = found.ids, found.contents
+        buffer, at, match = self._buffer, self._at, _ENTRY.match
+        while len(ids) < number:
+            entry = match(buffer, at)
+            if entry is not None:
+                start = entry.end()
+                stop = start + int(entry[2])
+                if stop + 2 <= len(buffer):
+                    ids.append(entry[1])
+                    contents.append(buffer[start:stop])
+                    at = stop + 2
+                    continue
+            # Not all of it is here yet, or it has other fields.
+            self._at = at
+            name, content = _of_fields(self._reply())
+            ids.append(name)
+            contents.append(content)
+            buffer, at = self._buffer, self._at
+        self._at = at
+        return found
+
+    def _bytes(self) -> bytes:
+        reply = self._reply()
+        if not isinstance(reply, bytes):
+            raise ValueError("a name is missing from the reply")  # noqa: TRY004 - the peer's fault, as other replies
+        return reply
+
+    def _queued(self, commands: int) -> None:
+        expected = b"+OK\r\n" + b"+QUEUED\r\n" * commands
+        while len(self._buffer) - self._at < len(expected):
+            if not expected.startswith(self._buffer[self._at :]):
+                break
+            self._fill(0)
+        if self._buffer.startswith(expected, self._at):
+            self._at += len(expected)
+            return
+        refusals = [reply for reply in (self._reply() for _ in range(commands + 1)) if isinstance(reply, StoreError)]
+        if refusals:
+            self._line()  # EXECABORT says no more
+            raise refusals[0]
+
+    def _results(self, number: int) -> list[Reply]:
+        found: list[Reply] = []
+        while len(found) < number:
+            run = _LENGTHS.match(self._buffer, self._at)
+            if run is None:
+                found.append(self._reply())
+                continue
+            # Lengths come in long runs; what follows a run is no part of it, for it would begin with a colon.
+            self._at = run.end()
+            found += map(int, run[0][1:-2].split(b"\r\n:"))
+        return found
+
+    def _refusal(self, line: bytes) -> StoreError:
+        self._buffer, self._at = line + b"\r\n" + self._buffer[self._at :], 0
+        reply = self._reply()
+        if isinstance(reply, StoreError):
+            return reply
+        raise ValueError("the reply is not of the kind that was asked for")
+
+
+def _of_fields(entry: Reply) -> tuple[bytes, bytes | None]:
+    match entry:
+        case [bytes(name), list(fields)]:
+            return name, _field(fields)
+        case [bytes(name), None]:  # an entry that was deleted
+            return name, None
+    raise ValueError("an entry of a stream is not a pair")
+
+
+def _field(fields: Sequence[Reply]) -> bytes | None:
+    for name, content in zip(fields[::2], fields[1::2], strict=True):
+        if name == _FIELD and isinstance(content, bytes):
+            return content
+    return None
