@@ -122,7 +122,7 @@ class Decoder:
         try:
             value = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            self._reject(result, place, "json", f"{fault}" if payload else "there is no field `e`", payload)
+            self._reject(result, place, "json", f"{fault}" if payload else "the payload is empty", payload)
             return
         several = isinstance(value, list)
         for event in value if several else [value]:

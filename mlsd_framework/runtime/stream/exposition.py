@@ -19,7 +19,8 @@ def serve_metrics(registry: CollectorRegistry, address: tuple[str, int] | None) 
         server, thread = start_http_server(port, host, registry)
     except OSError as fault:
         raise RunError.of(
-            "E6608", f"the updater's metrics cannot be shown at `{host}:{port}`: {fault.strerror}",
+            "E6608",
+            f"the updater's metrics cannot be shown at `{host}:{port}`: {fault.strerror}",
             expected="a free port of this machine, or 0 for any",
         ) from fault
     try:

@@ -51,7 +51,7 @@ class Leases:
         free = [name for name, owner in zip(self._partitions, owners, strict=True) if owner is None]
         kept = mine[:share] + free[: max(share - len(mine), 0)]
         lifetime = b"%d" % round(self._terms.seconds * 1000)
-        commands = [(b"SET", self._keys[name], self._me, b"PX", lifetime) for name in kept]
+        commands: list[tuple[bytes, ...]] = [(b"SET", self._keys[name], self._me, b"PX", lifetime) for name in kept]
         commands += [(b"DEL", self._keys[name]) for name in mine[share:]]
         replies = connection.exchange(encode_many([(b"MULTI",), *commands, (b"EXEC",)]), len(commands) + 2, timeout)
         _refused(*replies)

@@ -50,9 +50,7 @@ class LiveStore:
         """Return the partitions' positions as they are kept and as they are read in a generation (E6606)."""
         found = self.exchange((b"MGET", *(self.names.position(source, one) for one in partitions)))[0]
         if not isinstance(found, list):
-            raise store_error(
-                "E6221", f"the store at `{self.address.place}` does not answer with positions"
-            )
+            raise store_error("E6221", f"the store at `{self.address.place}` does not answer with positions")
         return {
             partition: read_position(stored, partition, generation) if isinstance(stored, bytes) else Stored()
             for partition, stored in zip(partitions, found, strict=True)

@@ -64,9 +64,7 @@ class StreamMetrics:
         self.lost = counter("payloads_lost", "Payloads that the stream removed before they were read.")
         self.waits = counter("store_waits", "Tries that the store did not take, by why.", "why")
         self.waiting = gauge("store_waiting", "1 while the updater waits for the store.")
-        self.lag_payloads = gauge(
-            "lag_payloads", "Payloads of a partition that are in no state yet.", "partition"
-        )
+        self.lag_payloads = gauge("lag_payloads", "Payloads of a partition that are in no state yet.", "partition")
         self.lag_seconds = gauge("lag_seconds", "How long the next payload of a partition has waited.", "partition")
         self.watermark = gauge("watermark_seconds", "Newest event time of a partition, since 1970.", "partition")
         self.limit = gauge("batch_limit", "Most payloads that the next micro-batch may have.")
@@ -83,8 +81,9 @@ class SourceMetrics:
         self.source = source
         for one in (metrics.events, metrics.duplicates, metrics.letters, metrics.batches, metrics.conflicts):
             one.labels(source)
-        for one in (metrics.refused, metrics.lost, metrics.waiting):
+        for one in (metrics.refused, metrics.lost):
             one.labels(source)
+        metrics.waiting.labels(source)
         for group in groups:
             metrics.late.labels(source, group)
         for why in _WAITS:

@@ -80,7 +80,7 @@ class Pump:
         A store that does not answer is waited for. What no waiting can mend (E66xx) is raised.
         """
         try:
-            self._source.open(self._assignment)
+            self._source.open(self._assignment, self._log)
             while not stop.is_set():
                 try:
                     self.step()
@@ -94,9 +94,11 @@ class Pump:
 
     def step(self) -> int:
         """Do one round; return how many payloads it committed."""
-        chunks = self._source.poll(self._size.limit, self._settings.poll_s)
         was_placed = not self._place()
-        chunks = [chunk for chunk in chunks if chunk.partition in self._placed and chunk.payloads]
+        chunks = self._source.poll(self._size.limit, self._settings.poll_s)
+        # A partition that came, or came back, during the poll has no place yet, and is read again from its position.
+        ours = self._assignment.held - self._assignment.unplaced
+        chunks = [chunk for chunk in chunks if chunk.partition in ours and chunk.payloads]
         committed = 0
         if chunks:
             begun = time.perf_counter()

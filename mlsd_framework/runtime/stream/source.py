@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mlsd_framework.runtime.serving.logs import Log
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -55,8 +57,8 @@ class StreamSource(Protocol):
 
     name: str
 
-    def open(self, assignment: Assignment) -> None:
-        """Take part; from now on `assignment` is told which partitions are ours."""
+    def open(self, assignment: Assignment, log: Log) -> None:
+        """Take part; from now on `assignment` is told which partitions are ours. Troubles are told to `log`."""
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return about `limit` payloads at most, after the positions up to which each partition was read.

@@ -1,9 +1,10 @@
 """What the store says of itself: memory, evictions, and a policy under which positions could be evicted."""
 
 import time
+from collections.abc import Sequence
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.resp import StoreError
+from mlsd_framework.runtime.features.resp import Reply, StoreError
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics
@@ -47,7 +48,7 @@ class StoreHealth:
         self._evicted = evicted
 
 
-def _facts(replies: list[object]) -> dict[str, str]:
+def _facts(replies: Sequence[Reply]) -> dict[str, str]:
     text = b"\n".join(reply for reply in replies if isinstance(reply, bytes)).decode(errors="replace")
     pairs = (line.strip().partition(":") for line in text.splitlines())
     return {name: value for name, colon, value in pairs if colon}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.runtime.features.resp import Address, Reply, StoreError, encode
+from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.leases import Leases, LeaseTerms
 from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.source import Assignment, Chunk, Lag
@@ -64,15 +65,16 @@ class ValkeyStream:
         self._renew_at = 0.0
         self._trim_at: dict[str, float] = {}
 
-    def open(self, assignment: Assignment) -> None:
+    def open(self, assignment: Assignment, log: Log) -> None:
         """Take part."""
+        del log
         self._assignment = assignment
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return entries; `limit` is shared out among the partitions."""
         with self._connection() as connection:
             self._renewed(connection)
-            placed = [name for name in self._assignment.held if name in self._places]
+            placed = sorted(self._assignment.held - self._assignment.unplaced)
             wait = max(min(timeout, self._renew_at - time.monotonic()), 0.001)
             if not placed:
                 if not self._assignment.unplaced:

@@ -4,7 +4,6 @@ import json
 import struct
 import zlib
 from collections import Counter
-
 from datetime import UTC, datetime, timedelta
 
 import polars as pl

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.runtime.stream.payments import encoded, payment
+from tests.runtime.stream.payments import payment
 from tests.runtime.stream.store_process import StoreProcess
 from tests.runtime.stream.updater_process import Updaters
 from tests.runtime.stream.watching import add, all_counted, read_up_to, wait_for
