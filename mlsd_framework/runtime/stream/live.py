@@ -11,6 +11,8 @@ from mlsd_framework.runtime.features.windows import WindowGroup
 if TYPE_CHECKING:
     import polars as pl
 
+_SLACK_MS = 60_000
+
 Derive = Callable[["pl.DataFrame"], "pl.DataFrame"]
 
 
@@ -85,3 +87,12 @@ def feed(group: LiveGroup, frame: "pl.DataFrame", ingest_time: str | None) -> tu
         return {}, late
     keys, blocks = group.layout.blocks(group.derive(frame))
     return dict(zip(keys, blocks, strict=True)), late
+
+
+def expiry_ms(live: LiveSource, group: LiveGroup) -> int | None:
+    """Return after how long a state to which nothing is added may go; None: never.
+
+    That is its horizon, and how far ahead of the clock its newest event may lie, and some slack for clocks.
+    """
+    horizon = group.layout.horizon_us
+    return None if horizon is None else horizon // 1000 + live.future // timedelta(milliseconds=1) + _SLACK_MS

@@ -33,6 +33,15 @@ class LiveStore:
                 raise reply
         return replies
 
+    def pipeline(self, encoded: Sequence[bytes]) -> None:
+        """Send encoded commands at once; the first reply that is an error is raised."""
+        if not encoded:
+            return
+        payload = b"".join(encoded)
+        for reply in self._on(lambda connection: connection.exchange(payload, len(encoded), self._timeout)):
+            if isinstance(reply, StoreError):
+                raise reply
+
     def transact(self, encoded: Iterable[bytes], commands: int) -> list[Reply] | None:
         """Send so many encoded commands as one transaction; None where a name watched before has changed."""
         payload = b"".join([b"*1\r\n$5\r\nMULTI\r\n", *encoded, b"*1\r\n$4\r\nEXEC\r\n"])

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -17,7 +16,7 @@ from mlsd_framework.runtime.stream.batch_size import BatchSize
 from mlsd_framework.runtime.stream.committing import Append, Change, Done, commit
 from mlsd_framework.runtime.stream.compaction import Compaction
 from mlsd_framework.runtime.stream.decoding import Decoded, Decoder, EventRules
-from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource, feed
+from mlsd_framework.runtime.stream.live import LiveSource, expiry_ms, feed
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics
 from mlsd_framework.runtime.stream.position import Position, Stored
@@ -27,7 +26,6 @@ from mlsd_framework.runtime.stream.store_health import StoreHealth
 from mlsd_framework.runtime.stream.waiting import Waiting
 
 _UPKEEP_S = 1.0
-_SLACK_MS = 60_000
 
 
 @dataclass(slots=True)
@@ -155,7 +153,7 @@ class Pump:
             before={chunk.partition: self._placed[chunk.partition].content for chunk in chunks},
             after=self._after(chunks, decoded),
             appends=[
-                Append(group.name, blocks, self._idle_ms(group))
+                Append(group.name, blocks, expiry_ms(self._live, group))
                 for group, (blocks, _) in zip(self._live.groups, fed, strict=True)
             ],
             rejected=decoded.rejected,
@@ -193,13 +191,6 @@ class Pump:
                 watermark=max(marks, default=None),
             )
         return after
-
-    def _idle_ms(self, group: LiveGroup) -> int | None:
-        horizon = group.layout.horizon_us
-        if horizon is None:
-            return None
-        # An event may say that it happens a little later than it comes.
-        return horizon // 1000 + int(self._live.future / timedelta(milliseconds=1)) + _SLACK_MS
 
     def _learn(self, change: Change, done: Done) -> None:
         for group, append, lengths in zip(self._live.groups, change.appends, done.lengths, strict=True):

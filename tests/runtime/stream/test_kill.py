@@ -17,7 +17,7 @@ KILLS = 200
 @pytest.mark.process
 def test_200_kills(store: StoreProcess) -> None:
     """After `kill -9` at 200 random moments every event is in its state exactly once."""
-    random_moments = random.Random(7)
+    random_moments = random.Random(7)  # noqa: S311 - moments, no secrets
     sent, stopped_at = 0, set()
     with Updaters() as updaters:
         for _ in range(KILLS):
