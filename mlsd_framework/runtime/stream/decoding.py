@@ -158,7 +158,7 @@ class Decoder:
         """Return the frame, and for each column of times in which some cannot be read which rows these are."""
         read = pl.DataFrame([_series(column, at, events) for at, column in enumerate(self.columns)])
         times = [column for column in self.columns if column.type in _TIMES]
-        frame = read.with_columns(converted(column, read.schema[column.name]) for column in times)
+        frame = read.with_columns(converted(column, read.schema[column.name]).alias(column.name) for column in times)
         unread: list[_Fault] = []
         for column in times:
             if frame.get_column(column.name).null_count():

@@ -66,7 +66,7 @@ def test_a_store_started_empty(own_folder: Path) -> None:
 
 
 def test_a_full_store(own_folder: Path) -> None:
-    """A store that refuses for want of memory is waited for: nothing is written by halves, and all when there is room."""
+    """A store that refuses for want of memory is waited for: no half is written, and all when there is room."""
     with StoreProcess(own_folder, "--maxmemory-policy", "noeviction") as store, Updaters() as updaters:
         process = updaters.start(url=store.url, most=16, timeout=1.0)
         wait_for(lambda: store.ask(b"EXISTS", b"shop:f1:live") == 1)

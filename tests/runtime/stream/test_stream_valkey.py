@@ -16,7 +16,7 @@ from tests.runtime.stream.updater_process import Updaters
 from tests.runtime.stream.watching import add, all_counted, read_up_to, wait_for
 
 
-def test_leases_are_shared_out(store: StoreProcess, connection: Connection) -> None:
+def test_leases_are_shared_out(connection: Connection) -> None:
     """Replicas that join get their share, those that leave give theirs back, and each partition has one reader."""
     parts = [f"p{at}" for at in range(5)]
     replicas = [Leases(NAMES, "s", parts, LeaseTerms(name, 60.0)) for name in "abc"]
@@ -35,7 +35,7 @@ def test_leases_are_shared_out(store: StoreProcess, connection: Connection) -> N
     assert held(replicas[1:]) == [3, 2]
 
 
-def test_leases_of_the_dead_expire(store: StoreProcess, connection: Connection) -> None:
+def test_leases_of_the_dead_expire(connection: Connection) -> None:
     """The partitions of a replica that does not renew its leases are free after their time."""
     Leases(NAMES, "s", ["p"], LeaseTerms("a", 0.1)).renew(connection, 1.0)
     other = Leases(NAMES, "s", ["p"], LeaseTerms("b", 0.1))
@@ -48,7 +48,7 @@ def test_leases_of_the_dead_expire(store: StoreProcess, connection: Connection) 
 
 @pytest.mark.process
 def test_rebalancing(store: StoreProcess) -> None:
-    """Through replicas that join, leave, are killed and are paused until they lost their leases, each event counts once."""
+    """Through replicas that join, leave, are killed and are paused beyond their leases, each event counts once."""
     chosen = random.Random(11)  # noqa: S311 - choices, no secrets
     sent = 0
     with Updaters() as updaters:
