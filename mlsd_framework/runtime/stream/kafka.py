@@ -102,11 +102,10 @@ class KafkaTopic:
     def lag(self, partition: str) -> Lag:
         """Return how far the newest message that the client knows of is ahead."""
         number = int(partition)
-        _, high = self._opened.get_watermark_offsets(self._part(number), cached=True)
-        following = self._next.get(number, -1)
-        if high < 0 or following < 0:
+        low, high = self._opened.get_watermark_offsets(self._part(number), cached=True)
+        if high < 0 or number not in self._next:
             return Lag(None, None)
-        behind = max(high - following, 0)
+        behind = max(high - max(self._next[number], low), 0)
         read = self._read_at.get(number)
         return Lag(behind, 0.0 if not behind else None if not read else time.time() - read / 1e6)
 

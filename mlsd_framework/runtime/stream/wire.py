@@ -10,6 +10,7 @@ from mlsd_framework.runtime.features.resp import Connection, Reply, StoreError
 # An entry that has one field `e`, as far as its content: id, length.
 _ENTRY = re.compile(rb"\*2\r\n\$\d+\r\n(\d+-\d+)\r\n\*2\r\n\$1\r\ne\r\n\$(\d+)\r\n")
 _FIELD = b"e"
+_PART = 1 << 18  # much comes at once here
 _LENGTHS = re.compile(rb"(?::\d+\r\n)+")
 
 
@@ -56,6 +57,9 @@ class StreamConnection(Connection):
             raise self._late(timeout) from None
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
+
+    def _fill(self, wanted: int) -> None:
+        super()._fill(max(wanted, _PART))
 
     def _send(self, payload: bytes, timeout: float) -> None:
         self._deadline = time.monotonic() + timeout

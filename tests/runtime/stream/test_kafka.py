@@ -1,6 +1,5 @@
 """A Kafka topic as a source, on the cluster that librdkafka mocks: its protocol is real, its brokers are threads."""
 
-import os
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -66,9 +65,7 @@ def test_messages_reach_their_states(cluster: Cluster, store: StoreProcess) -> N
     second.source.close()
     assert all_counted(store) == {f"p{n}": 1 for n in range(400)}
     assert sum(second.total("lag_payloads", partition=str(part)) for part in range(4)) == 0
-    assert (
-        second.metrics.registry.get_sample_value("mlsd_stream_freshness_seconds_count", {"source": "payments"}) == 100
-    )
+    assert second.total("freshness_seconds_count") == 100
 
 
 def test_bad_messages(cluster: Cluster, store: StoreProcess) -> None:
@@ -83,7 +80,7 @@ def test_bad_messages(cluster: Cluster, store: StoreProcess) -> None:
     assert all_counted(store) == {"p1": 1, "p2": 1}
 
 
-def test_a_position_that_retention_removed(cluster: Cluster, store: StoreProcess) -> None:
+def test_a_position_that_retention_removed(cluster: Cluster) -> None:
     """A position beyond what the topic has leads to its oldest message, and is counted as a loss."""
     cluster.add(payment(n) for n in range(50))
     source = cluster.source()
@@ -94,9 +91,12 @@ def test_a_position_that_retention_removed(cluster: Cluster, store: StoreProcess
         source.seek(part, "1000000")
     assignment.unplaced.clear()
     found: list[bytes] = []
-    wait_for(
-        lambda: bool(found.extend(one for chunk in source.poll(100, 0.1) for one in chunk.payloads)) or len(found) == 50
-    )
+
+    def all_are_there() -> bool:
+        found.extend(one for chunk in source.poll(100, 0.1) for one in chunk.payloads)
+        return len(found) == 50
+
+    wait_for(all_are_there)
     assert sum(source.lost(str(part)) for part in range(4)) >= 4
     source.close()
 
@@ -145,9 +145,6 @@ def test_rebalancing(cluster: Cluster, store: StoreProcess) -> None:
                 time.sleep(0.15)
             updaters.signal(living.pop(0), signal.SIGKILL if turn == 1 else signal.SIGTERM)
             send(200)
-        os.kill(living[0], signal.SIGSTOP)
-        time.sleep(0.5)
-        os.kill(living[0], signal.SIGCONT)
         wait_for(lambda: read_up_to(store) >= sent)
         assert updaters.signal(living[0], signal.SIGTERM) == 0
     assert read_up_to(store) == sent

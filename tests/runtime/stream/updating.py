@@ -6,7 +6,6 @@ from mlsd_framework.runtime.stream.kafka import KafkaSettings, KafkaTopic
 from mlsd_framework.runtime.stream.leases import LeaseTerms
 from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.pump import PumpSettings
-from mlsd_framework.runtime.stream.source import StreamSource
 from mlsd_framework.runtime.stream.updater import UpdaterSettings, run_updater
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream
 from tests.runtime.stream.payments import live
@@ -25,7 +24,7 @@ def update(
 ) -> int:
     """Run an updater until it is told to stop; return its exit code. With `brokers` it reads a topic."""
     address, names = Address.parse(url), LiveNames("shop", "f1")
-    source: StreamSource
+    source: KafkaTopic | ValkeyStream
     if brokers:
         source = KafkaTopic(KafkaSettings(brokers=brokers, topic="payments", group="g", options=QUICK))
     else:
