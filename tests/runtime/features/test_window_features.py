@@ -2,7 +2,6 @@
 
 import math
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
 import polars as pl
 import pytest
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.offline import materialise, window_features
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup, column_names
+from tests.runtime.features.window_oracle import SECOND, deviation, oracle, same
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
 EVENTS = {
     "a": pl.String,
     "b": pl.Int64,
@@ -54,84 +53,6 @@ event = st.tuples(
     st.booleans() | st.none(),
 )
 lengths = st.sampled_from([1, 2, 5, 13, 100]).map(lambda n: n * SECOND)
-
-
-def present(values):
-    """Values that are neither null nor NaN."""
-    return [v for v in values if v is not None and not (isinstance(v, float) and math.isnan(v))]
-
-
-def summed(values):
-    """An exactly rounded sum; infinities of both signs have none."""
-    if any(isinstance(v, float) and math.isinf(v) for v in values):
-        total = sum(values)
-        return None if math.isnan(total) else total
-    return math.fsum(values) if isinstance(values[0], float) else sum(values)
-
-
-def deviation(values):
-    """The sample standard deviation, in fractions."""
-    if len(values) < 2 or any(math.isinf(v) for v in values):
-        return None
-    exact = [Fraction(v) for v in values]
-    mean = sum(exact) / len(exact)
-    variance = sum((v - mean) ** 2 for v in exact) / (len(exact) - 1)
-    shift = (variance.numerator.bit_length() - variance.denominator.bit_length()) // 2
-    return math.sqrt(variance / Fraction(4) ** shift) * 2.0**shift if variance else 0.0
-
-
-def aggregated(function, rows, column, as_of):
-    """One aggregate of one window by its definition; rows are in order."""
-    values = [None] * len(rows) if column is None else [row[column] for row in rows]
-    kept = present(values)
-    if function == "count":
-        return len(rows) if column is None else len(kept)
-    if function == "time_since_last":
-        seen = [row["ts"] for row in rows if column is None or present([row[column]])]
-        return (as_of - seen[-1]) / SECOND if seen else None
-    if function == "count_distinct":
-        return len(set(kept))
-    if not kept:
-        return None
-    if function == "mean":
-        total = summed(kept)
-        return None if total is None else total / len(kept)
-    return {"sum": summed, "std": deviation, "min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}[
-        function
-    ](kept)
-
-
-def oracle(events, query, group):
-    """Every column of one query by the definitions in the group's docstring."""
-    as_of = query["ts"]
-    if as_of is not None and group.refresh is not None:
-        as_of -= (as_of - datetime(1970, 1, 1, tzinfo=UTC)) % group.refresh
-    out = []
-    for aggregate in group.aggregates:
-        for window in group.windows:
-            rows = []
-            if as_of is not None and None not in [query[k] for k in group.entity]:
-                end = as_of - group.delay
-                rows = [
-                    e
-                    for e in events
-                    if all(e[k] == query[k] for k in group.entity)
-                    and e["ts"] < end
-                    and (window is None or e["ts"] >= end - window)
-                ]
-                rows.sort(key=lambda e: (e["ts"], *(e[k] for k in group.key)))
-            out.append(aggregated(aggregate.function, rows, aggregate.value, as_of))
-    return out
-
-
-def same(ours, expected):
-    """Integers, strings and nulls equal; floats to 1e-9."""
-    if isinstance(expected, float) and isinstance(ours, float):
-        # below 1e-300 doubles have too few digits left for nine of them
-        if abs(expected) < 1e-300:
-            return abs(ours - expected) < 1e-305
-        return ours == expected or math.isclose(ours, expected, rel_tol=1e-9)
-    return ours == expected and type(ours) is type(expected)
 
 
 def frame_of(rows):
