@@ -14,7 +14,7 @@ from mlsd_framework.runtime.features.resp import StoreError
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.batch_size import BatchSize
 from mlsd_framework.runtime.stream.committing import Append, Change, Done, commit
-from mlsd_framework.runtime.stream.compaction import Compaction
+from mlsd_framework.runtime.stream.compaction import Compaction, CompactionBounds
 from mlsd_framework.runtime.stream.decoding import Decoded, Decoder, EventRules
 from mlsd_framework.runtime.stream.live import LiveSource, expiry_ms, feed
 from mlsd_framework.runtime.stream.live_store import LiveStore
@@ -30,10 +30,11 @@ _UPKEEP_S = 1.0
 
 @dataclass(slots=True)
 class PumpSettings:
-    """The bounds of a pump: how long a poll waits for a first event, and how large its batches are."""
+    """The bounds of a pump: how long a poll waits for a first event, how large its batches are, when states shrink."""
 
     poll_s: float = 0.2
     batch: BatchSize = field(default_factory=BatchSize)
+    compaction: CompactionBounds = field(default_factory=CompactionBounds)
 
 
 class Pump:
@@ -64,7 +65,7 @@ class Pump:
             live.table, EventRules(key_columns=live.key_columns, ingest_time=live.ingest_time, future=live.future)
         )
         self._recent = RecentEvents(live.table.key)
-        self._compaction = Compaction()
+        self._compaction = Compaction(self._settings.compaction)
         self._waiting = Waiting(metrics, log)
         self._health = StoreHealth(metrics, log)
         self._assignment = Assignment()

@@ -1,5 +1,6 @@
 """The updater's process: a pump a source, each in a thread, until SIGTERM or until one of them cannot go on."""
 
+import dataclasses
 import signal
 import sys
 import threading
@@ -78,7 +79,7 @@ class Updater:
         settings = self._settings
         store = LiveStore(settings.store, settings.names, timeout=settings.timeout)
         metrics = SourceMetrics(self.metrics, live.name, [group.name for group in live.groups])
-        pump = PumpSettings(settings.pump.poll_s, settings.pump.batch.fresh())
+        pump = dataclasses.replace(settings.pump, batch=settings.pump.batch.fresh())
         return Pump(live, source, store, metrics, Log(settings.replica), pump)
 
     def _guarded(self, pump: Pump) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from mlsd_framework.runtime.features.resp import Address
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.batch_size import BatchSize
+from mlsd_framework.runtime.stream.compaction import CompactionBounds
 from mlsd_framework.runtime.stream.leases import LeaseTerms
 from mlsd_framework.runtime.stream.live import LiveSource
 from mlsd_framework.runtime.stream.live_store import LiveStore
@@ -63,6 +64,7 @@ def stepped(
     fed: LiveSource | None = None,
     states: LiveStore | None = None,
     most: int = 4096,
+    compacted_from: int = 1024,
 ) -> Stepped:
     """A pump from a source to a store."""
     fed = fed or live()
@@ -74,7 +76,7 @@ def stepped(
         states or LiveStore(Address.parse(store.url), NAMES),
         SourceMetrics(metrics, fed.name, [group.name for group in fed.groups]),
         Log(),
-        PumpSettings(0.01, BatchSize(least=1, most=most, limit=most)),
+        PumpSettings(0.01, BatchSize(least=1, most=most, limit=most), CompactionBounds(least=compacted_from)),
     )
     source.open(pump._assignment, pump._log)
     return Stepped(pump, source, metrics)
