@@ -18,11 +18,12 @@ _LETTER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What to append to the states of one group; they expire when nothing is appended for `idle_ms`."""
+    """What to append to the states of one group, and which of them are to expire after `lifetime_ms` from now."""
 
     group: str
     blocks: Mapping[bytes, bytes]
-    idle_ms: int | None = None
+    expiring: Sequence[bytes] = ()
+    lifetime_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -80,14 +81,14 @@ def _appending(store: LiveStore, change: Change) -> tuple[list[bytes], list[int]
             for key, block in append.blocks.items()
         ]
         numbers.append(len(append.blocks))
-        if append.idle_ms is not None:
-            kept = b"%d" % append.idle_ms
+        if append.lifetime_ms is not None:
+            kept = b"%d" % append.lifetime_ms
             tail = b"\r\n$%d\r\n%b\r\n" % (len(kept), kept)
             encoded += [
                 b"*3\r\n$7\r\nPEXPIRE\r\n$%d\r\n%b%b%b" % (length + len(key), prefix, key, tail)
-                for key in append.blocks
+                for key in append.expiring
             ]
-            numbers.append(len(append.blocks))
+            numbers.append(len(append.expiring))
     return encoded, numbers
 
 
@@ -110,7 +111,7 @@ def _done(change: Change, replies: list[Reply]) -> Done:
     done, at = Done(), 0
     for append in change.appends:
         lengths = replies[at : at + len(append.blocks)]
-        at += len(append.blocks) * (1 if append.idle_ms is None else 2)
+        at += len(append.blocks) + len(append.expiring)
         done.lengths.append([one if isinstance(one, int) else 0 for one in lengths])
         done.refused += sum(not isinstance(one, int) for one in lengths)
     return done

@@ -58,9 +58,9 @@ class Compaction:
         self._grown.clear()
         self._sizes.clear()
 
-    def run(self, store: LiveStore) -> Compacted:
-        """Compact some of the states that have grown; raises StoreError."""
-        taken = self._taken()
+    def run(self, store: LiveStore, share: float = 1.0) -> Compacted:
+        """Compact some of the states that have grown, or a `share` of as many; raises StoreError."""
+        taken = self._taken(share)
         if not taken:
             return Compacted()
         names = list(taken)
@@ -89,10 +89,11 @@ class Compaction:
         self._remember(sizes)
         return Compacted(done=len(commands), unreadable=unreadable)
 
-    def _taken(self) -> dict[bytes, StateFormat]:
+    def _taken(self, share: float) -> dict[bytes, StateFormat]:
         taken: dict[bytes, StateFormat] = {}
         octets = 0
-        while self._grown and len(taken) < self._bounds.states and octets < self._bounds.octets:
+        states, most = max(self._bounds.states * share, 1), self._bounds.octets * share
+        while self._grown and len(taken) < states and octets < most:
             name, (layout, length) = self._grown.popitem()
             taken[name] = layout
             octets += length

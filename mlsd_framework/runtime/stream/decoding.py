@@ -26,7 +26,7 @@ _OPEN = ord("[")
 _TIMES = ("timestamp", "date", "duration")
 _LISTS_OF_TIMES = tuple(f"list<{kind}>" for kind in _TIMES)
 
-Place = tuple[Chunk, int]
+_Place = tuple[Chunk, int]
 _Fault = tuple[Reason, str, pl.Expr]
 
 
@@ -59,6 +59,20 @@ class Decoded:
     unknown: Counter[str] = field(default_factory=Counter)
 
 
+class _Places:
+    """Where payloads are, counted over all chunks: looked up for those that are rejected."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self._chunks = chunks
+
+    def __getitem__(self, at: int) -> _Place:
+        for chunk in self._chunks:
+            if at < len(chunk.payloads):
+                return chunk, at
+            at -= len(chunk.payloads)
+        raise IndexError(at)
+
+
 class Decoder:
     """Decodes the events of one source; it learns fields that producers add, so that they slow nothing down."""
 
@@ -80,7 +94,7 @@ class Decoder:
 
     def decode(self, chunks: Sequence[Chunk]) -> Decoded:
         """Decode the payloads of all chunks, in order."""
-        places = [(chunk, at) for chunk in chunks for at in range(len(chunk.payloads))]
+        places = _Places(chunks)
         payloads = [payload for chunk in chunks for payload in chunk.payloads]
         result = Decoded(self._empty, ())
         events, origins = self._events(payloads, places, result)
@@ -91,11 +105,9 @@ class Decoder:
             self._check(result, unread, places)
         return result
 
-    def _events(
-        self, payloads: list[bytes], places: Sequence[Place], result: Decoded
-    ) -> tuple[list[Any], Sequence[int]]:
+    def _events(self, payloads: list[bytes], places: _Places, result: Decoded) -> tuple[list[Any], Sequence[int]]:
         limit = self._rules.payload_bytes
-        if len(payloads) and max(map(len, payloads)) <= limit and not any(p[:1] == b"[" for p in payloads):
+        if payloads and payloads[0][:1] != b"[" and max(map(len, payloads)) <= limit:
             try:
                 # One by one: of payloads joined together two broken ones could make a whole one.
                 return list(map(self._one.decode, payloads)), range(len(payloads))
@@ -109,7 +121,7 @@ class Decoder:
             origins += [at] * len(found)
         return events, origins
 
-    def _slowly(self, payload: bytes, place: Place, result: Decoded) -> list[Any]:
+    def _slowly(self, payload: bytes, place: _Place, result: Decoded) -> list[Any]:
         if len(payload) > self._rules.payload_bytes:
             self._reject(result, place, "size", f"the payload has {len(payload)} bytes", payload)
             return []
@@ -118,7 +130,7 @@ class Decoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return list(self._one_by_one(payload, place, result))
 
-    def _one_by_one(self, payload: bytes, place: Place, result: Decoded) -> Iterator[Any]:
+    def _one_by_one(self, payload: bytes, place: _Place, result: Decoded) -> Iterator[Any]:
         try:
             value = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
@@ -167,18 +179,22 @@ class Decoder:
                 unread.append(("type", f"`{column.in_file}` is not a time", mask))
         return frame, unread
 
-    def _check(self, result: Decoded, faults: list[_Fault], places: Sequence[Place]) -> None:
+    def _check(self, result: Decoded, faults: list[_Fault], places: _Places) -> None:
         """Reject rows whose fault shows in columns: times that are none, keys too long, events from the future."""
         frame, rules = result.frame, self._rules
         time_name = str(self._table.event_time)
         texts = [name for name in rules.key_columns if frame.schema[name] == pl.String]
-        if texts:
+        if sum(_longest(frame.get_column(name)) for name in texts) > rules.key_bytes:
             length = pl.sum_horizontal(pl.col(name).str.len_bytes() for name in texts)
             faults.append(("key_size", f"its key has more than {rules.key_bytes} bytes", length > rules.key_bytes))
-        allowed = pl.duration(microseconds=rules.future // timedelta(microseconds=1))
-        now = pl.lit(time.time_ns() // 1000).cast(pl.Datetime("us", "UTC"))
-        reference = pl.col(rules.ingest_time) if rules.ingest_time else now
-        faults.append(("future", f"`{time_name}` is in the future", pl.col(time_name) > reference + allowed))
+        allowed, now = rules.future // timedelta(microseconds=1), time.time_ns() // 1000
+        happened = frame.get_column(time_name).to_physical()
+        came = frame.get_column(rules.ingest_time).to_physical() if rules.ingest_time else now
+        is_future = happened > came + allowed
+        if is_future.any():
+            faults.append(("future", f"`{time_name}` is in the future", pl.lit(is_future)))
+        if not faults:
+            return
         broken = frame.select(broken.fill_null(value=False).alias(f"{at}") for at, (_, _, broken) in enumerate(faults))
         bad = broken.select(pl.any_horizontal(pl.all())).to_series()
         if not bad.any():
@@ -191,7 +207,7 @@ class Decoder:
         result.frame = frame.filter(~bad)
         result.origins = [origin for origin, one in zip(result.origins, bad, strict=True) if not one]
 
-    def _reject(self, result: Decoded, place: Place, reason: Reason, detail: str, payload: bytes) -> None:
+    def _reject(self, result: Decoded, place: _Place, reason: Reason, detail: str, payload: bytes) -> None:
         chunk, at = place
         result.rejected.append(Rejected(chunk.partition, chunk.positions[at], reason, detail, payload))
 
@@ -204,6 +220,11 @@ def _series(column: Column, at: int, events: Sequence[Any]) -> pl.Series:
         whole = all(type(value) is int for value in values if value is not None)
         return pl.Series(column.name, values, dtype=pl.Int64 if whole else pl.Float64, strict=False)
     return pl.Series(column.name, values, dtype=pl.String)
+
+
+def _longest(texts: pl.Series) -> int:
+    longest = texts.str.len_bytes().max()
+    return longest if isinstance(longest, int) else 0
 
 
 def _unsuitable(table: SourceTable, what: str, expected: str) -> RunError:

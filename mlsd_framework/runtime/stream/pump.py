@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from mlsd_framework.runtime.features.resp import StoreError
+from mlsd_framework.runtime.features.resp import StoreError, encode
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.batch_size import BatchSize
 from mlsd_framework.runtime.stream.committing import Append, Change, Done, commit
 from mlsd_framework.runtime.stream.compaction import Compaction, CompactionBounds
 from mlsd_framework.runtime.stream.decoding import Decoded, Decoder, EventRules
+from mlsd_framework.runtime.stream.expiry import Expiries
 from mlsd_framework.runtime.stream.live import LiveSource, expiry_ms, feed
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics
@@ -26,6 +27,7 @@ from mlsd_framework.runtime.stream.store_health import StoreHealth
 from mlsd_framework.runtime.stream.waiting import Waiting
 
 _UPKEEP_S = 1.0
+_SHARE_BEHIND = 0.125  # of a round of compaction, while there is a backlog
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Pump:
         )
         self._recent = RecentEvents(live.table.key)
         self._compaction = Compaction(self._settings.compaction)
+        self._expiries = [Expiries(expiry_ms(live, group)) for group in live.groups]
         self._waiting = Waiting(metrics, log)
         self._health = StoreHealth(metrics, log)
         self._assignment = Assignment()
@@ -94,7 +97,8 @@ class Pump:
     def step(self) -> int:
         """Do one round; return how many payloads it committed."""
         was_placed = not self._place()
-        chunks = self._source.poll(self._size.limit, self._settings.poll_s)
+        limit = self._size.limit
+        chunks = self._source.poll(limit, self._settings.poll_s)
         # A partition that came, or came back, during the poll has no place yet, and is read again from its position.
         ours = self._assignment.held - self._assignment.unplaced
         chunks = [chunk for chunk in chunks if chunk.partition in ours and chunk.payloads]
@@ -103,7 +107,7 @@ class Pump:
             begun = time.perf_counter()
             committed = self._commit(chunks)
             self._size.observe(committed, time.perf_counter() - begun)
-        self._compact()
+        self._compact(is_behind=committed >= limit)
         if time.monotonic() >= self._upkeep_at:
             self._upkeep()
             self._upkeep_at = time.monotonic() + _UPKEEP_S
@@ -125,6 +129,8 @@ class Pump:
             self._compaction.forget()
             self._log.event("generation", generation=generation.decode())
         self._recent.clear()  # positions may have gone back
+        for expiries in self._expiries:
+            expiries.forget()
         for partition, stored in self._store.positions(
             self._live.name, sorted(assignment.unplaced), generation
         ).items():
@@ -154,8 +160,8 @@ class Pump:
             before={chunk.partition: self._placed[chunk.partition].content for chunk in chunks},
             after=self._after(chunks, decoded),
             appends=[
-                Append(group.name, blocks, expiry_ms(self._live, group))
-                for group, (blocks, _) in zip(self._live.groups, fed, strict=True)
+                Append(group.name, blocks, expiries.due(blocks), expiries.lifetime_ms)
+                for group, (blocks, _), expiries in zip(self._live.groups, fed, self._expiries, strict=True)
             ],
             rejected=decoded.rejected,
             dead_letters=self._live.dead_letters,
@@ -194,9 +200,14 @@ class Pump:
         return after
 
     def _learn(self, change: Change, done: Done) -> None:
-        for group, append, lengths in zip(self._live.groups, change.appends, done.lengths, strict=True):
+        parts = zip(self._live.groups, change.appends, done.lengths, self._expiries, strict=True)
+        for group, append, lengths, expiries in parts:
             prefix = self._store.names.states(change.generation, group.name)
             self._compaction.grew(group.layout, prefix, list(append.blocks), lengths)
+            expiries.done(append.expiring)
+            late = expiries.begun(append.blocks, lengths, append.expiring)
+            lifetime = b"%d" % (expiries.lifetime_ms or 0)
+            self._store.pipeline([encode(b"PEXPIRE", prefix + key, lifetime) for key in late])
 
     def _count(self, chunks: Sequence[Chunk], decoded: Decoded, events: int, late: Sequence[int], refused: int) -> None:
         count, of = self._metrics.count, self._metrics.all
@@ -213,8 +224,8 @@ class Pump:
             count(of.late, number, group.name)
         self._metrics.fresh([time for chunk in chunks for time in chunk.times], time.time_ns() // 1000)
 
-    def _compact(self) -> None:
-        done = self._compaction.run(self._store)
+    def _compact(self, *, is_behind: bool) -> None:
+        done = self._compaction.run(self._store, share=_SHARE_BEHIND if is_behind else 1.0)
         for outcome, number in (("done", done.done), ("changed", done.changed), ("unreadable", done.unreadable)):
             self._metrics.count(self._metrics.all.compactions, number, outcome)
         if done.unreadable:

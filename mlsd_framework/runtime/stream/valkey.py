@@ -172,7 +172,7 @@ class ValkeyStream:
     def _chunk(self, found: Entries) -> Chunk:
         name = found.stream.decode()
         place = self._places[name]
-        positions = [one.decode() for one in found.ids]
+        positions = b" ".join(found.ids).decode().split(" ")
         place.after = positions[-1]
         if place.count is not None:
             place.count += len(positions)
@@ -180,7 +180,7 @@ class ValkeyStream:
             partition=name,
             payloads=[b"" if content is None else content for content in found.contents],
             positions=positions,
-            times=[int(one.partition("-")[0]) * 1000 for one in positions],
+            times=_times(positions),
             count=place.count,
         )
 
@@ -205,6 +205,14 @@ class ValkeyStream:
                 place.lost += added - place.count
             place.count = added
         return state
+
+
+def _times(positions: list[str]) -> list[int]:
+    """Return the microseconds that ids, which are in order, say they were made at."""
+    digits = positions[0].index("-")
+    if digits == positions[-1].index("-"):
+        return [int(one[:digits]) * 1000 for one in positions]
+    return [_order(one)[0] * 1000 for one in positions]
 
 
 def _order(name: str) -> tuple[int, int]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from mlsd_framework.runtime.features.resp import Connection, Reply, StoreError
 
-# An entry that has one field `e`, as far as its content: id, length.
-_ENTRY = re.compile(rb"\*2\r\n\$\d+\r\n(\d+-\d+)\r\n\*2\r\n\$1\r\ne\r\n\$(\d+)\r\n")
+# An entry that has one field `e` is eight lines: a pair, the id's length and itself, a pair of fields, the name's
+# length and itself, the content's length and itself.
+_LINES = 8
+_SAME = ((0, b"*2"), (3, b"*2"), (4, b"$1"), (5, b"e"))
 _FIELD = b"e"
 _PART = 1 << 18  # much comes at once here
 _LENGTHS = re.compile(rb"(?::\d+\r\n)+")
@@ -76,26 +78,33 @@ class StreamConnection(Connection):
         self._line()  # a pair
         found = Entries(self._bytes())
         number = int(self._line()[1:])
-        ids, contents = found.ids, found.contents
-        buffer, at, match = self._buffer, self._at, _ENTRY.match
-        while len(ids) < number:
-            entry = match(buffer, at)
-            if entry is not None:
-                start = entry.end()
-                stop = start + int(entry[2])
-                if stop + 2 <= len(buffer):
-                    ids.append(entry[1])
-                    contents.append(buffer[start:stop])
-                    at = stop + 2
-                    continue
-            # Not all of it is here yet, or it has other fields.
-            self._at = at
+        while len(found.ids) < number:
+            if self._many(found, number):
+                continue
+            # Not one whole entry is here yet, or it has other fields.
             name, content = _of_fields(self._reply())
-            ids.append(name)
-            contents.append(content)
-            buffer, at = self._buffer, self._at
-        self._at = at
+            found.ids.append(name)
+            found.contents.append(content)
         return found
+
+    def _many(self, found: Entries, number: int) -> bool:
+        """Take the whole entries of one field `e` that lie ahead, without looking at each; return whether any did."""
+        lines = self._buffer[self._at :].split(b"\r\n")
+        whole = min((len(lines) - 1) // _LINES, number - len(found.ids))
+        if whole <= 0:
+            return False
+        lines = lines[: whole * _LINES]
+        contents = lines[7::_LINES]
+        # A content may hold a line's end itself: its length then tells, and the entries are taken one by one.
+        if (
+            any(lines[at::_LINES] != [line] * whole for at, line in _SAME)
+            or [b"$%d" % length for length in map(len, contents)] != lines[6::_LINES]
+        ):
+            return False
+        found.ids += lines[2::_LINES]
+        found.contents += contents
+        self._at += sum(map(len, lines)) + 2 * len(lines)
+        return True
 
     def _bytes(self) -> bytes:
         reply = self._reply()

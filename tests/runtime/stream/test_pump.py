@@ -78,14 +78,25 @@ def test_a_position_that_someone_moved(store: StoreProcess) -> None:
 
 
 def test_idle_states_expire(store: StoreProcess) -> None:
-    """A state expires after its horizon and the time that an event may lie ahead; one without a horizon stays."""
+    """A state expires after its horizon and the time that an event may lie ahead, and so does one that begins anew."""
     add(store, [payment(1)])
     fed = dataclasses.replace(live(), groups=(LiveGroup(CountingLayout(horizon_us=3_600_000_000)),))
-    stepped(store, fed=fed).run(1)
+    pumped = stepped(store, fed=fed)
+    pumped.run(1)
     (name,) = keys(store, b"shop:f1:live:*")
     left = store.ask(b"PTTL", name)
     assert isinstance(left, int)
-    assert 0 <= 3_600_000 + 300_000 + 60_000 - left < 10_000
+    assert 0 <= (3_600_000 + 300_000 + 60_000) * 5 // 4 - left < 10_000
+    store.ask(b"PERSIST", name)
+    add(store, [payment(1, payment_id="again")])
+    pumped.run(1)
+    assert store.ask(b"PTTL", name) == -1  # its expiry was set a moment ago
+    store.ask(b"DEL", name)  # as an eviction does
+    add(store, [payment(1, payment_id="once more")])
+    pumped.run(1)
+    left = store.ask(b"PTTL", name)
+    assert isinstance(left, int)
+    assert left > 0
 
 
 def test_a_state_that_is_none(store: StoreProcess) -> None:
