@@ -41,7 +41,8 @@ class WindowGroup:
     """Aggregates of an entity's events over windows `[t - delay - w, t - delay)`.
 
     `windows` holds lengths, none for the whole past. With `refresh`, `t` is rounded down to it; with `resolution` the
-    beginning of a window is. A `live` group is kept up to date from its source's stream, event by event. `features` are in the order aggregate by aggregate, window by window.
+    beginning of a window is. A `live` group is kept up to date from its source's stream, event by event. `features` are
+    in the order aggregate by aggregate, window by window.
     """
 
     name: str

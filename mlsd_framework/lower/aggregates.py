@@ -81,9 +81,7 @@ class _Parameters(TypedDict, total=False):
     exact: int
 
 
-def _parameter(
-    name: str, kind: AggregateLowering, parts: Sequence[_Part], at: Loc, context: Context
-) -> _Parameters:
+def _parameter(name: str, kind: AggregateLowering, parts: Sequence[_Part], at: Loc, context: Context) -> _Parameters:
     """Read what stands beside the value: a number by its place, or `half_life: 3d` by its name."""
     wanted = kind.parameter
     if (parts and wanted is None) or len(parts) > 1 or (wanted is not None and wanted.required and not parts):
@@ -95,11 +93,9 @@ def _parameter(
     label, colon, value = parts[0].text.rpartition(":")
     named = label.strip() == wanted.name if colon else wanted.name == "n"
     try:
-        if not named:
-            raise ValueError(value)
         if wanted.name == "half_life":
-            return {"half_life": _positive(parse_duration(value.strip()))}
-        number = int(value)
+            return {"half_life": _positive(parse_duration(value.strip() if named else ""))}
+        number = int(value if named else "")
     except ValueError:  # a pydantic error is one
         context.report("E2041", f"`{name}` has `{parts[0].text.strip()}` beside its value", at, expected=kind.takes)
         return {}

@@ -34,7 +34,7 @@ class SourceLowering(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AggregateParameter:
-    """What stands beside the value in an aggregate: `n` in `last_n(item, 50)`, `half_life` in `ewma(x, half_life: 3d)`."""
+    """What stands beside the value in an aggregate, such as the 50 of `last_n(item, 50)`."""
 
     name: Literal["n", "half_life", "exact"]
     required: bool = True
