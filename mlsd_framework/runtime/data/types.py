@@ -99,7 +99,7 @@ def _time(column: Column, value: pl.Expr, found: pl.DataType) -> pl.Expr:
         moment = (
             counted.cast(pl.Duration("us"))
             if column.type == "duration"
-            else (counted + _origin(column)).cast(pl.Datetime("us", "UTC"))
+            else (counted + origin_us(column)).cast(pl.Datetime("us", "UTC"))
         )
     return moment.dt.date() if column.type == "date" else moment
 
@@ -133,7 +133,7 @@ def _any_iso(value: pl.Expr) -> pl.Expr:
     return pl.coalesce(zoned, naive.dt.replace_time_zone("UTC"), day.dt.replace_time_zone("UTC"))
 
 
-def _origin(column: Column) -> int:
+def origin_us(column: Column) -> int:
     """Return the origin of a counted time in microseconds since the epoch."""
     if column.origin is None:
         return 0

@@ -82,7 +82,7 @@ class Pump:
         A store that does not answer is waited for. What no waiting can mend (E66xx) is raised.
         """
         try:
-            self._source.open(self._assignment, self._log)
+            self.open()
             while not stop.is_set():
                 try:
                     self.step()
@@ -93,6 +93,10 @@ class Pump:
             self._source.close()
             self._store.close()
             self._log.close()
+
+    def open(self) -> None:
+        """Take part in the stream; whoever steps by hand begins so."""
+        self._source.open(self._assignment, self._log)
 
     def step(self) -> int:
         """Do one round; return how many payloads it committed."""

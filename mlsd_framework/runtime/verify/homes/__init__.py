@@ -1,0 +1,1 @@
+"""The homes of stored features, each asked the same questions."""

@@ -1,0 +1,142 @@
+"""The questions that every home of a group is asked: some keys with all their events, and moments of every kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.windows import WindowGroup, as_microseconds
+from mlsd_framework.runtime.verify import moments as at
+from mlsd_framework.runtime.verify.made_rows import at_edges, is_countable, new_values, ordinary, with_own_keys
+from mlsd_framework.runtime.verify.subject import Log, Stored, Subject
+
+MOMENT, CASE = "__moment", "__case"
+_KEYS = 28
+_EVENTS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A part of a group's log with every event of its keys, and what is asked of it.
+
+    `rows` are the source's, as a stream gives them; `events` have the values that aggregates read. `questions` have
+    the entity's columns, a MOMENT in microseconds and the CASE that it stands for, in order of the moments.
+    """
+
+    stored: Stored
+    log: Log
+    rows: pl.DataFrame
+    events: pl.DataFrame
+    questions: pl.DataFrame
+    made: int
+
+    @property
+    def is_gridded(self) -> bool:
+        """Whether its values are of few moments: those of a refresh, or of a materialisation."""
+        return not self.stored.live
+
+    @property
+    def keys(self) -> list[tuple[object, ...]]:
+        """The key of each question."""
+        return self.questions.select(self.stored.group.entity).rows()
+
+    @property
+    def moments(self) -> list[int]:
+        """The moment of each question, in microseconds UTC."""
+        return self.questions.get_column(MOMENT).to_list()
+
+
+def sampled(subject: Subject, stored: Stored, rows: int, seed: int = 0) -> Sample:
+    """Draw keys and questions, about `rows` of them; the same seed gives the same sample."""
+    draw = np.random.default_rng(seed)
+    log, group = subject.log(stored.reads[0]), stored.group
+    keys = _keys(log.rows, group.entity, draw)
+    part = log.rows.join(keys, on=group.entity, how="semi", maintain_order="left")
+    made = 0
+    if isinstance(group, ColumnGroup):
+        grid = at.of_table(part, group, draw)
+        events = part
+    elif stored.live:
+        added = with_own_keys(ordinary(part, log, group, draw), log)
+        part, made, grid = pl.concat([part, added]), added.height, ()
+        events = stored.events(part, *subject.frames(stored.reads[1:]))
+    else:
+        grid = at.grid(part, group)
+        events = stored.events(part, *subject.frames(stored.reads[1:]))
+        added = with_own_keys(pl.concat([ordinary(events, log, group, draw), at_edges(events, log, group, grid, draw)]), log)
+        events, made = pl.concat([events, added]), added.height
+    asked = _questions(events, stored, grid, rows, draw)
+    return Sample(stored, log, part, events, asked, made)
+
+
+def _keys(rows: pl.DataFrame, entity: Sequence[str], draw: np.random.Generator) -> pl.DataFrame:
+    """Return the busiest key that is not too busy, the quietest ones, and others at random."""
+    counted = rows.group_by(entity).len("__number").drop_nulls(entity).sort("__number", *entity)
+    counted = counted.filter(pl.col("__number") <= _EVENTS)
+    number = counted.height
+    if not number:
+        return rows.select(entity).clear()
+    chosen = {number - 1, *range(min(3, number)), *draw.integers(0, number, _KEYS).tolist()}
+    taken = counted[sorted(chosen, reverse=True)]
+    return taken.filter(pl.col("__number").cum_sum() <= 4 * _EVENTS).select(entity)
+
+
+def _questions(
+    events: pl.DataFrame, stored: Stored, grid: Sequence[int], rows: int, draw: np.random.Generator
+) -> pl.DataFrame:
+    group = stored.group
+    if stored.live and isinstance(group, WindowGroup):
+        asked = at.around_events(events, group, rows, draw)
+    else:
+        asked = at.on_grid(events, group, grid, rows, draw)
+    some = asked.get_column(MOMENT).to_list() or [0]
+    strangers = [
+        _stranger(asked, events, group.entity, some, draw),
+        _without_key(asked, events, group.entity, some, draw),
+    ]
+    asked = pl.concat([asked, *(one for one in strangers if one is not None)])
+    return asked.sort(MOMENT, maintain_order=True)
+
+
+def _stranger(
+    asked: pl.DataFrame, events: pl.DataFrame, entity: Sequence[str], some: list[int], draw: np.random.Generator
+) -> pl.DataFrame | None:
+    """Return questions about keys that the log does not have."""
+    name = next((one for one in entity if is_countable(events.schema[one])), None)
+    if name is None or not asked.height:
+        return None
+    picked = asked[draw.integers(0, asked.height, 12).tolist()]
+    known = events.get_column(name)
+    if known.dtype.is_integer() and (known.max() or 0) > 2**62:  # type: ignore[operator] # integers
+        return None
+    return picked.with_columns(
+        new_values(known, picked.height),
+        pl.Series(MOMENT, draw.choice(some, picked.height), pl.Int64),
+        pl.lit("unseen key").alias(CASE),
+    )
+
+
+def _without_key(
+    asked: pl.DataFrame, events: pl.DataFrame, entity: Sequence[str], some: list[int], draw: np.random.Generator
+) -> pl.DataFrame | None:
+    """Return questions whose key, or a part of it, is null."""
+    if not asked.height:
+        return None
+    parts = []
+    for name in entity:
+        picked = asked[draw.integers(0, asked.height, 4).tolist()]
+        parts.append(
+            picked.with_columns(
+                pl.lit(None, events.schema[name]).alias(name),
+                pl.Series(MOMENT, draw.choice(some, picked.height), pl.Int64),
+                pl.lit("null key").alias(CASE),
+            )
+        )
+    return pl.concat(parts)
+
+
+def span_us(group: WindowGroup) -> int:
+    """Return how far back its longest window begins, in microseconds; a lifetime does not count."""
+    return as_microseconds(group.delay) + max((as_microseconds(w) for w in group.windows if w is not None), default=0)

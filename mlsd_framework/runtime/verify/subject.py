@@ -1,0 +1,114 @@
+"""What is proved: a system's logs, its stored groups, its examples and its expressions, as its script declares them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from mlsd_framework.runtime.data.schema import SourceTable
+from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.materialisation import Group
+from mlsd_framework.runtime.features.windows import WindowGroup
+
+Frames = Callable[..., pl.DataFrame]
+"""A function of whole sources, in a declared order."""
+
+Row = dict[str, Any]
+"""One row of the training set, moments and lengths of time as microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The rows of a source as they were read and checked."""
+
+    table: SourceTable
+    rows: pl.DataFrame
+    ingest_time: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.table.name
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A group that the online store keeps; `events` makes its events of the sources `reads`, its own the first."""
+
+    group: Group
+    reads: tuple[str, ...]
+    events: Frames = lambda rows, *_: rows
+    live: bool = False
+
+    @property
+    def name(self) -> str:
+        """The group's name."""
+        return self.group.name
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of its features, in order."""
+        from mlsd_framework.runtime.features.windows import column_names  # noqa: PLC0415 - the one name of two kinds
+
+        return column_names(self.group) if isinstance(self.group, WindowGroup) else self.group.columns
+
+    @property
+    def time(self) -> str | None:
+        """The column that says when a row is of."""
+        return self.group.valid_from if isinstance(self.group, ColumnGroup) else self.group.event_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """How the training set is made of the sources `reads`: its rows are those of `source` whose `label` is known.
+
+    `labels` is the source that says the label, by the column `join` where it is another one.
+    """
+
+    make: Frames
+    reads: tuple[str, ...]
+    source: str
+    label: str
+    labels: str
+    column: str
+    join: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expressions:
+    """What a request computes, in its two homes; `inputs` are the columns that it is computed from.
+
+    `inputs` say which may be null. `frame` adds the columns `outputs` to rows, `request` adds them to one row.
+    """
+
+    inputs: Mapping[str, bool]
+    outputs: tuple[str, ...]
+    frame: Callable[[pl.DataFrame], pl.DataFrame]
+    request: Callable[[Row], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A system as its script declares it; `features` is the fingerprint of its stored features."""
+
+    system: str
+    spec: str
+    features: str
+    logs: tuple[Log, ...]
+    stored: tuple[Stored, ...] = ()
+    examples: Examples | None = None
+    expressions: Expressions | None = None
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """The columns that make the keys of all entities."""
+        return frozenset(name for one in self.stored for name in one.group.entity)
+
+    def log(self, name: str) -> Log:
+        """Return a source that is known to exist."""
+        return next(one for one in self.logs if one.name == name)
+
+    def frames(self, names: Sequence[str], changed: Mapping[str, pl.DataFrame] | None = None) -> list[pl.DataFrame]:
+        """Return the rows of sources in order; those of `changed` in place of theirs."""
+        return [(changed or {}).get(name, self.log(name).rows) for name in names]
