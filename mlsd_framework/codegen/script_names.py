@@ -14,6 +14,8 @@ _OURS = frozenset(
         "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
         "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
         "with_known_labels", "write_dataset",
+        "Examples", "Expressions", "Log", "Row", "Stored", "Subject", "at_request", "examples", "prove", "row",
+        "subject", "with_computed",
     }
 )  # fmt: skip
 

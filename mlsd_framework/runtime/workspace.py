@@ -23,6 +23,7 @@ class Workspace:
     models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
     evaluation/      of the newest evaluation: report.html, the entry to <model>.report.html; <model>.metrics.json;
                      thresholds.json; requests.json
+    proof.json       what the newest `mlsd verify` found; proof.html, the same for people
     versions/<id>/   bundles: models, thresholds, features and spec as one set
     current          the id of the version that serves
     run/             sockets, process ids and the supervisor's state
@@ -56,6 +57,16 @@ class Workspace:
     def evaluation(self) -> Path:
         """Folder of the newest evaluation."""
         return self.root / "evaluation"
+
+    @property
+    def proof(self) -> Path:
+        """File of what the newest proof found."""
+        return self.root / "proof.json"
+
+    @property
+    def proof_report(self) -> Path:
+        """The same as a page."""
+        return self.root / "proof.html"
 
     @property
     def versions(self) -> Path:

@@ -20,11 +20,24 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    payments = load(PAYMENTS)
-    chargebacks = load(CHARGEBACKS)
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from specs/fraud.yaml:71
+    taken = ["amount", "merchant_category", "channel"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
+    return computed(
+        rows,
+        "payment",
+        night=sql.hour(pl.col("ts")) < 6,
+        amount_ratio=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
+        max_ratio=sql.div(
+            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)
+        ),
+    )
 
+
+def examples(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
+    """Return the examples whose label is known, each with its features as of its moment."""
     # from specs/fraud.yaml:80
     labels = chargebacks.select("payment_id", "is_fraud")
     rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "is_fraud")
@@ -40,21 +53,14 @@ def main() -> None:
     # from specs/fraud.yaml:61
     events = terminal_risk_events(payments, chargebacks)
     rows = beside(rows, "terminal_risk", window_features(events, rows, TERMINAL_RISK_GROUP, time="ts"))
+    return with_computed(rows)
 
-    # from specs/fraud.yaml:71
-    taken = ["amount", "merchant_category", "channel"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = computed(
-        rows,
-        "payment",
-        night=sql.hour(pl.col("ts")) < 6,
-        amount_ratio=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
-        max_ratio=sql.div(
-            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)
-        ),
-    )
 
-    write_dataset(rows, WORKSPACE)
+def main() -> None:
+    """Read and check the sources, and write the training set that is made of them."""
+    payments = load(PAYMENTS)
+    chargebacks = load(CHARGEBACKS)
+    write_dataset(examples(payments, chargebacks), WORKSPACE)
 
 
 if __name__ == "__main__":

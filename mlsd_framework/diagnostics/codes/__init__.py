@@ -7,6 +7,7 @@ from mlsd_framework.diagnostics.codes import (
     plan,
     planning,
     plugin,
+    proof,
     references,
     scoring,
     serving,
@@ -33,6 +34,7 @@ CODES: dict[str, Code] = {
         serving,
         operations,
         stream,
+        proof,
     )
     for entry in part.CODES
 }

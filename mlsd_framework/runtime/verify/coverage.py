@@ -54,7 +54,10 @@ def coverage_of_expressions(expressions: Expressions, nulls: Mapping[str, int], 
     nullable = [name for name, may in expressions.inputs.items() if may]
     met = min((nulls.get(name, 0) for name in nullable), default=0)
     excused = {} if nullable else {"null value": "none of its inputs can be null"}
-    return [FeatureCoverage(name, {"null value": met, "edges of inputs": rows}, dict(excused)) for name in expressions.outputs]
+    return [
+        FeatureCoverage(name, {"null value": met, "edges of inputs": rows}, dict(excused))
+        for name in expressions.outputs
+    ]
 
 
 def _of_windows(sample: Sample, group: WindowGroup) -> list[FeatureCoverage]:
@@ -108,7 +111,9 @@ class _WindowCases:
             low = bisect_left(key.times, begin)
             self.cases["inside the edge"] += low < len(key.times) and key.times[low] == begin and low < high
             self.cases["outside the edge"] += low > 0 and key.times[low - 1] == begin - 1
-            self.cases["outside the edge"] += self._resolution > 1 and low > 0 and begin - key.times[low - 1] < self._resolution
+            self.cases["outside the edge"] += (
+                self._resolution > 1 and low > 0 and begin - key.times[low - 1] < self._resolution
+            )
         self.cases["empty window"] += low == high
         self.cases["tie"] += high < len(key.times) and key.times[high] == end
         if self._late:

@@ -36,7 +36,9 @@ def expressions_hold(
     """Compute a sample of rows, real and made, in both homes; return what differs and how often inputs were null."""
     draw = np.random.default_rng(seed)
     taken = draw.choice(rows.height, min(number, rows.height), replace=False).tolist()
-    asked = pl.concat([rows[taken].with_columns(pl.lit("a real row").alias("__case")), *_made(expressions, rows, table, draw)])
+    asked = pl.concat(
+        [rows[taken].with_columns(pl.lit("a real row").alias("__case")), *_made(expressions, rows, table, draw)]
+    )
     cases = asked.get_column("__case").to_list()
     asked = asked.drop("__case")
     in_frames = physical(expressions.frame(asked).select(expressions.outputs)).rows()
@@ -80,7 +82,9 @@ def _made(
             base = rows[draw.integers(0, rows.height, values.len()).tolist()]
             yield base.with_columns(values.alias(name), pl.lit(f"`{name}` at an edge").alias("__case"))
     several = [
-        values.gather(draw.integers(0, values.len(), _MIXED)).alias(name) for name, values in edges.items() if values.len()
+        values.gather(draw.integers(0, values.len(), _MIXED)).alias(name)
+        for name, values in edges.items()
+        if values.len()
     ]
     base = rows[draw.integers(0, rows.height, _MIXED).tolist()]
     yield base.with_columns(*several, pl.lit("all inputs at edges").alias("__case"))

@@ -127,4 +127,6 @@ def _show(
             return
         old = plain(before.select(name))[at][0] if name in before.columns else "there"
         new = plain(after.select(name))[at][0] if name in after.columns and after.height else "gone"
-        result.leaks.append(Leak(name, {key: str(value) for key, value in row.items()}, said(moments[at]), said(cut), old, new))
+        result.leaks.append(
+            Leak(name, {key: str(value) for key, value in row.items()}, said(moments[at]), said(cut), old, new)
+        )

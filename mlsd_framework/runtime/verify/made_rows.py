@@ -17,7 +17,9 @@ def copies(rows: pl.DataFrame, log: Log, taken: Sequence[int], times: Sequence[i
     """Return copies of rows at other times; they were written as late as what they copy."""
     copied, time = rows[list(taken)], str(log.table.event_time)
     moved = pl.Series(time, times, pl.Int64).cast(UTC)
-    shifted = [] if log.ingest_time is None else [(pl.col(log.ingest_time) - pl.col(time) + moved).alias(log.ingest_time)]
+    shifted = (
+        [] if log.ingest_time is None else [(pl.col(log.ingest_time) - pl.col(time) + moved).alias(log.ingest_time)]
+    )
     return copied.with_columns(shifted).with_columns(moved)
 
 
@@ -35,7 +37,9 @@ def ordinary(rows: pl.DataFrame, log: Log, group: WindowGroup, draw: np.random.G
     taken = draw.choice(rows.height, min(24, rows.height), replace=False)
     tied = copies(rows, log, taken, stamps[taken])
     fixed = {*group.entity, *log.table.key, group.event_time, log.ingest_time}
-    empty = [one.name for one in log.table.columns if one.nullable and one.name not in fixed and one.name in rows.columns]
+    empty = [
+        one.name for one in log.table.columns if one.nullable and one.name not in fixed and one.name in rows.columns
+    ]
     halves = tied.with_row_index("__at")
     tied = halves.with_columns(
         pl.when(pl.col("__at") % 2 == 0).then(None).otherwise(pl.col(name)).alias(name) for name in empty

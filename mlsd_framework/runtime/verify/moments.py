@@ -78,7 +78,10 @@ def on_grid(
     offsets = [("at a materialisation", 0)]
     if group.refresh is not None:
         refresh = as_microseconds(group.refresh)
-        offsets += [("just before the next refresh", refresh - 1), ("between refreshes", int(draw.integers(1, refresh)))]
+        offsets += [
+            ("just before the next refresh", refresh - 1),
+            ("between refreshes", int(draw.integers(1, refresh))),
+        ]
     each = max(rows // (len(offsets) * len(moments)), 1)
     parts = []
     for moment in moments:
@@ -88,7 +91,9 @@ def on_grid(
     return pl.concat(parts)
 
 
-def _asked(events: pl.DataFrame, entity: Sequence[str], name: str, at: pl.Expr, number: int, draw: Draw) -> pl.DataFrame:
+def _asked(
+    events: pl.DataFrame, entity: Sequence[str], name: str, at: pl.Expr, number: int, draw: Draw
+) -> pl.DataFrame:
     found = events.select(*entity, at.cast(pl.Int64).alias("__moment"), pl.lit(name).alias("__case"))
     if found.height <= number:
         return found

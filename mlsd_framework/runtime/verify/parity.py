@@ -50,7 +50,7 @@ class GroupParity:
 def homes_of(stored: Stored, url: str) -> dict[str, Home]:
     """Return the homes of a group, the training set's first; the others are held against it."""
     found: dict[str, Home] = {"offline": offline.offline, "definition": definition.definition}
-    if stored.live:
+    if stored.live is not None:
         from mlsd_framework.runtime.verify.homes import live_store, stream  # noqa: PLC0415 - only live groups pay
 
         return {**found, "stream": stream.stream, "request": lambda sample: live_store.requested(sample, url)}

@@ -1,6 +1,7 @@
 """Proves a system: what its generated `verify.py` runs. Writes `proof.json` and its report, and fails where it must."""
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,9 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.data.files import data_files
+from mlsd_framework.runtime.data.files import source_files
 from mlsd_framework.runtime.verify import coverage, proof, report
+from mlsd_framework.runtime.verify.coverage import FeatureCoverage
 from mlsd_framework.runtime.verify.expressions import expressions_hold
+from mlsd_framework.runtime.verify.homes.spark import spark_home
 from mlsd_framework.runtime.verify.homes.store import temporary_store
 from mlsd_framework.runtime.verify.leakage import Leakage, leakage
 from mlsd_framework.runtime.verify.parity import GroupParity, compared, homes_of
@@ -25,7 +28,9 @@ ROWS = 2000
 
 def main(subject: Subject, workspace: Workspace, root: Path, arguments: Sequence[str] | None = None) -> None:
     """Prove a system, write the proof and its report, and raise `RunError` (E6701 to E6703) where it does not hold."""
-    parser = argparse.ArgumentParser(description="Prove that every feature has one value and nothing comes from the future.")
+    parser = argparse.ArgumentParser(
+        description="Prove that every feature has one value and nothing comes from the future."
+    )
     parser.add_argument("--rows", type=int, default=ROWS, help="about how many questions to ask of each group")
     parser.add_argument("--spark", action="store_true", help="compute on Spark too, on this machine")
     options = parser.parse_args(arguments)
@@ -41,7 +46,7 @@ def main(subject: Subject, workspace: Workspace, root: Path, arguments: Sequence
 def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False) -> Proof:
     """Return the proof of a system; `root` is the project's folder, below which its data lies."""
     begun = time.monotonic()
-    covered: list[coverage.FeatureCoverage] = []
+    covered: list[FeatureCoverage] = []
     compared_groups: list[GroupParity] = []
     if subject.stored:
         for result, exercised in _stored(subject, rows, spark=spark):
@@ -49,13 +54,13 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
             covered += exercised
     leaks: Leakage | None = None
     if subject.examples is not None:
-        print("making the training set with rows from the future", flush=True)
+        print("making the training set with rows from the future", file=sys.stderr, flush=True)
         leaks, examples = leakage(subject, subject.examples)
         if subject.expressions is not None:
             result, exercised = _expressions(subject, examples, rows)
             compared_groups.append(result)
             covered += exercised
-    files = {file for log in subject.logs for file in data_files(log.table, root)}
+    files = {file.path for log in subject.logs for file in source_files(log.table, root)}
     return Proof(
         subject.system,
         subject.spec,
@@ -73,21 +78,21 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
     )
 
 
-def _stored(subject: Subject, rows: int, *, spark: bool) -> Iterator[tuple[GroupParity, list[coverage.FeatureCoverage]]]:
-    with temporary_store() as url:
+def _stored(subject: Subject, rows: int, *, spark: bool) -> Iterator[tuple[GroupParity, list[FeatureCoverage]]]:
+    with temporary_store() as url, spark_home(wanted=spark) as (on_spark, absent):
         for stored in subject.stored:
-            print(f"asking every home of `{stored.name}`", flush=True)
+            print(f"asking every home of `{stored.name}`", file=sys.stderr, flush=True)
             sample = sampled(subject, stored, rows)
-            result, _ = compared(sample, homes_of(stored, url, spark=spark))
+            homes = homes_of(stored, url) | ({"spark": on_spark} if on_spark is not None else {})
+            result, _ = compared(sample, homes)
+            result.absent = {"spark": absent} if absent else {}
             yield result, coverage.coverage_of(sample)
 
 
-def _expressions(
-    subject: Subject, examples: pl.DataFrame, rows: int
-) -> tuple[GroupParity, list[coverage.FeatureCoverage]]:
+def _expressions(subject: Subject, examples: pl.DataFrame, rows: int) -> tuple[GroupParity, list[FeatureCoverage]]:
     if subject.expressions is None or subject.examples is None:
         raise TypeError(subject.system)
-    print("computing requests in both homes", flush=True)
+    print("computing requests in both homes", file=sys.stderr, flush=True)
     table = subject.log(subject.examples.source).table
     result, nulls = expressions_hold(subject.expressions, examples, table, rows)
     return result, coverage.coverage_of_expressions(subject.expressions, nulls, result.questions)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.features.columns import ColumnGroup
-from mlsd_framework.runtime.features.windows import WindowGroup, as_microseconds
+from mlsd_framework.runtime.features.windows import WindowGroup
 from mlsd_framework.runtime.verify import moments as at
 from mlsd_framework.runtime.verify.made_rows import at_edges, is_countable, new_values, ordinary, with_own_keys
 from mlsd_framework.runtime.verify.subject import Log, Stored, Subject
@@ -31,11 +31,6 @@ class Sample:
     events: pl.DataFrame
     questions: pl.DataFrame
     made: int
-
-    @property
-    def is_gridded(self) -> bool:
-        """Whether its values are of few moments: those of a refresh, or of a materialisation."""
-        return not self.stored.live
 
     @property
     def keys(self) -> list[tuple[object, ...]]:
@@ -65,7 +60,9 @@ def sampled(subject: Subject, stored: Stored, rows: int, seed: int = 0) -> Sampl
     else:
         grid = at.grid(part, group)
         events = stored.events(part, *subject.frames(stored.reads[1:]))
-        added = with_own_keys(pl.concat([ordinary(events, log, group, draw), at_edges(events, log, group, grid, draw)]), log)
+        added = with_own_keys(
+            pl.concat([ordinary(events, log, group, draw), at_edges(events, log, group, grid, draw)]), log
+        )
         events, made = pl.concat([events, added]), added.height
     asked = _questions(events, stored, grid, rows, draw)
     return Sample(stored, log, part, events, asked, made)
@@ -135,8 +132,3 @@ def _without_key(
             )
         )
     return pl.concat(parts)
-
-
-def span_us(group: WindowGroup) -> int:
-    """Return how far back its longest window begins, in microseconds; a lifetime does not count."""
-    return as_microseconds(group.delay) + max((as_microseconds(w) for w in group.windows if w is not None), default=0)

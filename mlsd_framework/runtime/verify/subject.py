@@ -9,7 +9,8 @@ import polars as pl
 from mlsd_framework.runtime.data.schema import SourceTable
 from mlsd_framework.runtime.features.columns import ColumnGroup
 from mlsd_framework.runtime.features.materialisation import Group
-from mlsd_framework.runtime.features.windows import WindowGroup
+from mlsd_framework.runtime.features.windows import WindowGroup, column_names
+from mlsd_framework.runtime.stream.live import LiveSource
 
 Frames = Callable[..., pl.DataFrame]
 """A function of whole sources, in a declared order."""
@@ -34,12 +35,15 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A group that the online store keeps; `events` makes its events of the sources `reads`, its own the first."""
+    """A group that the online store keeps; `events` makes its events of the sources `reads`, its own the first.
+
+    `live` is the source with its live groups as the updater has it, where the group is one of them.
+    """
 
     group: Group
     reads: tuple[str, ...]
     events: Frames = lambda rows, *_: rows
-    live: bool = False
+    live: LiveSource | None = None
 
     @property
     def name(self) -> str:
@@ -49,8 +53,6 @@ class Stored:
     @property
     def features(self) -> tuple[str, ...]:
         """The names of its features, in order."""
-        from mlsd_framework.runtime.features.windows import column_names  # noqa: PLC0415 - the one name of two kinds
-
         return column_names(self.group) if isinstance(self.group, WindowGroup) else self.group.columns
 
     @property
@@ -71,7 +73,6 @@ class Examples:
     source: str
     label: str
     labels: str
-    column: str
     join: str | None = None
 
 

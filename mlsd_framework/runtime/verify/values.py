@@ -28,7 +28,9 @@ def physical(frame: pl.DataFrame) -> pl.DataFrame:
         + [
             pl.col(name).list.eval(pl.element().to_physical())
             for name, dtype in frame.schema.items()
-            if isinstance(dtype, pl.List) and dtype.inner is not None and pl.Series(dtype=dtype.inner).dtype.is_temporal()
+            if isinstance(dtype, pl.List)
+            and dtype.inner is not None
+            and pl.Series(dtype=dtype.inner).dtype.is_temporal()
         ]
     )
 

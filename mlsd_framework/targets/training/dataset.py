@@ -1,11 +1,12 @@
 """`training/dataset.py`: examples, their label, and their features as of their moments."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mlsd_framework.codegen.events_code import events_call, labels_of
 from mlsd_framework.codegen.expressions_polars import to_polars
+from mlsd_framework.codegen.layout import INDENT, WIDTH
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
@@ -26,10 +27,12 @@ class DatasetFile:
 
     spec: str
     imports: str
-    loads: list[str]
+    signature: str
     label: list[str]
     stored: list[str]
     computed: list[str]
+    loads: list[str]
+    written: list[str]
 
 
 def dataset_file(system: System, spec: str) -> str:
@@ -40,11 +43,41 @@ def dataset_file(system: System, spec: str) -> str:
     script = _Dataset(system, ScriptNames(system), Imports())
     script.imports.add(DATASET, "with_known_labels", "write_dataset")
     script.ours("load", "WORKSPACE")
-    loads = [script.load(name) for name in dict.fromkeys([examples.name, label.source, *used_sources(system)])]
+    script.imports.add("polars as pl")
+    sources = example_sources(system)
     joined, stored, computed = script.label(label, examples), list(script.stored(examples)), script.returned()
-    return render(
-        "training/dataset.py.j2", DatasetFile(spec, "\n".join(script.imports.lines()), loads, joined, stored, computed)
+    frames = [script.names.frame(name) for name in sources]
+    context = DatasetFile(
+        spec=spec,
+        imports="",
+        signature=signature("examples", [f"{frame}: pl.DataFrame" for frame in frames], "pl.DataFrame"),
+        label=joined,
+        stored=stored,
+        computed=computed,
+        loads=[script.load(name) for name in sources],
+        written=called(Call("write_dataset", (Call("examples", tuple(map(Raw, frames))), Raw("WORKSPACE")))),
     )
+    return render("training/dataset.py.j2", replace(context, imports="\n".join(script.imports.lines())))
+
+
+def example_sources(system: System) -> list[str]:
+    """Return the sources that the training set is made of: of the examples, of the label, of the stored features."""
+    named = [system.label.of, system.label.source] if system.label is not None else []
+    return list(dict.fromkeys([*named, *used_sources(system)]))
+
+
+def signature(function: str, parameters: Sequence[str], result: str) -> str:
+    """Return the `def` of a function, broken as a formatter breaks it."""
+    line = ", ".join(parameters)
+    if len(f"def {function}({line}) -> {result}:") > WIDTH:
+        inner = line if len(INDENT) + len(line) <= WIDTH else f",\n{INDENT}".join(parameters) + ","
+        line = f"\n{INDENT}{inner}\n"
+    return f"def {function}({line}) -> {result}:"
+
+
+def called(call: Call) -> list[str]:
+    """Return a call as the lines of a function's body."""
+    return emit(call, 1).replace("\n    ", "\n").split("\n")
 
 
 @dataclass
@@ -100,7 +133,6 @@ class _Dataset:
         """Return the lines of the function that computes features; its last statement is what it returns."""
         lines = list(self.computed())[1:]
         if lines:
-            self.imports.add("polars as pl")
             last = max(at for at, line in enumerate(lines) if line.startswith("rows = "))
             lines[last] = lines[last].replace("rows = ", "return ", 1)
         return lines
@@ -115,7 +147,7 @@ class _Dataset:
                 yield from assigned("taken", list(group.columns), 1)
                 yield f"rows = rows.with_columns(pl.col(taken).name.prefix({literal(group.name + '.')}))"
                 above = group
-        for group, features in groupby(_in_order(self.system.computed), key=lambda pair: pair[0]):
+        for group, features in groupby(in_order(self.system.computed), key=lambda pair: pair[0]):
             self.imports.add(DATASET, "computed")
             named: tuple[tuple[str, Item], ...] = tuple(
                 (one.name, Raw(self.polars(one.expression, group))) for _, one in features
@@ -145,7 +177,7 @@ class _Dataset:
         return code.text
 
 
-def _in_order(groups: tuple[RequestGroup, ...]) -> list[tuple[RequestGroup, Computed]]:
+def in_order(groups: tuple[RequestGroup, ...]) -> list[tuple[RequestGroup, Computed]]:
     """Order features so that each comes after those that it uses, of any group; circles were refused before."""
     known = {(group.name, one.name): (group, one) for group in groups for one in group.computed}
     ordered: dict[tuple[str, str], tuple[RequestGroup, Computed]] = {}

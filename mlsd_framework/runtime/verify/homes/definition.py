@@ -91,7 +91,7 @@ def _as_of(events: _Events, group: WindowGroup, moment: int) -> tuple[tuple[Valu
 def _aggregated(one: Aggregate, events: _Events, seen: Sequence[int], as_of: int, end: int, width: int | None) -> Value:
     if one.value is not None:
         values = events.values[one.value]
-        seen = [at for at in seen if values[at] is not None and values[at] == values[at]]  # noqa: PLR0124 - NaN is null
+        seen = [at for at in seen if values[at] is not None and values[at] == values[at]]
         kept = [values[at] for at in seen]
     else:
         kept = []

@@ -111,9 +111,7 @@ class _Pumped:
     def step(self) -> None:
         while not self._pump.step():
             pass
-        letters = self._metrics.registry.get_sample_value(
-            "mlsd_stream_dead_letters_total", {"source": self._live.name}
-        )
+        letters = self._metrics.registry.get_sample_value("mlsd_stream_dead_letters_total", {"source": self._live.name})
         if letters:
             raise rejected(self._live.name, "dead letter", f"{letters:.0f} events of a micro-batch")
 

