@@ -6,7 +6,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -39,6 +39,7 @@ PLAIN: Final = {
     int: "integer",
     float: "number",
     bool: "`true` or `false`",
+    date: "date",
     NoneType: "null",
     Any: "any value",
 }

@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "build": "write generated/<system>/",
         "data": "fetch, simulate or check the data of sources",
         "train": "train and evaluate whatever is out of date",
+        "verify": "prove one value of each feature everywhere, and no leakage",
         "deploy": "bring the system up: whatever is missing, then serve",
         "demo": "deploy, send real requests, and print the decisions",
     },

@@ -8,6 +8,7 @@ from mlsd_framework.ir.features import FeatureGroup, RequestGroup, TableGroup, W
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.metrics import Metrics
 from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.override import ProofOverride
 from mlsd_framework.ir.requirements import Requirements
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Source
@@ -29,6 +30,7 @@ class System:
     serving: tuple[Endpoint, ...]
     metrics: Metrics
     environment: Environment
+    override: ProofOverride | None = None
 
     def source(self, name: str) -> Source:
         """Return a source that is known to exist."""

@@ -10,6 +10,7 @@ from mlsd_framework.lower.kinds import Kinds
 from mlsd_framework.lower.label import lower_label
 from mlsd_framework.lower.metrics import lower_metrics
 from mlsd_framework.lower.models import ModelInputs
+from mlsd_framework.lower.override import lower_override
 from mlsd_framework.lower.requirements import lower_requirements
 from mlsd_framework.lower.serving import ServingLowering
 from mlsd_framework.lower.sources import lower_sources
@@ -54,5 +55,6 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         serving=serving,
         metrics=lower_metrics(spec.metrics, kinds.metrics, context),
         environment=lower_environment(spec.environments, loaded.environment, context),
+        override=lower_override(spec.override, context),
     )
     return system, context.collected()

@@ -9,8 +9,9 @@ from mlsd_framework.plan.blueprint import Blueprint, Contract
 from mlsd_framework.plan.definition import Action, Plan
 from mlsd_framework.plan.digest import digest
 from mlsd_framework.plan.service_state import Running
-from mlsd_framework.plan.stages import ORDER, Build, Evaluate, Serve, Stage
+from mlsd_framework.plan.stages import ORDER, Build, Evaluate, Serve, Stage, Verify
 from mlsd_framework.plan.state import Record, State, stamps
+from mlsd_framework.runtime.verify.fingerprints import runtime_fingerprint
 
 _SHOWN = 4
 
@@ -52,6 +53,8 @@ class Builder:
         found = dict(stage.parts)
         for source in stage.data:
             found[f"data of `sources.{source}`"] = self._digest(self._blueprint.local.get(source, ()))
+        if isinstance(stage, Verify):
+            found["mlsd's runtime"] = runtime_fingerprint()
         return found
 
     def fingerprint(self, stage: Stage) -> str:

@@ -10,7 +10,7 @@ from mlsd_framework.ir.sources import Files, Process, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.plan import meaning, stages
 from mlsd_framework.plan.blueprint import Blueprint
-from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train
+from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train, Verify
 
 _POINTER = re.compile(r"[ \t]*# from (?:the spec|\S+:\d+)$", re.MULTILINE)
 
@@ -42,6 +42,8 @@ class _Drafting:
             drafted += [self._dataset(), *self._trains(), self._evaluate()]
         if system.stored:
             drafted.append(self._materialise())
+        if "training/verify.py" in self._files:
+            drafted.append(self._verify())
         if system.serving:
             drafted.append(self._serve())
         local = {one.name: places.data_paths(one, system) for one in system.sources if _is_local(one)}
@@ -169,6 +171,26 @@ class _Drafting:
             present=embedded,
             script=f"{self._generated}/training/features.py",
             groups=tuple(group.name for group in groups),
+        )
+
+    def _verify(self) -> Verify:
+        """Prove again what is computed in another way; models, thresholds and the service are no part of the proof."""
+        system = self._system
+        features = ((group.name, one.name) for group in system.features for one in group.features)
+        code = (
+            (f"generated {path}", text_fingerprint(without_pointers(self._files[path])))
+            for path in ("training/features.py", "training/dataset.py", "training/verify.py")
+            if path in self._files
+        )
+        parts = meaning.collected([*meaning.label_parts(system), *self._definitions.of_names(features), *code])
+        override = system.override
+        return Verify(
+            parts=parts,
+            **self._origins(parts),
+            outputs=(f"{self._workspace}/proof.json", f"{self._workspace}/proof.html"),
+            script=f"{self._generated}/training/verify.py",
+            until=override.until.isoformat() if override else None,
+            reason=override.reason if override else "",
         )
 
     def _serve(self) -> Serve:

@@ -1,7 +1,7 @@
 """Does what a plan says, stage by stage; what is done is written down after each, so that a kill loses one at most."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,20 +16,25 @@ from mlsd_framework.plan.explainer import describe
 from mlsd_framework.plan.lock import held
 from mlsd_framework.plan.progress import Progress, Step
 from mlsd_framework.plan.project import Project
+from mlsd_framework.plan.proving import refuse_unproved, today
 from mlsd_framework.plan.scripts import run_script, version_in
-from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train
+from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train, Verify
 from mlsd_framework.plan.state import Record, Served, State, not_written, now, read_state, stamps, write_state
 
-_PATIENCE_S = 1800.0
+PATIENCE_S = 1800.0
 _HISTORY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a stage left beside its files: a line for people, and the version that it made."""
+    """What a stage left beside its files: a line for people, and the version that it made.
+
+    What is not `recorded` is done again the next time.
+    """
 
     said: str = ""
     version: str = ""
+    recorded: bool = True
 
 
 def bring(
@@ -49,7 +54,7 @@ def bring(
     is refused (E5012) where it is not the same any more.
     """
     busy = f"another command works on `{project.blueprint.system}`; waiting for it"
-    with held(project.workspace, _PATIENCE_S, lambda: progress.say(busy)) as lock:
+    with held(project.workspace, PATIENCE_S, lambda: progress.say(busy)) as lock:
         plan, builder = make_plan(project, until or only)
         if only is not None:
             plan = replace(plan, actions=tuple(one for one in plan.actions if one.stage.kind == only))
@@ -80,9 +85,21 @@ class Evaluator:
                 begun = time.monotonic()
                 done = self._do(action.stage, step)
                 step.said = done.said
-                self._note(action, done, time.monotonic() - begun)
+                if done.recorded:
+                    self._note(action, done, time.monotonic() - begun)
         if not plan.actions:
             self._keep_digests()
+
+    def prove(self, action: Action, arguments: Sequence[str]) -> None:
+        """Do the action of a proof alone, with arguments for its script and nothing overridden."""
+        stage = action.stage
+        if not isinstance(stage, Verify):
+            raise TypeError(stage.name)
+        with self._progress.step(describe(stage), 1, 1) as step:
+            begun = time.monotonic()
+            done = Done(self._script(stage.name, stage.script, step, arguments=arguments))
+            step.said = done.said
+            self._note(action, done, time.monotonic() - begun)
 
     def _do(self, stage: Stage, step: Step) -> Done:  # noqa: PLR0911 - one a stage
         match stage:
@@ -99,6 +116,8 @@ class Evaluator:
                 return Done(f"version {version}", version)
             case Materialise():
                 return self._materialise(stage, step)
+            case Verify():
+                return self._verify(stage, step)
             case Serve():
                 return self._serve(stage)
 
@@ -146,6 +165,15 @@ class Evaluator:
         url = deployment.store.url if isinstance(deployment.store, StoreAddress) else store_url(self._place)
         return Done(self._script(stage.name, stage.script, step, url))
 
+    def _verify(self, stage: Verify, step: Step) -> Done:
+        """Prove; where the proof fails, go on only under an override that counts, and prove again the next time."""
+        try:
+            return Done(self._script(stage.name, stage.script, step))
+        except RunError as fault:
+            until = refuse_unproved(stage, fault, today())
+            self._progress.say(f"the proof fails, and is overridden until {until}: {stage.reason}")
+            return Done(f"not proved, overridden until {until}", recorded=False)
+
     def _serve(self, stage: Serve) -> Done:
         version = self._version()
         if not version:
@@ -154,9 +182,12 @@ class Evaluator:
             )
         return Done(serve(self._project, version, keep_service(self._project)), version)
 
-    def _script(self, name: str, script: str, step: Step, store: str | None = None) -> str:
+    def _script(
+        self, name: str, script: str, step: Step, store: str | None = None, arguments: Sequence[str] = ()
+    ) -> str:
         log = self._place.logs / f"{name.replace(' ', '-')}.log"
-        return run_script(self._project.root, name, script, store, log=log, step=step, lock=self._lock)
+        root = self._project.root
+        return run_script(root, name, script, store, log=log, step=step, lock=self._lock, arguments=arguments)
 
     def _version(self) -> str:
         record = self._builder.state.stages.get("evaluate")
@@ -233,7 +264,7 @@ def switch(project: Project, progress: Progress, version: str | None) -> tuple[s
     A version that never served is taken only if the generated service is made from its spec (E5016).
     """
     place = project.workspace
-    with held(place, _PATIENCE_S, lambda: progress.say("another command works on this system; waiting for it")):
+    with held(place, PATIENCE_S, lambda: progress.say("another command works on this system; waiting for it")):
         state = read_state(place)
         running = service_state.running(place)
         now_serving = running.version if running else (state.history[-1].version if state.history else "")

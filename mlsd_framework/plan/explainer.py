@@ -1,7 +1,7 @@
 """A plan in words: what is done, why, and what it costs."""
 
 from mlsd_framework.plan.definition import Action, Plan
-from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train
+from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train, Verify
 
 _MINUTE = 60
 
@@ -44,6 +44,8 @@ def describe(stage: Stage) -> str:  # noqa: PLR0911 - one a stage
             return "find thresholds, measure, hold the gates, make the version"
         case Materialise():
             return f"compute and publish {', '.join(f'`{one}`' for one in stage.groups)}"
+        case Verify():
+            return "prove one value of every feature everywhere, and nothing from the future"
         case Serve():
             return "bring the service to this version"
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -50,7 +50,10 @@ class _Output:
                     self.step.note = "".join(char for char in text if char.isprintable())
 
 
-def run_script(root: Path, name: str, script: str, store: str | None, *, log: Path, step: Step, lock: int) -> str:
+def run_script(
+    root: Path, name: str, script: str, store: str | None, *, log: Path, step: Step, lock: int,
+    arguments: Sequence[str] = (),
+) -> str:  # fmt: skip
     """Run a generated script in the project's folder and return the last line of its standard output.
 
     With a `store` it gets `--store` and that URL, by way of a variable: the URL may hold a password.
@@ -68,7 +71,7 @@ def run_script(root: Path, name: str, script: str, store: str | None, *, log: Pa
     with file, tempfile.TemporaryDirectory(prefix="mlsd-") as folder:
         told = Path(folder) / "diagnostics.json"
         output = _Output(file, step)
-        command = [script, "--store", f"@{STORE}"] if store is not None else [script]
+        command = [script, *arguments, *(["--store", f"@{STORE}"] if store is not None else [])]
         status = _wait(root, command, {STORE: store} if store is not None else {}, output, told, lock)
         if status == 0:
             return output.last

@@ -135,6 +135,25 @@ class Materialise(_Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verify(_Step):
+    """Prove that features have one value everywhere and that nothing leaks.
+
+    `until` is the last day (ISO) on which the system is deployed though the proof fails, for `reason`.
+    """
+
+    kind: ClassVar[str] = "verify"
+    effect: ClassVar[Effect] = "nothing"
+    script: str
+    until: str | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the stage's name."""
+        return "verify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serve(_Step):
     """Start the service, or replace what runs without a failed request."""
 
@@ -148,9 +167,9 @@ class Serve(_Step):
         return "serve"
 
 
-Stage = Fetch | Simulate | Build | Dataset | Train | Evaluate | Materialise | Serve
+Stage = Fetch | Simulate | Build | Dataset | Train | Evaluate | Materialise | Verify | Serve
 KINDS: dict[str, type[Stage]] = {
-    one.kind: one for one in (Fetch, Simulate, Build, Dataset, Train, Evaluate, Materialise, Serve)
+    one.kind: one for one in (Fetch, Simulate, Build, Dataset, Train, Evaluate, Materialise, Verify, Serve)
 }
 ORDER = tuple(KINDS)
 

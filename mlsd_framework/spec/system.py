@@ -16,12 +16,15 @@ from mlsd_framework.spec.features import FeatureGroupSpec
 from mlsd_framework.spec.label import LabelSpec
 from mlsd_framework.spec.metrics import MetricsBase, MetricSpec
 from mlsd_framework.spec.models import ModelSpec
+from mlsd_framework.spec.override import OverrideSpec
 from mlsd_framework.spec.requirements import RequirementsSpec
 from mlsd_framework.spec.serving import EndpointBase, StageSpec
 from mlsd_framework.spec.sources import SourceSpec
 
 ENDPOINT = r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$"
-SECTIONS = ("requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "environments")
+SECTIONS = (
+    "requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "override", "environments",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class SystemSpec(SpecModel):
     models: dict[Name, Any] = Field(default_factory=dict, description="Named models.")
     serving: dict[str, Any] = Field(default_factory=dict, description="Endpoints, each a pipeline of stages.")
     metrics: Any = Field(default=None, description="What is measured.")
+    override: OverrideSpec = Field(
+        default_factory=OverrideSpec, description="What is deployed though it does not hold, until when and why."
+    )
     environments: dict[Name, EnvironmentSpec] = Field(
         default_factory=lambda: {"local": EnvironmentSpec()}, description="Where the system runs."
     )

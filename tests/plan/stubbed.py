@@ -46,6 +46,8 @@ SCRIPTS = {
     "second": MODEL.format(name="second"),
     "features": HEAD
     + 'put(PLACE / "features" / "activity.parquet", "rows", "materialise")\nprint("published 5 rows")\n',
+    "verify": HEAD
+    + 'put(PLACE / "proof.html", "page", "verify")\nput(PLACE / "proof.json", "{}", "verify")\nprint("proved")\n',
     "evaluate": HEAD
     + 'version = hashlib.sha256((ROOT / "small.yaml").read_bytes()).hexdigest()[:12]\n'
     + 'put(PLACE / "evaluation" / "thresholds.json", "{}", "evaluate")\n'

@@ -38,7 +38,7 @@ def main() -> None:
     chargebacks = load(CHARGEBACKS)
     subject = Subject(
         system="card-fraud",
-        spec="sha256:85335069c0934479",
+        definitions="sha256:8f4c3fb2685aa4e0",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(CHARGEBACKS, chargebacks)),
         stored=(

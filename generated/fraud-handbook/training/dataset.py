@@ -22,11 +22,29 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    payments = load(PAYMENTS)
-    chargebacks = load(CHARGEBACKS)
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from specs/benchmarks/fraud_handbook.yaml:71
+    taken = ["amount"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
+    return computed(
+        rows,
+        "payment",
+        weekend=sql.day_of_week(pl.col("ts")) >= 6,
+        night=sql.hour(pl.col("ts")) <= 6,
+        ratio_30d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
+        ratio_90d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)),
+        peak_ratio_7d=sql.div(
+            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
+        ),
+        peak_ratio_14d=sql.div(
+            pl.col("card_activity.spend_max_14d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
+        ),
+    )
 
+
+def examples(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
+    """Return the examples whose label is known, each with its features as of its moment."""
     # from specs/benchmarks/fraud_handbook.yaml:83
     labels = chargebacks.select("payment_id", "is_fraud")
     rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "is_fraud")
@@ -46,26 +64,14 @@ def main() -> None:
     # from specs/benchmarks/fraud_handbook.yaml:64
     events = terminal_past_events(payments, chargebacks)
     rows = beside(rows, "terminal_past", window_features(events, rows, TERMINAL_PAST_GROUP, time="ts"))
+    return with_computed(rows)
 
-    # from specs/benchmarks/fraud_handbook.yaml:71
-    taken = ["amount"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = computed(
-        rows,
-        "payment",
-        weekend=sql.day_of_week(pl.col("ts")) >= 6,
-        night=sql.hour(pl.col("ts")) <= 6,
-        ratio_30d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
-        ratio_90d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)),
-        peak_ratio_7d=sql.div(
-            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
-        ),
-        peak_ratio_14d=sql.div(
-            pl.col("card_activity.spend_max_14d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
-        ),
-    )
 
-    write_dataset(rows, WORKSPACE)
+def main() -> None:
+    """Read and check the sources, and write the training set that is made of them."""
+    payments = load(PAYMENTS)
+    chargebacks = load(CHARGEBACKS)
+    write_dataset(examples(payments, chargebacks), WORKSPACE)
 
 
 if __name__ == "__main__":

@@ -81,4 +81,27 @@ CODES: tuple[Code, ...] = (
         "The file with the request cannot be read, or it is not JSON.",
         "Give a JSON object with the columns of the request; `mlsd deploy` prints one from real rows.",
     ),
+    Code(
+        "E5023",
+        "unproved",
+        "The proof of the system fails: features differ between training and service, the training set leaks, or a "
+        "feature was not exercised. It is not deployed.",
+        "Mend what the findings above name. To deploy all the same for a while, say until when and why; `deploy` "
+        "repeats it each time, and refuses again from the day after.",
+        wrong="override: {proof: true}",
+        right="override: {proof: {until: 2026-12-31, reason: the vendor mends the late chargebacks in December}}",
+    ),
+    Code(
+        "E5024",
+        "override-ended",
+        "The proof of the system fails, and the override that let it be deployed all the same has ended.",
+        "Mend what the findings name and remove the override, or agree on another day.",
+        right="override: {proof: {until: 2027-01-31, reason: the mended feed goes live on 2027-01-20}}",
+    ),
+    Code(
+        "E5025",
+        "nothing-to-prove",
+        "The system has neither stored features nor a training set, so there is nothing that could differ or leak.",
+        "Give it features or a model.",
+    ),
 )

@@ -1,22 +1,17 @@
 """A proof: what was compared, planted and exercised, with what came of it, and of what it is a proof."""
 
-import hashlib
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlsd_framework import __version__
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.verify.coverage import FeatureCoverage
 from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.parity import Difference, GroupParity
 
-_RUNTIME = Path(__file__).resolve().parents[1]
-_KERNEL = ("data", "features", "state", "stream", "spark", "verify")
 _TOLD = 3
 
 
@@ -25,7 +20,6 @@ class Proof:
     """Whether a system keeps its promises; `fingerprints` say for which features, runtime and data."""
 
     system: str
-    spec: str
     when: str
     seconds: float
     rows: int
@@ -78,24 +72,6 @@ class Proof:
 def write(path: Path, proof: Proof) -> None:
     """Write the proof; a kill leaves the old one or the new one."""
     atomic.write_text(path, json.dumps(proof.data(), indent=1, sort_keys=True, allow_nan=False) + "\n")
-
-
-def runtime_fingerprint() -> str:
-    """Return a fingerprint of the runtime's own sources: another kernel needs another proof."""
-    digest = hashlib.sha256(__version__.encode())
-    for part in _KERNEL:
-        for file in sorted((_RUNTIME / part).rglob("*.py")):
-            digest.update(f"{file.relative_to(_RUNTIME)}\n".encode() + file.read_bytes())
-    return f"sha256:{digest.hexdigest()[:16]}"
-
-
-def data_fingerprint(files: Iterable[Path]) -> str:
-    """Return a fingerprint of data files by their size and the moment of their last change."""
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        stat = file.stat()
-        digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return f"sha256:{digest.hexdigest()[:16]}"
 
 
 def _differs(groups: list[GroupParity]) -> Diagnostic:

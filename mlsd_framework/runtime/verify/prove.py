@@ -11,7 +11,7 @@ import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.files import source_files
-from mlsd_framework.runtime.verify import coverage, proof, report
+from mlsd_framework.runtime.verify import coverage, fingerprints, proof, report
 from mlsd_framework.runtime.verify.coverage import FeatureCoverage
 from mlsd_framework.runtime.verify.expressions import expressions_hold
 from mlsd_framework.runtime.verify.homes.spark import spark_home
@@ -63,14 +63,14 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
     files = {file.path for log in subject.logs for file in source_files(log.table, root)}
     return Proof(
         subject.system,
-        subject.spec,
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         round(time.monotonic() - begun, 1),
         rows,
         {
+            "definitions": subject.definitions,
             "features": subject.features,
-            "runtime": proof.runtime_fingerprint(),
-            "data": proof.data_fingerprint(files),
+            "runtime": fingerprints.runtime_fingerprint(),
+            "data": fingerprints.data_fingerprint(files),
         },
         compared_groups,
         leaks,

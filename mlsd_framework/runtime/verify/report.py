@@ -45,7 +45,7 @@ def page(proof: Proof) -> str:
 
 
 def _header(proof: Proof) -> str:
-    facts = {"made": proof.when, "in": f"{proof.seconds:.1f} s", **proof.fingerprints, "spec": proof.spec}
+    facts = {"made": proof.when, "in": f"{proof.seconds:.1f} s", **proof.fingerprints}
     shown = "".join(f"<span>{escape(name)} <b>{escape(value)}</b></span>" for name, value in facts.items())
     lead = "One value of every feature in each of its homes, and nothing from the future in the training set."
     return (

@@ -91,10 +91,13 @@ class Expressions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A system as its script declares it; `features` is the fingerprint of its stored features."""
+    """A system as its script declares it.
+
+    `definitions` is the fingerprint of its sources, entities, features and label, `features` that of what is stored.
+    """
 
     system: str
-    spec: str
+    definitions: str
     features: str
     logs: tuple[Log, ...]
     stored: tuple[Stored, ...] = ()

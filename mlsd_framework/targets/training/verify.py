@@ -10,7 +10,7 @@ from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, columns
 from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
-from mlsd_framework.ir.fingerprint import system_fingerprint
+from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.training.dataset import example_sources, in_order
 from mlsd_framework.targets.training.features import used_sources
@@ -76,7 +76,7 @@ class _Verify:
         system = self.system
         named = given(
             system=system.name,
-            spec=system_fingerprint(system),
+            definitions=fingerprint(system.sources, system.entities, system.features, system.label),
             features=Raw("FINGERPRINT"),
             logs=tuple(self.log(name) for name in sources),
             stored=tuple(self.stored(group) for group in system.stored) or None,
