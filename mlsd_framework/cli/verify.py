@@ -62,11 +62,11 @@ def _summary(proof: dict[str, Any]) -> str:
     homes = sorted({home for one in proof.get("parity", []) for home in one["homes"]})
     absent = {home: why for one in proof.get("parity", []) for home, why in one["absent"].items()}
     leakage = proof.get("leakage") or {"rows": 0, "plants": []}
+    plants = sum(one["rows"] for one in leakage["plants"])
     lines = [
         f"{proof.get('system')}: proved on {proof.get('when')}",
         f"  parity    {values:,} values are the same in every home ({', '.join(homes) or 'none'})",
-        f"  leakage   {leakage['rows']:,} rows stay the same against "
-        f"{sum(one['rows'] for one in leakage['plants']):,} planted or changed rows",
+        f"  leakage   {leakage['rows']:,} rows stay the same against {plants:,} planted or changed rows",
         f"  coverage  {len(proof.get('coverage', []))} features met every case that they can meet",
         *(f"  {home}: not asked, {why}" for home, why in absent.items()),
     ]

@@ -10,7 +10,18 @@ from mlsd_framework.ir.sources import Files, Process, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.plan import meaning, stages
 from mlsd_framework.plan.blueprint import Blueprint
-from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train, Verify
+from mlsd_framework.plan.stages import (
+    Build,
+    Dataset,
+    Evaluate,
+    Fetch,
+    Materialise,
+    Serve,
+    Simulate,
+    Stage,
+    Train,
+    Verify,
+)
 
 _POINTER = re.compile(r"[ \t]*# from (?:the spec|\S+:\d+)$", re.MULTILINE)
 

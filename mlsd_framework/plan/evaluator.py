@@ -18,7 +18,18 @@ from mlsd_framework.plan.progress import Progress, Step
 from mlsd_framework.plan.project import Project
 from mlsd_framework.plan.proving import refuse_unproved, today
 from mlsd_framework.plan.scripts import run_script, version_in
-from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train, Verify
+from mlsd_framework.plan.stages import (
+    Build,
+    Dataset,
+    Evaluate,
+    Fetch,
+    Materialise,
+    Serve,
+    Simulate,
+    Stage,
+    Train,
+    Verify,
+)
 from mlsd_framework.plan.state import Record, Served, State, not_written, now, read_state, stamps, write_state
 
 PATIENCE_S = 1800.0

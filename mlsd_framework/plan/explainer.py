@@ -1,7 +1,18 @@
 """A plan in words: what is done, why, and what it costs."""
 
 from mlsd_framework.plan.definition import Action, Plan
-from mlsd_framework.plan.stages import Build, Dataset, Evaluate, Fetch, Materialise, Serve, Simulate, Stage, Train, Verify
+from mlsd_framework.plan.stages import (
+    Build,
+    Dataset,
+    Evaluate,
+    Fetch,
+    Materialise,
+    Serve,
+    Simulate,
+    Stage,
+    Train,
+    Verify,
+)
 
 _MINUTE = 60
 

@@ -23,7 +23,8 @@ from mlsd_framework.spec.sources import SourceSpec
 
 ENDPOINT = r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$"
 SECTIONS = (
-    "requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "override", "environments",
+    "requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "override",
+    "environments",
 )  # fmt: skip
 
 

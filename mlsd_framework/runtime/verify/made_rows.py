@@ -35,7 +35,7 @@ def ordinary(rows: pl.DataFrame, log: Log, group: WindowGroup, draw: np.random.G
         return rows
     stamps = rows.get_column(group.event_time).to_physical().to_numpy()
     taken = draw.choice(rows.height, min(24, rows.height), replace=False)
-    tied = copies(rows, log, taken, stamps[taken])
+    tied = copies(rows, log, taken.tolist(), stamps[taken].tolist())
     fixed = {*group.entity, *log.table.key, group.event_time, log.ingest_time}
     empty = [
         one.name for one in log.table.columns if one.nullable and one.name not in fixed and one.name in rows.columns

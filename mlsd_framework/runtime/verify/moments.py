@@ -48,7 +48,7 @@ def around_events(events: pl.DataFrame, group: WindowGroup, rows: int, draw: Dra
 
 
 def grid(events: pl.DataFrame, group: WindowGroup) -> tuple[int, ...]:
-    """Return moments as of which a group is materialised: spread over its log, before it begins and long after its end."""
+    """Return moments as of which a group is materialised: all over its log, before it begins and long after its end."""
     times = events.get_column(group.event_time).to_physical()
     if not times.len():
         return (0,)
@@ -97,4 +97,5 @@ def _asked(
     found = events.select(*entity, at.cast(pl.Int64).alias("__moment"), pl.lit(name).alias("__case"))
     if found.height <= number:
         return found
-    return found[draw.choice(found.height, number, replace=False).tolist()]
+    taken: list[int] = draw.choice(found.height, number, replace=False).tolist()
+    return found[taken]

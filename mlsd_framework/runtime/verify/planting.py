@@ -1,4 +1,4 @@
-"""What nobody could know at a moment, planted into copies of the sources: the training set before it must not change."""
+"""What nobody could know at a moment, planted into copies of the sources: rows before it must not change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

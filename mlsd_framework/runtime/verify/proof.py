@@ -94,10 +94,10 @@ def _said(one: Difference) -> str:
 
 
 def _leaks(found: Leakage) -> Diagnostic:
-    columns = list(dict.fromkeys(one.column for one in found.leaks))
+    columns = "`, `".join(list(dict.fromkeys(one.column for one in found.leaks))[:_TOLD])
     return Diagnostic(
         code="E6702",
-        what=f"{found.leaking:,} values of the training set change with what is known later, of `{'`, `'.join(columns[:_TOLD])}`",
+        what=f"{found.leaking:,} values of the training set change with what is known later, of `{columns}`",
         expected="rows before a moment that do not depend on anything after it",
         help="`mlsd explain E6702`; the report has every change",
         notes=tuple(

@@ -40,7 +40,7 @@ def main(subject: Subject, workspace: Workspace, root: Path, arguments: Sequence
     faults = found.faults()
     if faults:
         raise RunError(faults)
-    print(found.summary())
+    print(found.summary())  # noqa: T201 - the record of a generated script's run
 
 
 def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False) -> Proof:
@@ -54,7 +54,7 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
             covered += exercised
     leaks: Leakage | None = None
     if subject.examples is not None:
-        print("making the training set with rows from the future", file=sys.stderr, flush=True)
+        print("making the training set with rows from the future", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
         leaks, examples = leakage(subject, subject.examples)
         if subject.expressions is not None:
             result, exercised = _expressions(subject, examples, rows)
@@ -81,7 +81,7 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
 def _stored(subject: Subject, rows: int, *, spark: bool) -> Iterator[tuple[GroupParity, list[FeatureCoverage]]]:
     with temporary_store() as url, spark_home(wanted=spark) as (on_spark, absent):
         for stored in subject.stored:
-            print(f"asking every home of `{stored.name}`", file=sys.stderr, flush=True)
+            print(f"asking every home of `{stored.name}`", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
             sample = sampled(subject, stored, rows)
             homes = homes_of(stored, url) | ({"spark": on_spark} if on_spark is not None else {})
             result, _ = compared(sample, homes)
@@ -92,7 +92,7 @@ def _stored(subject: Subject, rows: int, *, spark: bool) -> Iterator[tuple[Group
 def _expressions(subject: Subject, examples: pl.DataFrame, rows: int) -> tuple[GroupParity, list[FeatureCoverage]]:
     if subject.expressions is None or subject.examples is None:
         raise TypeError(subject.system)
-    print("computing requests in both homes", file=sys.stderr, flush=True)
+    print("computing requests in both homes", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
     table = subject.log(subject.examples.source).table
     result, nulls = expressions_hold(subject.expressions, examples, table, rows)
     return result, coverage.coverage_of_expressions(subject.expressions, nulls, result.questions)

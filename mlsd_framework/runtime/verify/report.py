@@ -1,5 +1,6 @@
 """The proof as a page: what holds, what does not with every finding, and what was exercised."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -12,6 +13,7 @@ from mlsd_framework.runtime.verify.parity import GroupParity
 from mlsd_framework.runtime.verify.proof import Proof
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = "td:first-child code { white-space: nowrap; max-width: none; } td p { margin: 0; }"
 
 
 def write(path: Path, proof: Proof) -> None:
@@ -32,7 +34,7 @@ def page(proof: Proof) -> str:
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(f"Proof of {proof.system}")}</title>
-<style>{style}</style>
+<style>{style}{_STYLE}</style>
 </head>
 <body>
 <main>
@@ -101,7 +103,10 @@ def _parity(groups: Sequence[GroupParity]) -> str:
 def _leakage(found: Leakage | None) -> str:
     if found is None:
         return ""
-    rows = [[f"<code>{escape(one.source)}</code>", escape(one.kind), f"{one.rows:,}"] for one in found.plants]
+    sums = Counter[tuple[str, str]]()
+    for one in found.plants:
+        sums[one.source, one.kind] += one.rows
+    rows = [[f"<code>{escape(source)}</code>", escape(kind), f"{number:,}"] for (source, kind), number in sums.items()]
     cuts = ", ".join(found.cuts)
     notes = "".join(f'<p class="soft">{escape(note)}.</p>' for note in found.notes)
     lead = (
@@ -142,7 +147,8 @@ def _case(one: FeatureCoverage, case: str) -> str:
     if number:
         return f"{number:,}"
     reason = one.excused.get(case, "" if number is None else "not exercised")
-    return f'<span class="soft" title="{escape(reason)}">{"&ndash;" if number is None or case in one.excused else "0"}</span>'
+    shown = "&ndash;" if number is None or case in one.excused else "0"
+    return f'<span class="soft" title="{escape(reason)}">{shown}</span>'
 
 
 def _absent(one: GroupParity) -> str:

@@ -104,7 +104,8 @@ def _stranger(
     name = next((one for one in entity if is_countable(events.schema[one])), None)
     if name is None or not asked.height:
         return None
-    picked = asked[draw.integers(0, asked.height, 12).tolist()]
+    taken: list[int] = draw.integers(0, asked.height, 12).tolist()
+    picked = asked[taken]
     known = events.get_column(name)
     if known.dtype.is_integer() and (known.max() or 0) > 2**62:  # type: ignore[operator] # integers
         return None
@@ -121,9 +122,10 @@ def _without_key(
     """Return questions whose key, or a part of it, is null."""
     if not asked.height:
         return None
-    parts = []
+    parts: list[pl.DataFrame] = []
     for name in entity:
-        picked = asked[draw.integers(0, asked.height, 4).tolist()]
+        taken: list[int] = draw.integers(0, asked.height, 4).tolist()
+        picked = asked[taken]
         parts.append(
             picked.with_columns(
                 pl.lit(None, events.schema[name]).alias(name),

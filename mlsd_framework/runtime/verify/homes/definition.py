@@ -88,7 +88,9 @@ def _as_of(events: _Events, group: WindowGroup, moment: int) -> tuple[tuple[Valu
     return tuple(said[w][a] for a in range(len(group.aggregates)) for w in range(len(group.windows))), looked
 
 
-def _aggregated(one: Aggregate, events: _Events, seen: Sequence[int], as_of: int, end: int, width: int | None) -> Value:
+def _aggregated(  # noqa: PLR0911 - one a function
+    one: Aggregate, events: _Events, seen: Sequence[int], as_of: int, end: int, width: int | None
+) -> Value:
     if one.value is not None:
         values = events.values[one.value]
         seen = [at for at in seen if values[at] is not None and values[at] == values[at]]
@@ -155,8 +157,8 @@ _PLAIN: Mapping[str, Callable[[Sequence[Any]], Value]] = {
     "std": _deviation,
     "min": min,
     "max": max,
-    "first": lambda values: values[0],  # type: ignore[no-any-return] # a value of the log
-    "last": lambda values: values[-1],  # type: ignore[no-any-return] # the same
+    "first": lambda values: values[0],
+    "last": lambda values: values[-1],
 }
 
 
@@ -179,7 +181,7 @@ def _valid(rows: Sequence[Mapping[str, Any]], group: ColumnGroup, moment: int) -
         return (None,) * len(group.columns)
     latest = max(begin for begin, _ in past)
     candidates = [row for begin, row in past if begin == latest]
-    chosen = sorted(candidates, key=lambda row: tuple(row[name] for name in group.key))[-1]
+    chosen = max(reversed(candidates), key=lambda row: tuple(row[name] for name in group.key))  # the last of equals
     ended = chosen.get(str(group.valid_to))
     if ended is not None and as_of >= ended:
         return (None,) * len(group.columns)

@@ -1,4 +1,4 @@
-"""The request's home of live groups: states bootstrapped from the log, kept up by the updater's pump, read and finished."""
+"""The request's home of live groups: states bootstrapped from the log, kept up by the updater's pump, then read."""
 
 from collections.abc import Iterator, Sequence
 
@@ -32,7 +32,8 @@ _NEVER = 1 << 60
 def requested(sample: Sample, url: str) -> Answers:
     """Answer as the service does: the state is read from the store and finished at the moment of the question.
 
-    The first part of the log is bootstrapped, so its questions are not asked; the pump goes on from there.
+    The first part of the log is bootstrapped, and its states are of the part's end: its questions are not asked. The
+    pump goes on from there.
     """
     live = live_source(sample)
     names = LiveNames(SYSTEM, sample.stored.name)
@@ -44,11 +45,10 @@ def requested(sample: Sample, url: str) -> Answers:
     asked = OnlineStore.connect(
         url, system=SYSTEM, features=sample.stored.name, layouts=(), live=(layout_of(sample),), timeout=5.0
     )
-    pumped = _Pumped(live, batches, store, first)
+    pumped = _Pumped(live, batches, store)
     answers: Answers = [None] * len(sample.keys)
-    for number in range(first, len(batches)):
-        if number > first:
-            pumped.step()
+    for number in range(first + 1, len(batches)):
+        pumped.step()
         for at in batches[number].questions:
             [answers[at]] = asked.read([(sample.stored.name, sample.keys[at])], at=sample.moments[at])  # type: ignore[list-item] # parts of keys
         if number % _COMPACTED == 0:
@@ -99,14 +99,13 @@ class _Rehearsal:
 class _Pumped:
     """The updater's pump, one micro-batch a step; it compacts nothing by itself, as questions follow each step."""
 
-    def __init__(self, live: LiveSource, batches: Sequence[Batch], store: LiveStore, first: int) -> None:
+    def __init__(self, live: LiveSource, batches: Sequence[Batch], store: LiveStore) -> None:
         self._live, self._source, self._store = live, _Rehearsal(live, batches), store
         self._metrics, self._log = StreamMetrics(), Log()
         metrics = SourceMetrics(self._metrics, live.name, [group.name for group in live.groups])
         settings = PumpSettings(0.0, BatchSize(), CompactionBounds(least=_NEVER))
         self._pump = Pump(live, self._source, store, metrics, self._log, settings)
         self._pump.open()
-        del first
 
     def step(self) -> None:
         while not self._pump.step():
@@ -124,7 +123,7 @@ def _compact(store: LiveStore, sample: Sample, names: LiveNames) -> None:
     """Compact the states of all keys, each in a compare-and-set as the updater does it."""
     layout = layout_of(sample)
     prefix = names.states(store.generation(), sample.stored.name)
-    keys = sorted({key for key in _encoded(sample)})
+    keys = sorted(set(_encoded(sample)))
     found = store.exchange((b"MGET", *(prefix + key for key in keys)))[0]
     states = found if isinstance(found, list) else []
     present = [key for key, state in zip(keys, states, strict=True) if isinstance(state, bytes)]

@@ -1,4 +1,4 @@
-"""Rows of a source as its stream gives them: JSON objects with the columns' names in files and the notation of times."""
+"""Rows of a source as its stream gives them: JSON objects, with the names of columns and the times as in files."""
 
 import polars as pl
 
@@ -19,7 +19,7 @@ def payloads(rows: pl.DataFrame, table: SourceTable) -> list[bytes]:
 def _written(column: Column) -> pl.Expr:
     value = pl.col(column.name)
     if column.type == "duration":
-        return value.to_physical() / _PER_UNIT[column.time_format or "seconds"]  # type: ignore[index] # never `iso`
+        return value.to_physical() / _PER_UNIT[column.time_format or "seconds"]
     if column.type not in _TIMES:
         return value
     if column.time_format in (None, "iso"):
