@@ -22,6 +22,7 @@ import numpy as np
 
 from mlsd_framework.runtime.data.schema import Column, SourceTable
 from mlsd_framework.runtime.features.keys import encode_key
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address, Connection
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.operations.store import server_binary
@@ -31,7 +32,6 @@ from mlsd_framework.runtime.stream.leases import LeaseTerms
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics, StreamMetrics
-from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.producing import StreamWriter
 from mlsd_framework.runtime.stream.pump import Pump
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlsd_framework.runtime.features.compiled import Array, Flags, Integers, Pair, compiled
+from mlsd_framework.runtime.features.compiled import Array, Flags, Integers, Pair, Ranges, compiled
 
 
 class Decayed(NamedTuple):
@@ -49,15 +49,27 @@ def merged(a: Decayed, b: Decayed, half_life: int) -> Decayed:
 
 
 @compiled
-def at(sum_: Decayed, end: int, half_life: int) -> float:
-    """Return a decayed sum as of `end`."""
-    return sum_.total * 2.0 ** (-(end - sum_.newest) / half_life)
-
-
-@compiled
 def plus(total: float, rest: float, x: float) -> Pair:
     """Add to a sum and to what its rounding left (Neumaier)."""
     new = total + x
     if np.isfinite(new):
         rest += (total - new) + x if abs(total) >= abs(x) else (x - new) + total
     return new, rest
+
+
+@compiled
+def decayed_ranges(
+    times: Integers, ends: Integers, values: Array, valid: Flags, half_life: int, ranges: Ranges, out: Array
+) -> None:
+    """Write for each question and window the decayed sum as of its end, and the decayed mean, NaN where it is empty.
+
+    `out` is [2, window, question].
+    """
+    _, asks_at, first, last, lows, highs, rows = ranges
+    base = asks_at[first]
+    for window in range(lows.shape[0]):
+        for ask in range(base, asks_at[last]):
+            total = decayed(times, values, valid, lows[window, ask - base], highs[ask - base], half_life)
+            worth = 2.0 ** (-(ends[ask] - total.newest) / half_life) if total.number else np.nan
+            out[0, window, rows[ask]] = total.total * worth
+            out[1, window, rows[ask]] = total.total / total.weights if total.number else np.nan

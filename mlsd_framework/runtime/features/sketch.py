@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from mlsd_framework.runtime.features.compiled import Array, Flags, Integers, compiled
+from mlsd_framework.runtime.features.compiled import Array, Flags, Integers, Ranges, compiled
 
 _PRECISION = 12
 REGISTERS = 1 << _PRECISION
@@ -17,7 +17,7 @@ def hash_word(word: int) -> int:
     x = np.uint64(word) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.int64(x ^ (x >> np.uint64(31)))
+    return np.int64(x ^ (x >> np.uint64(31)))  # type: ignore[return-value] # an int once it is compiled
 
 
 @compiled
@@ -26,7 +26,7 @@ def hash_bytes(data: Array, begin: int, stop: int) -> int:
     x = np.uint64(0xCBF29CE484222325)
     for position in range(begin, stop):
         x = (x ^ np.uint64(data[position])) * np.uint64(0x100000001B3)
-    return hash_word(np.int64(x))
+    return hash_word(np.int64(x))  # type: ignore[arg-type] # as above
 
 
 @compiled
@@ -80,14 +80,20 @@ def estimate(registers: Array) -> int:
     raw = _ALPHA * REGISTERS * REGISTERS / total
     if raw <= 2.5 * REGISTERS and empty:
         raw = REGISTERS * math.log(REGISTERS / empty)
-    return np.int64(np.floor(raw + 0.5))
+    return int(np.floor(raw + 0.5))
 
 
 @compiled
-def estimate_range(hashes: Integers, valid: Flags, low: int, high: int) -> int:
-    """Estimate the number of different values of the events `low` up to `high`."""
+def estimate_ranges(hashes: Integers, valid: Flags, largest: int, ranges: Ranges, out: Integers) -> None:
+    """Replace the numbers of different values above `largest` by estimates."""
+    _, asks_at, first, last, lows, highs, rows = ranges
+    base = asks_at[first]
     registers = np.zeros(REGISTERS, np.uint8)
-    for event in range(low, high):
-        if valid[event]:
-            register(registers, hashes[event])
-    return estimate(registers)
+    for window in range(lows.shape[0]):
+        for ask in range(base, asks_at[last]):
+            if out[window, rows[ask]] > largest:
+                registers[:] = 0
+                for event in range(lows[window, ask - base], highs[ask - base]):
+                    if valid[event]:
+                        register(registers, hashes[event])
+                out[window, rows[ask]] = estimate(registers)

@@ -35,7 +35,7 @@ def crc32(data: Array, begin: int, stop: int) -> int:
     crc = np.uint32(0xFFFFFFFF)
     for position in range(begin, stop):
         crc = _CRC[(crc ^ data[position]) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
-    return np.int64(crc ^ np.uint32(0xFFFFFFFF))
+    return int(crc ^ np.uint32(0xFFFFFFFF))
 
 
 @compiled
@@ -87,7 +87,7 @@ def write_records(
 def write_all(
     words: Integers, offsets: Integers, data: Array, program: Program, fingerprint: int
 ) -> tuple[Integers, Integers]:
-    """Write one block for each run of records `offsets[k]:offsets[k + 1]`; return the words and where each block ends."""
+    """Write a block for each run of records `offsets[k]:offsets[k + 1]`; return the words and the blocks' ends."""
     total = 0
     for key in range(len(offsets) - 1):
         total += record_words(words, offsets[key], offsets[key + 1], program)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.compiled import Array, Integers
 from mlsd_framework.runtime.features.keys import encode_keys
 from mlsd_framework.runtime.features.ordering import microseconds, require_columns
-from mlsd_framework.runtime.features.sketch import combine, hash_texts, hash_words
+from mlsd_framework.runtime.features.sketch import combine
+from mlsd_framework.runtime.features.texts import bytes_of, hashes_of, integers_of, is_whole
 from mlsd_framework.runtime.features.windows import WindowGroup
 from mlsd_framework.runtime.state.program import FLOAT, HASH, TEXT, Program, Words
 
@@ -52,12 +52,12 @@ def identities(frame: pl.DataFrame, key: Sequence[str]) -> Integers:
     """Return for each row the word by which its source key is known again: a whole number itself, else a hash."""
     if not key:
         raise RunError.of("E6202", "live events have no key to be known by", expected="a `key` of their source")
-    if len(key) == 1 and _is_whole(frame.get_column(key[0])):
-        return _integers(frame.get_column(key[0]))
+    if len(key) == 1 and is_whole(frame.get_column(key[0])):
+        return integers_of(frame.get_column(key[0]))
     hashed = np.zeros(frame.height, np.int64)
     for name in key:
         column = frame.get_column(name)
-        hashed = combine(hashed, _integers(column) if _is_whole(column) else _hashes(column))
+        hashed = combine(hashed, integers_of(column) if is_whole(column) else hashes_of(column))
     return hashed
 
 
@@ -70,7 +70,7 @@ class _Texts:
 
     def add(self, column: pl.Series) -> Integers:
         """Take a column's texts; return their places."""
-        data, starts, stops = _buffers(column)
+        data, starts, stops = bytes_of(column)
         words = ((starts + self._size) << 32) | (stops - starts)
         self._parts.append(data)
         self._size += len(data)
@@ -84,10 +84,10 @@ def _words(column: pl.Series, kind: int, texts: _Texts) -> Integers:
     if kind == TEXT:
         return texts.add(column)
     if kind == HASH:
-        return _hashes(column)
+        return hashes_of(column)
     if kind == FLOAT:
         return column.cast(pl.Float64).fill_null(0.0).to_numpy().astype(np.float64, copy=True).view(np.int64)
-    return _integers(column)
+    return integers_of(column)
 
 
 def _nulls(frame: pl.DataFrame, names: Sequence[str]) -> Integers:
@@ -99,32 +99,6 @@ def _nulls(frame: pl.DataFrame, names: Sequence[str]) -> Integers:
             missing |= column.is_nan().fill_null(value=False)
         mask |= missing.to_numpy().astype(np.int64) << place
     return mask
-
-
-def _hashes(column: pl.Series) -> Integers:
-    if _is_whole(column):
-        return hash_words(_integers(column))
-    return hash_texts(*_buffers(column))
-
-
-def _buffers(column: pl.Series) -> tuple[Array, Integers, Integers]:
-    array = column.cast(pl.String).fill_null("").to_arrow().cast(pa.large_string())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    _, places, data = array.buffers()
-    at = np.frombuffer(places, np.int64, len(array) + 1, array.offset * 8)
-    content = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
-    return content, at[:-1].copy(), at[1:].copy()
-
-
-def _is_whole(column: pl.Series) -> bool:
-    return column.dtype.is_integer() or column.dtype == pl.Boolean or column.dtype.is_temporal()
-
-
-def _integers(column: pl.Series) -> Integers:
-    if column.dtype.is_temporal():
-        column = column.to_physical()
-    return column.cast(pl.Int64).fill_null(0).to_numpy().copy()
 
 
 def _times(frame: pl.DataFrame, name: str) -> Integers:

@@ -54,7 +54,7 @@ def gather(content: Integers, data: Array, blocks: Integers, program: Program, k
         move(content, at + 1, seen, keys, held)
         keys += held
         at += 1 + held
-        for cell in range(block[2]):
+        for _ in range(block[2]):
             move(content, at, summaries[cells], 0, program.cell)
             at += program.cell
             cells += 1
@@ -87,10 +87,10 @@ def _records(
 
 @compiled
 def _increasing(order: Integers) -> bool:
+    falls = 0
     for position in range(1, len(order)):
-        if order[position] <= order[position - 1]:
-            return False
-    return True
+        falls += order[position] <= order[position - 1]
+    return falls == 0
 
 
 @compiled
@@ -151,9 +151,9 @@ def _mark_duplicates(keys: Integers, number: int, settled: int, seen: Integers, 
 def before(words: Integers, a: int, b: int, data: Array, program: Program) -> bool:
     """Say whether record `a` comes before record `b`: by time, then by source key."""
     if words[0, a] != words[0, b]:
-        return words[0, a] < words[0, b]
+        return bool(words[0, a] < words[0, b])
     for column in range(program.ties, program.first):
         compared = compare(words[column, a], words[column, b], program.kinds[column], data)
         if compared:
             return compared < 0
-    return words[1, a] < words[1, b]
+    return bool(words[1, a] < words[1, b])

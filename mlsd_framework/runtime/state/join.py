@@ -62,12 +62,12 @@ def joined(
             function, column = program.table[one, p.FUNCTION], program.table[one, p.COLUMN]
             valid = masks[column - program.first] if column >= 0 else masks[-1]
             part = cells[row, program.table[one, p.PARTIAL] :]
-            if function == p.MIN or function == p.MAX:
+            if function in (p.MIN, p.MAX):
                 parts.extreme_part(events, valid, span, program, one, part)
                 part[1], text = _stored(part[1], program.kinds[column], events, texts, text, base)
             elif (function >= p.FIRST and function <= p.DISTINCT) or function == p.TOP_K:
                 more, text = _several(events, valid, span, program, one, part, texts, text, base)
-                if function == p.FIRST or function == p.LAST:
+                if function in (p.FIRST, p.LAST):
                     move(more, 0, part, 1, len(more))
                     continue
                 part[1 if function == p.DISTINCT else 0] = head + used
@@ -98,15 +98,14 @@ def _numbers(events: Events, valid: Flags, span: Span, program: Program, one: in
     function, at = program.table[one, p.FUNCTION], program.table[one, p.PARTIAL]
     if function == p.STD:
         parts.spread_part(events, valid, span, program, one, part)
-    elif function == p.EWMA or function == p.DECAYED_SUM:
+    elif function in (p.EWMA, p.DECAYED_SUM):
         parts.decayed_part(events, valid, span, program, one, part)
     elif function == p.SINCE:
-        parts.edge_part(events, valid, span, at, True, part)
-        part[0] = np.int64(part[1] != parts.NEVER)
+        parts.newest_part(events, valid, span, at, part)
     else:
         parts.number_part(events, valid, span, at, part)
         if function == p.RATE:
-            parts.edge_part(events, valid, span, at, False, part)
+            parts.oldest_part(events, valid, span, at, part)
         elif function != p.COUNT:
             parts.sum_part(events, valid, span, program, one, part)
 
@@ -123,7 +122,7 @@ def _stored(word: int, kind: int, events: Events, texts: Array, text: int, base:
 
 
 @compiled
-def _several(
+def _several(  # noqa: PLR0913, PLR0917 - compiled code takes positions
     events: Events,
     valid: Flags,
     span: Span,
@@ -200,7 +199,7 @@ def tallied(events: Events, valid: Flags, span: Span, program: Program, one: int
 def _hash_of(events: Events, program: Program, column: int, event: int) -> int:
     word, kind = events.words[column, event], program.kinds[column]
     if kind == p.HASH:
-        return word
+        return int(word)
     if kind == p.TEXT:
         return hash_bytes(events.data, word >> 32, (word >> 32) + (word & 0xFFFFFFFF))
     if kind == p.FLOAT:
@@ -209,7 +208,9 @@ def _hash_of(events: Events, program: Program, column: int, event: int) -> int:
 
 
 @compiled
-def _set(events: Events, valid: Flags, span: Span, program: Program, one: int, part: Integers) -> Integers:
+def _set(  # noqa: C901 - one function compiles faster than two
+    events: Events, valid: Flags, span: Span, program: Program, one: int, part: Integers
+) -> Integers:
     # The different hashes, or where they are more than is kept exactly, registers.
     low, high, since, until = span
     at, column = program.table[one, p.PARTIAL], program.table[one, p.COLUMN]
@@ -227,23 +228,29 @@ def _set(events: Events, valid: Flags, span: Span, program: Program, one: int, p
         if not events.summaries[cell, at]:
             move(events.content, events.summaries[cell, at + 1], hashes, number, events.summaries[cell, at + 2])
             number += events.summaries[cell, at + 2]
-    order = order_of(hashes, number, p.INTEGER, events.data)
-    different = np.empty(number, np.int64)
-    found = 0
-    for position in range(number):
-        if not found or hashes[order[position]] != different[found - 1]:
-            different[found] = hashes[order[position]]
-            found += 1
-    part[0], part[2] = 0, found
-    if not estimated and (program.table[one, p.PARAMETER] == 0 or found <= program.table[one, p.PARAMETER]):
-        return different[:found]
+    different = _different(hashes, number, events.data)
+    part[0], part[2] = 0, len(different)
+    if not estimated and (program.table[one, p.PARAMETER] == 0 or len(different) <= program.table[one, p.PARAMETER]):
+        return different
     registers = np.zeros(REGISTERS, np.uint8)
     for cell in range(since, until):
         if events.summaries[cell, at]:
             place = events.summaries[cell, at + 1] * 8
             for index in range(REGISTERS):
                 registers[index] = max(registers[index], events.data[place + index])
-    for position in range(found):
-        register(registers, different[position])
+    for hashed in different:
+        register(registers, hashed)
     part[0], part[2] = 1, REGISTERS
     return registers.view(np.int64)
+
+
+@compiled
+def _different(hashes: Integers, number: int, data: Array) -> Integers:
+    order = order_of(hashes, number, p.INTEGER, data)
+    different = np.empty(number, np.int64)
+    found = 0
+    for position in range(number):
+        if not found or hashes[order[position]] != different[found - 1]:
+            different[found] = hashes[order[position]]
+            found += 1
+    return different[:found]

@@ -57,6 +57,11 @@ class StateLayout:
         self._fingerprint = int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], "little", signed=True)
 
     @property
+    def entity(self) -> tuple[str, ...]:
+        """The columns of its key."""
+        return self.group.entity
+
+    @property
     def horizon_us(self) -> int | None:
         """How long after its newest event a state says nothing any more, in microseconds; none with a lifetime."""
         return None if self._lifetime else self._span
@@ -67,10 +72,10 @@ class StateLayout:
 
         keys, offsets, table, texts = encoded(events, self.group, self._words, self._program)
         words, ends = blocks.write_all(table, offsets, texts, self._program, self._fingerprint)
-        view = memoryview(words.view(np.uint8)).cast("B")
+        written = words.tobytes()
         begin, made = 0, []
         for end in (ends * 8).tolist():
-            made.append(bytes(view[begin:end]))
+            made.append(written[begin:end])
             begin = end
         return keys, made
 

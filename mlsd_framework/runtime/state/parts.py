@@ -63,19 +63,31 @@ def number_part(events: Events, valid: Flags, span: Span, at: int, part: Integer
 
 
 @compiled
-def edge_part(events: Events, valid: Flags, span: Span, at: int, newest: bool, part: Integers) -> None:  # noqa: FBT001 - compiled code takes positions
-    """Write the time of the first or of the newest value that is not null, NEVER where there is none."""
+def newest_part(events: Events, valid: Flags, span: Span, at: int, part: Integers) -> None:
+    """Write whether there is a value that is not null, and the time of the newest."""
     low, high, since, until = span
-    found, edge = False, NEVER
+    newest = NEVER
     for event in range(low, high):
-        if valid[event] and (newest or not found):
-            found, edge = True, events.words[0, event]
+        if valid[event]:
+            newest = events.words[0, event]
     for cell in range(since, until):
         if events.summaries[cell, at]:
-            time = events.summaries[cell, at + 1]
-            edge = time if not found else (max(edge, time) if newest else min(edge, time))
-            found = True
-    part[1] = edge
+            newest = max(newest, events.summaries[cell, at + 1])
+    part[0], part[1] = np.int64(newest != NEVER), newest
+
+
+@compiled
+def oldest_part(events: Events, valid: Flags, span: Span, at: int, part: Integers) -> None:
+    """Write the time of the oldest value that is not null, where there is one."""
+    low, high, since, until = span
+    oldest = -(NEVER + 1)
+    for event in range(low, high):
+        if valid[event]:
+            oldest = min(oldest, events.words[0, event])
+    for cell in range(since, until):
+        if events.summaries[cell, at]:
+            oldest = min(oldest, events.summaries[cell, at + 1])
+    part[1] = oldest
 
 
 @compiled

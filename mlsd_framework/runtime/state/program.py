@@ -36,11 +36,12 @@ _FIXED = 2
 
 
 class Program(NamedTuple):
-    """The numbers. `table` has a row for each aggregate: FUNCTION, COLUMN, PARAMETER, and PARTIAL, where its part of a
-    summary begins; `widths` an entry for each window, `kinds` for each word of a record.
+    """The numbers that describe a group.
 
-    `record` and `cell` are the words of a record and of a summary, `known` says whether records hold when they were
-    written, `ties` is the first of the words that order events of one time, `first` the word of the first value.
+    `table` has a row for each aggregate: FUNCTION, COLUMN, PARAMETER, and PARTIAL, where its part of a summary begins.
+    `widths` has an entry for each window, `kinds` for each word of a record. `record` and `cell` are the words of a
+    record and of a summary, `known` says whether records hold when they were written, `ties` is the first of the words
+    that order events of one time, `first` the word of the first value.
     """
 
     table: Integers
@@ -71,9 +72,7 @@ def words_of(group: WindowGroup, dtypes: Mapping[str, Dtype]) -> Words:
     ties = group.key if ordered and not whole else ()  # the word of a whole number is the hash's word: see `identities`
     values = tuple(dict.fromkeys(one.value for one in group.aggregates if one.value is not None))
     hashed = {name for name in values if all(one.function in _HASHED for one in group.aggregates if one.value == name)}
-    kinds = [_kind(dtypes, name, hashed=False) for name in ties] + [
-        _kind(dtypes, name, name in hashed) for name in values
-    ]
+    kinds = [_kind(dtypes, name, hashed=name in hashed) for name in (*ties, *values)]
     if len(values) > _MASK_BITS:
         raise RunError.of(
             "E6201", f"window group `{group.name}` reads {len(values)} columns", expected=f"at most {_MASK_BITS}"
@@ -84,7 +83,7 @@ def words_of(group: WindowGroup, dtypes: Mapping[str, Dtype]) -> Words:
 _HASHED = frozenset({"count", "count_distinct", "time_since_last", "rate"})
 
 
-def _kind(dtypes: Mapping[str, Dtype], name: str, hashed: bool) -> int:  # noqa: FBT001 - private
+def _kind(dtypes: Mapping[str, Dtype], name: str, *, hashed: bool) -> int:
     if name not in dtypes:
         raise RunError.of(
             "E6202", f"the events do not have the column `{name}`", expected=f"one of: {', '.join(sorted(dtypes))}"

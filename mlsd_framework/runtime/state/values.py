@@ -46,7 +46,9 @@ def readers_of(
     return tuple(made)
 
 
-def _reader(one: Aggregate, at: int, width: int | None, dtype: Dtype, ties: int, *, is_float: bool) -> Reader:
+def _reader(  # noqa: PLR0911 - one a family of functions
+    one: Aggregate, at: int, width: int | None, dtype: Dtype, ties: int, *, is_float: bool
+) -> Reader:
     match one.function:
         case "count":
             return lambda parts: parts.words[at]

@@ -14,7 +14,7 @@ _LOW = 0xFFFFFFFF
 @compiled
 def float_word(x: float) -> int:
     """Return the bits of a double."""
-    return np.float64(x).view(np.int64)
+    return np.float64(x).view(np.int64)  # type: ignore[return-value] # an int once it is compiled
 
 
 @compiled
@@ -41,7 +41,7 @@ def compare(a: int, b: int, kind: int, data: Array) -> int:
 
 @compiled
 def order_of(words: Integers, number: int, kind: int, data: Array) -> Integers:
-    """Return the positions of the first `number` words in the order of what they stand for; equal ones stay in order."""
+    """Return the positions of the first `number` words in order of what they stand for; equal ones stay in order."""
     order = np.arange(number)
     spare = np.empty_like(order)
     step = 1

@@ -7,8 +7,8 @@ position, which only one of them can move (see `committing`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Connection, Reply, StoreError, encode_many, store_error
-from mlsd_framework.runtime.stream.names import LiveNames
 
 
 @dataclass(frozen=True, slots=True)

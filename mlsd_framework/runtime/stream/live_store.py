@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address, Reply, StoreError, encode_many, store_error
-from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.position import Stored, read_position
 from mlsd_framework.runtime.stream.wire import StreamConnection
 

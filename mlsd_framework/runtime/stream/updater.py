@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.exposition import serve_metrics
 from mlsd_framework.runtime.stream.live import LiveSource
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics, StreamMetrics
-from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.pump import Pump, PumpSettings
 from mlsd_framework.runtime.stream.source import StreamSource
 

@@ -14,10 +14,10 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address, Reply, StoreError, encode
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.leases import Leases, LeaseTerms
-from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.source import Assignment, Chunk, Lag
 from mlsd_framework.runtime.stream.wire import Entries, StreamConnection
 

@@ -67,7 +67,7 @@ def decayed(rows, column, end, half_life):
     return total, math.fsum(weights), 2.0 ** -((end - kept[-1][0]) / half_life)
 
 
-def aggregated(aggregate, rows, as_of, end, width):
+def aggregated(aggregate, rows, as_of, end, width):  # noqa: C901, PLR0911 - one a function
     """One aggregate of one window by its definition; rows are in order."""
     function, column = aggregate.function, aggregate.value
     values = [None] * len(rows) if column is None else [row[column] for row in rows]

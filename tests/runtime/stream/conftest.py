@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address, Connection
-from mlsd_framework.runtime.stream.names import LiveNames
 from tests.runtime.stream.store_process import StoreProcess
 
 

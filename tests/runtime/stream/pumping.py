@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.batch_size import BatchSize
@@ -11,7 +12,6 @@ from mlsd_framework.runtime.stream.leases import LeaseTerms
 from mlsd_framework.runtime.stream.live import LiveSource
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics, StreamMetrics
-from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.pump import Pump, PumpSettings
 from mlsd_framework.runtime.stream.source import StreamSource
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream

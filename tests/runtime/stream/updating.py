@@ -1,10 +1,10 @@
 """What a test's updater process does: read payments from a store's stream into states of the same store."""
 
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address
 from mlsd_framework.runtime.stream.batch_size import BatchSize
 from mlsd_framework.runtime.stream.kafka import KafkaSettings, KafkaTopic
 from mlsd_framework.runtime.stream.leases import LeaseTerms
-from mlsd_framework.runtime.stream.names import LiveNames
 from mlsd_framework.runtime.stream.pump import PumpSettings
 from mlsd_framework.runtime.stream.updater import UpdaterSettings, run_updater
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream
