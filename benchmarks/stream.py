@@ -2,7 +2,8 @@
 
 Both read the same events, one an entry, from one store on one Unix socket, and write to it. Ours commits states and
 position in one transaction a batch; Bytewax keeps states in memory, with its recovery (what survives a crash, as ours
-does) and without, and writes the cards' values after each batch. Bytewax lives in an environment of its own (it needs `bytewax` and `valkey`); name its Python:
+does) and without, and writes the cards' values after each batch. Bytewax lives in an environment of its own (it needs
+`bytewax` and `valkey`); name its Python:
 
     python benchmarks/stream.py --peer-python /path/to/venv/bin/python
 """

@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,53 @@ def test_entries_that_were_read_are_trimmed(store: StoreProcess) -> None:
     add(store, [payment(3)])
     pumped.run(1)
     assert store.ask(b"XLEN", b"payments") in (2, 3)  # whole nodes are trimmed
+
+
+class RacingStore(LiveStore):
+    """A store in which another replica moves the position between our look at it and our change."""
+
+    other: Callable[[], object] | None = None
+
+    def transact(self, encoded: Iterable[bytes], commands: int) -> list[Reply] | None:
+        """Let the other replica come first, once."""
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return super().transact(encoded, commands)
+
+
+def test_a_position_that_moves_meanwhile(store: StoreProcess) -> None:
+    """A change is not made where the position moves after it was looked at."""
+    add(store, [payment(n) for n in range(20)])
+    states = RacingStore(Address.parse(store.url), NAMES)
+    ours = stepped(store, valkey_source(store, "a"), states=states, most=10)
+    theirs = stepped(store, valkey_source(store, "b"), most=10)
+    ours.run(10)
+
+    def come_first() -> None:
+        store.ask(b"DEL", b"shop:f1:lease:payments:payments", b"shop:f1:replicas:payments")
+        theirs.run(10)
+
+    states.other = come_first
+    assert ours.pump.step() == 0
+    assert ours.total("conflicts_total") == 1
+    assert all_counted(store) == once(range(20))
+
+
+def test_evicted_states_are_counted(own_folder: Path) -> None:
+    """Under a memory limit with a `volatile-` policy idle states go, and how many is a metric; positions stay."""
+    fed = dataclasses.replace(live(), groups=(LiveGroup(CountingLayout(horizon_us=3_600_000_000)),))
+    options = ("--maxmemory", "4mb", "--maxmemory-policy", "volatile-lru")
+    with StoreProcess(own_folder, *options) as full:
+        pumped = stepped(full, fed=fed)
+        for begin in range(0, 20_000, 2000):
+            add(full, [payment(n, card=f"card {n}") for n in range(begin, begin + 2000)])
+            pumped.run(2000)
+            full.ask(b"XTRIM", b"payments", b"MAXLEN", b"0")
+        pumped.pump._health._next = 0.0
+        pumped.pump._upkeep()
+        assert (pumped.metrics.registry.get_sample_value("mlsd_stream_store_evicted_keys") or 0) > 0
+        assert read_up_to(full) == 20_000
 
 
 class FailingStore(LiveStore):
