@@ -1,6 +1,5 @@
 """The loop of one source: what it writes, what it leaves out, and what it does when positions move under it."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -9,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.resp import Address, Reply, StoreError
+from mlsd_framework.runtime.features.resp import Address, Reply
 from mlsd_framework.runtime.stream.live import LiveGroup
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from tests.runtime.stream.payments import GROUP, CountingLayout, encoded, live, payment
-from tests.runtime.stream.pumping import NAMES, stepped, valkey_source
+from tests.runtime.stream.pumping import NAMES, FailingStore, run_through_failures, stepped, valkey_source
 from tests.runtime.stream.store_process import StoreProcess
 from tests.runtime.stream.watching import add, all_counted, keys, read_up_to
 
@@ -224,30 +223,6 @@ def test_evicted_states_are_counted(own_folder: Path) -> None:
         assert read_up_to(full) == 20_000
 
 
-class FailingStore(LiveStore):
-    """A store that fails at its nth exchange, before or after it was done."""
-
-    def __init__(self, url: str, at: int, *, done: bool) -> None:
-        """Fail once."""
-        super().__init__(Address.parse(url), NAMES)
-        self.left, self.done = at, done
-
-    def _on(self, ask: Callable) -> Reply:
-        self.left -= 1
-        if self.left == 0 and not self.done:
-            self.close()
-            raise _failure()
-        answer = super()._on(ask)
-        if self.left == 0:
-            self.close()
-            raise _failure()
-        return answer
-
-
-def _failure() -> StoreError:
-    return StoreError(RunError.of("E6222", "the store does not answer").diagnostics)
-
-
 @pytest.mark.parametrize("done", [False, True])
 def test_every_exchange_may_fail(store: StoreProcess, done: bool) -> None:
     """Whichever exchange fails, and whether the store had done it or not, events are in the states once."""
@@ -256,14 +231,6 @@ def test_every_exchange_may_fail(store: StoreProcess, done: bool) -> None:
         states = FailingStore(store.url, at, done=done)
         pumped = stepped(store, states=states, most=8)
         add(store, [payment(n) for n in range(40)])
-        for _ in range(60):
-            with contextlib.suppress(StoreError):
-                try:
-                    pumped.pump.step()
-                except StoreError:
-                    pumped.pump._misplace(pumped.pump._placed)
-                    raise
-            if read_up_to(store) == 40:
-                break
+        run_through_failures(pumped, store, 40)
         assert states.left <= 0
         assert all_counted(store) == once(range(40)), at
