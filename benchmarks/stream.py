@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +104,40 @@ def ours(address: Address, number: int, run: int) -> tuple[float, bool]:
     return rate, readable
 
 
+class Freshness(SourceMetrics):
+    """Keeps every time from an entry to its commit."""
+
+    waits_us: list[np.ndarray]
+
+    def fresh(self, times: np.ndarray, now: int) -> None:
+        """Keep them."""
+        self.waits_us = [*getattr(self, "waits_us", []), now - times]
+
+
+def freshness(address: Address, made: list[tuple[bytes, bytes]], rate: int) -> np.ndarray:
+    """Return the milliseconds from each event's entry to its readable state, while events come at a rate."""
+    connection = Connection(address, 10.0)
+    connection.call(b"DEL", b"payments", timeout=10.0)
+    names, log = LiveNames("bench", "fresh"), Log(descriptor=os.open(os.devnull, os.O_WRONLY))
+    layout = StateLayout(GROUP, {"payment_id": "int64", "amount": "float64"})
+    metrics = Freshness(StreamMetrics(), "payments", ["card"])
+    source = ValkeyStream(ValkeySettings(address=address, stream="payments"), names, LeaseTerms("a"))
+    pump = Pump(LiveSource(table=TABLE, groups=(LiveGroup(layout),)), source, LiveStore(address, names), metrics, log)
+    stop = threading.Event()
+    thread = threading.Thread(target=pump.run, args=(stop,))
+    thread.start()
+    writer, step = StreamWriter("payments"), max(rate // 100, 1)
+    begun = time.monotonic()
+    for at in range(0, len(made), step):
+        writer.add(connection, made[at : at + step])
+        time.sleep(max(begun + at / rate - time.monotonic(), 0))
+    time.sleep(0.5)
+    stop.set()
+    thread.join()
+    connection.close()
+    return np.concatenate(metrics.waits_us) / 1e3
+
+
 def bytewax(python: Path, address: Address, number: int, *, recovers: bool) -> float:
     """Return Bytewax's events a second."""
     with tempfile.TemporaryDirectory() as folder:
@@ -148,6 +183,10 @@ def main() -> None:
                     bar = f"   (bar {PEER_BAR}x)" if recovers else ""
                     ratio = statistics.median(mine) / statistics.median(rates)
                     print(f"  bytewax, {name:22}{statistics.median(rates):10,.0f} events/s   {ratio:.1f}x{bar}")
+            rate = 1000 if options.quick else 2000
+            waits = freshness(address, events(rate * (1 if options.quick else 5), options.cards), rate)
+            p50, p99 = np.percentile(waits, (50, 99))
+            print(f"  freshness at {rate:,} events/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms from entry to commit")
         finally:
             server.terminate()
             server.wait(10)
