@@ -44,22 +44,7 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
             context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
-    if spec.stream is not None and spec.event_time is None:
-        context.report(
-            "E2031",
-            f"`sources.{name}` has a `stream` and no `event_time`",
-            (*at, "stream"),
-            key=True,
-            expected="`event_time:` with the column that says when an event happened",
-        )
-    if spec.allowed_lateness is not None and spec.ingest_time is None:
-        context.report(
-            "E2031",
-            f"`sources.{name}` has an `allowed_lateness` and no `ingest_time`",
-            (*at, "allowed_lateness"),
-            key=True,
-            expected="`ingest_time:` with the column that says when an event was written",
-        )
+    _stream(name, spec, context)
     row_number = getattr(spec, "row_number", None)
     if row_number is not None and row_number not in declared:
         context.unknown(
@@ -86,6 +71,26 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         describe=spec.describe,
         span=context.span(at, key=True),
     )
+
+
+def _stream(name: str, spec: SourceSpec, context: Context) -> None:
+    at: Loc = ("sources", name)
+    if spec.stream is not None and spec.event_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has a `stream` and no `event_time`",
+            (*at, "stream"),
+            key=True,
+            expected="`event_time:` with the column that says when an event happened",
+        )
+    if spec.allowed_lateness is not None and spec.ingest_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has an `allowed_lateness` and no `ingest_time`",
+            (*at, "allowed_lateness"),
+            key=True,
+            expected="`ingest_time:` with the column that says when an event was written",
+        )
 
 
 def _placed(origin: Origin, at: Loc, context: Context) -> Origin:

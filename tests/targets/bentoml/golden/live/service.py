@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:510cdfb5e14545b1"
+FEATURES = "sha256:9a07abf7f3763843"
 APP = Application(
     "live",
-    spec="sha256:0d0b730dd25fb590",
+    spec="sha256:890dd953aed4040f",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -107,6 +107,7 @@ VELOCITY = StateLayout(
 class Places(NamedTuple):
     """A row of the feature group `places`."""
 
+    times_1h: int
     last_1h: tuple[str, ...]
     often_1h: tuple[str, ...]
 
@@ -118,7 +119,11 @@ PLACES = StateLayout(
         source="payments",
         event_time="ts",
         windows=(timedelta(hours=1),),
-        aggregates=(Aggregate("last", "last_n", "country", n=3), Aggregate("often", "top_k", "country", n=2)),
+        aggregates=(
+            Aggregate("times", "count"),
+            Aggregate("last", "last_n", "country", n=3),
+            Aggregate("often", "top_k", "country", n=2),
+        ),
         key=("payment_id",),
         resolution=timedelta(minutes=5),
         ingest_time="written",
@@ -227,6 +232,7 @@ class Decide:
                 velocity.recent_10m,
                 velocity.recent_1d,
                 velocity.recent_lifetime,
+                places.times_1h,
                 activity.biggest_7d,
                 request.amount,
                 payment_share,

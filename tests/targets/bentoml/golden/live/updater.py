@@ -13,7 +13,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:510cdfb5e14545b1"
+FEATURES = "sha256:9a07abf7f3763843"
 
 # from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(
@@ -62,7 +62,11 @@ PLACES_GROUP = WindowGroup(
     source="payments",
     event_time="ts",
     windows=(timedelta(hours=1),),
-    aggregates=(Aggregate("last", "last_n", "country", n=3), Aggregate("often", "top_k", "country", n=2)),
+    aggregates=(
+        Aggregate("times", "count"),
+        Aggregate("last", "last_n", "country", n=3),
+        Aggregate("often", "top_k", "country", n=2),
+    ),
     key=("payment_id",),
     resolution=timedelta(minutes=5),
     ingest_time="written",

@@ -50,7 +50,11 @@ PLACES_VIEW = FeatureView(
     name="places",
     entities=[CARD_ID_ENTITY, MERCHANT_ID_ENTITY],
     ttl=timedelta(0),
-    schema=[Field(name="last_1h", dtype=Array(String)), Field(name="often_1h", dtype=Array(String))],
+    schema=[
+        Field(name="times_1h", dtype=Int64),
+        Field(name="last_1h", dtype=Array(String)),
+        Field(name="often_1h", dtype=Array(String)),
+    ],
     source=FileSource(name="places_rows", path=str(FEATURES / "places.parquet"), timestamp_field="event_timestamp"),
 )
 

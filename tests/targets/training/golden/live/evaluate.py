@@ -21,8 +21,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "live",
-    spec="sha256:0d0b730dd25fb590",
-    features="sha256:510cdfb5e14545b1",
+    spec="sha256:890dd953aed4040f",
+    features="sha256:9a07abf7f3763843",
     created_from={"spec": "tests/targets/cases/live.yaml"},
 )
 MODELS = ("fraud",)

@@ -17,7 +17,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/live")
-FINGERPRINT = "sha256:510cdfb5e14545b1"
+FINGERPRINT = "sha256:9a07abf7f3763843"
 
 # from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(
@@ -66,7 +66,11 @@ PLACES_GROUP = WindowGroup(
     source="payments",
     event_time="ts",
     windows=(timedelta(hours=1),),
-    aggregates=(Aggregate("last", "last_n", "country", n=3), Aggregate("often", "top_k", "country", n=2)),
+    aggregates=(
+        Aggregate("times", "count"),
+        Aggregate("last", "last_n", "country", n=3),
+        Aggregate("often", "top_k", "country", n=2),
+    ),
     key=("payment_id",),
     resolution=timedelta(minutes=5),
     ingest_time="written",

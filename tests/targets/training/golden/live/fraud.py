@@ -33,6 +33,7 @@ NUMBERS = [
     "velocity.recent_10m",
     "velocity.recent_1d",
     "velocity.recent_lifetime",
+    "places.times_1h",
     "activity.biggest_7d",
     "payment.amount",
     "payment.share",
