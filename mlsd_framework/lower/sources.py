@@ -44,7 +44,17 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
             context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
+    valid_to = getattr(spec, "valid_to", None)
+    _time(name, "valid_to", valid_to, known, declared, context)
     _stream(name, spec, context)
+    if valid_to is not None and spec.event_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has a `valid_to` and no `event_time`",
+            (*at, "valid_to"),
+            key=True,
+            expected="`event_time:` with the column that says from when a row holds",
+        )
     row_number = getattr(spec, "row_number", None)
     if row_number is not None and row_number not in declared:
         context.unknown(
@@ -64,6 +74,7 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         columns=tuple(known.values()),
         event_time=spec.event_time,
         ingest_time=spec.ingest_time,
+        valid_to=valid_to,
         stream=Stream(spec.stream.name, spec.stream.partitions) if spec.stream is not None else None,
         allowed_lateness=spec.allowed_lateness,
         allowed_ahead=spec.allowed_ahead,
@@ -118,7 +129,7 @@ def _time(
             at,
             expected="a column of type `timestamp`",
         )
-    elif name in known and known[name].type.nullable:
+    elif name in known and known[name].type.nullable and field != "valid_to":
         context.report(
             "E2031",
             f"`{field}` of `sources.{source}` is the column `{name}`, which can be null",

@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:9a07abf7f3763843"
+FEATURES = "sha256:473c9e3f8ef86214"
 APP = Application(
     "live",
-    spec="sha256:890dd953aed4040f",
+    spec="sha256:08628e5ccdd785a6",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -46,7 +46,7 @@ class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     country: Literal["DE", "FI"]
 
 
-# from tests/targets/cases/live.yaml:27
+# from tests/targets/cases/live.yaml:41
 class Velocity(NamedTuple):
     """A row of the feature group `velocity`."""
 
@@ -103,7 +103,7 @@ VELOCITY = StateLayout(
 )
 
 
-# from tests/targets/cases/live.yaml:39
+# from tests/targets/cases/live.yaml:53
 class Places(NamedTuple):
     """A row of the feature group `places`."""
 
@@ -133,7 +133,20 @@ PLACES = StateLayout(
 )
 
 
-# from tests/targets/cases/live.yaml:45
+# from tests/targets/cases/live.yaml:59
+class Profile(NamedTuple):
+    """A row of the feature group `profile`."""
+
+    tier: str | None
+    embedding: tuple[float, ...] | None
+
+
+PROFILE = RowLayout(
+    "profile", (FeatureColumn("tier", "string"), FeatureColumn("embedding", "list<float64>")), ("card_id",)
+)
+
+
+# from tests/targets/cases/live.yaml:60
 class Activity(NamedTuple):
     """A row of the feature group `activity`."""
 
@@ -148,7 +161,7 @@ COMPUTE_STAGE = Stage("compute")
 
 SCORE_STAGE = Stage("score")
 
-# from tests/targets/cases/live.yaml:65
+# from tests/targets/cases/live.yaml:80
 DECIDE_ACTIONS = ("approve", "decline")
 
 DECIDE_STAGE = Stage("decide")
@@ -177,7 +190,7 @@ class Decide:
             store_url(),
             system="live",
             features=FEATURES,
-            layouts=(ACTIVITY,),
+            layouts=(PROFILE, ACTIVITY),
             live=(VELOCITY, PLACES),
         )
         self.fraud = CompiledTrees.load(bundle.file("models/fraud/trees.safetensors"))
@@ -190,25 +203,28 @@ class Decide:
 
         velocity = Velocity._make(VELOCITY.defaults)
         places = Places._make(PLACES.defaults)
+        profile = Profile._make(PROFILE.defaults)
         activity = Activity._make(ACTIVITY.defaults)
 
-        # from tests/targets/cases/live.yaml:62
+        # from tests/targets/cases/live.yaml:77
         with call.stage(FETCH_STAGE):
             asked = (
                 ("velocity", (request.card_id,)),
                 ("places", (request.card_id, request.merchant_id)),
+                ("profile", (request.card_id,)),
                 ("activity", (request.card_id,)),
             )
-            velocity_row, places_row, activity_row = self.store.read(asked, call.remaining(), at=ts)
+            velocity_row, places_row, profile_row, activity_row = self.store.read(asked, call.remaining(), at=ts)
             velocity = Velocity._make(velocity_row)
             places = Places._make(places_row)
+            profile = Profile._make(profile_row)
             activity = Activity._make(activity_row)
 
-        # from tests/targets/cases/live.yaml:63
+        # from tests/targets/cases/live.yaml:78
         with call.stage(COMPUTE_STAGE):
             payment_share = sql.div(request.amount, sql.nullif(velocity.spend_1d, 0.0))
 
-        # from tests/targets/cases/live.yaml:64
+        # from tests/targets/cases/live.yaml:79
         with call.stage(SCORE_STAGE):
             fraud_row = (
                 velocity.payments_10m,
@@ -236,10 +252,11 @@ class Decide:
                 activity.biggest_7d,
                 request.amount,
                 payment_share,
+                profile.tier,
             )
             fraud = self.fraud_calibration(self.fraud.score(fraud_row))
 
-        # from tests/targets/cases/live.yaml:65
+        # from tests/targets/cases/live.yaml:80
         with call.stage(DECIDE_STAGE):
             risk = fraud
             action = self.decide.decide(risk, [])

@@ -13,7 +13,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:9a07abf7f3763843"
+FEATURES = "sha256:473c9e3f8ef86214"
 
 # from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(
@@ -34,7 +34,7 @@ PAYMENTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from tests/targets/cases/live.yaml:27
+# from tests/targets/cases/live.yaml:41
 VELOCITY_GROUP = WindowGroup(
     name="velocity",
     entity=("card_id",),
@@ -55,7 +55,7 @@ VELOCITY_GROUP = WindowGroup(
     allowed_lateness=timedelta(days=2),
 )
 
-# from tests/targets/cases/live.yaml:39
+# from tests/targets/cases/live.yaml:53
 PLACES_GROUP = WindowGroup(
     name="places",
     entity=("card_id", "merchant_id"),
@@ -74,7 +74,7 @@ PLACES_GROUP = WindowGroup(
 )
 
 
-# from tests/targets/cases/live.yaml:27
+# from tests/targets/cases/live.yaml:41
 def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `velocity` with the values that its aggregates read."""
     return payments.with_columns(

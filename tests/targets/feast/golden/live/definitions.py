@@ -14,7 +14,7 @@ CARD_ID_ENTITY = Entity(name="card_id", join_keys=["card_id"], value_type=ValueT
 
 MERCHANT_ID_ENTITY = Entity(name="merchant_id", join_keys=["merchant_id"], value_type=ValueType.STRING)
 
-# from tests/targets/cases/live.yaml:27
+# from tests/targets/cases/live.yaml:41
 VELOCITY_VIEW = FeatureView(
     name="velocity",
     entities=[CARD_ID_ENTITY],
@@ -45,7 +45,7 @@ VELOCITY_VIEW = FeatureView(
     source=FileSource(name="velocity_rows", path=str(FEATURES / "velocity.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/live.yaml:39
+# from tests/targets/cases/live.yaml:53
 PLACES_VIEW = FeatureView(
     name="places",
     entities=[CARD_ID_ENTITY, MERCHANT_ID_ENTITY],
@@ -58,7 +58,16 @@ PLACES_VIEW = FeatureView(
     source=FileSource(name="places_rows", path=str(FEATURES / "places.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/live.yaml:45
+# from tests/targets/cases/live.yaml:59
+PROFILE_VIEW = FeatureView(
+    name="profile",
+    entities=[CARD_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[Field(name="tier", dtype=String), Field(name="embedding", dtype=Array(Float64))],
+    source=FileSource(name="profile_rows", path=str(FEATURES / "profile.parquet"), timestamp_field="event_timestamp"),
+)
+
+# from tests/targets/cases/live.yaml:60
 ACTIVITY_VIEW = FeatureView(
     name="activity",
     entities=[CARD_ID_ENTITY],

@@ -4,8 +4,10 @@
 import polars as pl
 from features import (
     ACTIVITY_GROUP,
+    CARDS,
     PAYMENTS,
     PLACES_GROUP,
+    PROFILE_GROUP,
     VELOCITY_GROUP,
     WORKSPACE,
     activity_events,
@@ -15,6 +17,7 @@ from features import (
 )
 
 from mlsd_framework.runtime.features import sql_polars as sql
+from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
 from mlsd_framework.runtime.features.offline import window_features
 
@@ -22,23 +25,27 @@ from mlsd_framework.runtime.features.offline import window_features
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     payments = load(PAYMENTS)
+    cards = load(CARDS)
 
-    # from tests/targets/cases/live.yaml:52
+    # from tests/targets/cases/live.yaml:67
     rows = with_known_labels(payments, "is_fraud")
 
-    # from tests/targets/cases/live.yaml:27
+    # from tests/targets/cases/live.yaml:41
     events = velocity_events(payments)
     rows = beside(rows, "velocity", window_features(events, rows, VELOCITY_GROUP, time="ts"))
 
-    # from tests/targets/cases/live.yaml:39
+    # from tests/targets/cases/live.yaml:53
     events = places_events(payments)
     rows = beside(rows, "places", window_features(events, rows, PLACES_GROUP, time="ts"))
 
-    # from tests/targets/cases/live.yaml:45
+    # from tests/targets/cases/live.yaml:59
+    rows = beside(rows, "profile", column_features(cards, rows, PROFILE_GROUP, time="ts"))
+
+    # from tests/targets/cases/live.yaml:60
     events = activity_events(payments)
     rows = beside(rows, "activity", window_features(events, rows, ACTIVITY_GROUP, time="ts"))
 
-    # from tests/targets/cases/live.yaml:51
+    # from tests/targets/cases/live.yaml:66
     taken = ["amount"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
     rows = computed(

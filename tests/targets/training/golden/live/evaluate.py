@@ -21,13 +21,13 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "live",
-    spec="sha256:890dd953aed4040f",
-    features="sha256:9a07abf7f3763843",
+    spec="sha256:08628e5ccdd785a6",
+    features="sha256:473c9e3f8ef86214",
     created_from={"spec": "tests/targets/cases/live.yaml"},
 )
 MODELS = ("fraud",)
 
-# from tests/targets/cases/live.yaml:54
+# from tests/targets/cases/live.yaml:69
 FRAUD_METRICS: list[str] = []
 FRAUD_GATES: list[Gate] = []
 SLICES: list[SliceBy] = []
@@ -40,7 +40,7 @@ def main(workspace: Workspace) -> None:
     data = artefacts.read_dataset(workspace.dataset)
     fraud = artefacts.read_predictions(workspace.model("fraud"))
 
-    # from tests/targets/cases/live.yaml:65
+    # from tests/targets/cases/live.yaml:80
     decide = thresholds.by_score(score="fraud", actions=["approve", "decline"], thresholds={"decline": 0.5})
 
     thresholds.write(workspace.evaluation / "thresholds.json", {"decide": decide})

@@ -8,6 +8,7 @@ import polars as pl
 
 from mlsd_framework.runtime.data.check import load_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
+from mlsd_framework.runtime.features.columns import ColumnGroup
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.state.layout import StateLayout
@@ -17,7 +18,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/live")
-FINGERPRINT = "sha256:9a07abf7f3763843"
+FINGERPRINT = "sha256:473c9e3f8ef86214"
 
 # from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(
@@ -38,7 +39,24 @@ PAYMENTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from tests/targets/cases/live.yaml:27
+# from tests/targets/cases/live.yaml:23
+CARDS = SourceTable(
+    name="cards",
+    paths=("data/cards.parquet",),
+    columns=(
+        Column(name="card_id", type="string"),
+        Column(name="since", type="timestamp"),
+        Column(name="until", type="timestamp", nullable=True),
+        Column(name="written", type="timestamp"),
+        Column(name="tier", type="category"),
+        Column(name="embedding", type="list<float32>"),
+    ),
+    key=("card_id", "since"),
+    event_time="since",
+    checks=Checks(max_faults=0.01),
+)
+
+# from tests/targets/cases/live.yaml:41
 VELOCITY_GROUP = WindowGroup(
     name="velocity",
     entity=("card_id",),
@@ -59,7 +77,7 @@ VELOCITY_GROUP = WindowGroup(
     allowed_lateness=timedelta(days=2),
 )
 
-# from tests/targets/cases/live.yaml:39
+# from tests/targets/cases/live.yaml:53
 PLACES_GROUP = WindowGroup(
     name="places",
     entity=("card_id", "merchant_id"),
@@ -77,7 +95,19 @@ PLACES_GROUP = WindowGroup(
     allowed_lateness=timedelta(days=2),
 )
 
-# from tests/targets/cases/live.yaml:45
+# from tests/targets/cases/live.yaml:59
+PROFILE_GROUP = ColumnGroup(
+    name="profile",
+    entity=("card_id",),
+    source="cards",
+    columns=("tier", "embedding"),
+    valid_from="since",
+    valid_to="until",
+    ingest_time="written",
+    key=("card_id", "since"),
+)
+
+# from tests/targets/cases/live.yaml:60
 ACTIVITY_GROUP = WindowGroup(
     name="activity",
     entity=("card_id",),
@@ -100,7 +130,7 @@ def load(table: SourceTable) -> pl.DataFrame:
     return loaded.frame
 
 
-# from tests/targets/cases/live.yaml:27
+# from tests/targets/cases/live.yaml:41
 def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `velocity` with the values that its aggregates read."""
     return payments.with_columns(
@@ -109,13 +139,13 @@ def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-# from tests/targets/cases/live.yaml:39
+# from tests/targets/cases/live.yaml:53
 def places_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `places` with the values that its aggregates read."""
     return payments
 
 
-# from tests/targets/cases/live.yaml:45
+# from tests/targets/cases/live.yaml:60
 def activity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `activity` with the values that its aggregates read."""
     return payments
@@ -156,14 +186,16 @@ def main() -> None:
     arguments.add_argument("--store", help="URL of the online store to publish the rows to")
     store = arguments.parse_args().store
     payments = load(PAYMENTS)
+    cards = load(CARDS)
     groups = materialise_all(
         (
             (VELOCITY_GROUP, velocity_events(payments)),
             (PLACES_GROUP, places_events(payments)),
             (ACTIVITY_GROUP, activity_events(payments)),
+            (PROFILE_GROUP, cards),
         ),
     )
-    rows = ["activity"]
+    rows = ["activity", "profile"]
     write_groups(groups, WORKSPACE, system="live", features=FINGERPRINT, store=store, published=rows)
     if store is not None:
         logs = {"payments": payments}

@@ -38,10 +38,10 @@ NUMBERS = [
     "payment.amount",
     "payment.share",
 ]
-CATEGORIES: list[str] = []
+CATEGORIES = ["profile.tier"]
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from tests/targets/cases/live.yaml:54
+# from tests/targets/cases/live.yaml:69
 PARAMETERS = {
     "iterations": 500,
     "depth": 6,
@@ -51,6 +51,7 @@ PARAMETERS = {
     "border_count": 254,
     "loss_function": "Logloss",
     "eval_metric": "Logloss",
+    "one_hot_max_size": 255,
     "random_seed": 0,
     "thread_count": 2,
     "allow_writing_files": False,
@@ -64,7 +65,7 @@ def main(workspace: Workspace) -> None:
     data = artefacts.read_dataset(workspace.dataset, [*FEATURES, "ts", "is_fraud"])
     label = data["is_fraud"].cast(pl.Int8).to_numpy()
 
-    # from tests/targets/cases/live.yaml:54
+    # from tests/targets/cases/live.yaml:69
     time = data["ts"].to_physical().to_numpy()
     parts = splits.by_time(time, train=0.7, validate=0.15, test=0.15, gap=timedelta(0))
     splits.checked(parts, label=label)
