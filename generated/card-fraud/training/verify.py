@@ -38,7 +38,7 @@ def main() -> None:
     chargebacks = load(CHARGEBACKS)
     subject = Subject(
         system="card-fraud",
-        definitions="sha256:8f4c3fb2685aa4e0",
+        definitions="sha256:144e0055916c8eb4",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(CHARGEBACKS, chargebacks)),
         stored=(

@@ -45,7 +45,7 @@ def main() -> None:
     chargebacks = load(CHARGEBACKS)
     subject = Subject(
         system="fraud-handbook",
-        definitions="sha256:7a5f83d46e9689e2",
+        definitions="sha256:ece90c03f553be42",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(CHARGEBACKS, chargebacks)),
         stored=(

@@ -21,7 +21,7 @@ def main() -> None:
     payments = load(PAYMENTS)
     subject = Subject(
         system="fraud-ulb",
-        definitions="sha256:c6389a7a8a4e62b3",
+        definitions="sha256:f6820c5c601998bc",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments),),
         examples=Examples(make=examples, reads=("payments",), source="payments", label="is_fraud", labels="payments"),

@@ -62,7 +62,7 @@ def grid(events: pl.DataFrame, group: WindowGroup) -> tuple[int, ...]:
 
 def of_table(rows: pl.DataFrame, group: ColumnGroup, draw: Draw) -> tuple[int, ...]:
     """Return moments at which rows of a table begin and end to be valid, and just before."""
-    named = [name for name in (group.valid_from, group.valid_to) if name]
+    named = [name for name in (group.valid_from, group.valid_to, group.ingest_time) if name]
     times = [time for name in named for time in rows.get_column(name).drop_nulls().to_physical().to_list()]
     if not times:
         return (1_700_000_000_000_000,)

@@ -1,6 +1,7 @@
 """One definition, one meaning: every stored feature through all homes that its group has, value by value."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from mlsd_framework.runtime.verify.values import same
 Home = Callable[[Sample], Answers]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHOWN = 50
+_SHOWN = 4  # of each feature and home: one reads the first ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class Difference:
 
 @dataclass(slots=True)
 class GroupParity:
-    """What came of a group: its homes with the seconds that each took, what was compared, what differs."""
+    """What came of a group: its homes with the seconds that each took, what was compared, what differs.
+
+    `against` says how many values of each home differ from the first home's.
+    """
 
     group: str
     homes: dict[str, float] = field(default_factory=dict)
@@ -39,6 +43,7 @@ class GroupParity:
     questions: int = 0
     values: int = 0
     differing: int = 0
+    against: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -67,9 +72,13 @@ def compared(sample: Sample, homes: Mapping[str, Home]) -> tuple[GroupParity, An
         result.homes[name] = round(time.perf_counter() - begun, 3)
     first, *others = homes
     for other in others:
+        shown = Counter[str]()
         for difference in _differences(sample, first, answers[first], other, answers[other], result):
-            if len(result.differences) < _SHOWN:
+            shown[difference.feature] += 1
+            if shown[difference.feature] <= _SHOWN:
                 result.differences.append(difference)
+        if shown:
+            result.against[other] = shown.total()
     return result, answers[first]
 
 

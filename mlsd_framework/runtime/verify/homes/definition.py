@@ -171,12 +171,17 @@ def _rows_by_key(rows: pl.DataFrame, entity: Sequence[str]) -> dict[tuple[object
     return found
 
 
+def _is_written(row: Mapping[str, Any], group: ColumnGroup, as_of: int) -> bool:
+    written = row.get(str(group.ingest_time))
+    return group.ingest_time is None or (written is not None and written <= as_of)
+
+
 def _valid(rows: Sequence[Mapping[str, Any]], group: ColumnGroup, moment: int) -> tuple[Value, ...]:
     """Return the newest row of a table that has begun; nulls where there is none, or where it has ended."""
     as_of = moment - moment % as_microseconds(group.refresh) if group.refresh else moment
     begun = [(row.get(str(group.valid_from)), row) for row in rows]
     known = [(-(2**63) if begin is None else begin, row) for begin, row in begun]
-    past = [(begin, row) for begin, row in known if begin <= as_of]
+    past = [(begin, row) for begin, row in known if begin <= as_of and _is_written(row, group, as_of)]
     if not past:
         return (None,) * len(group.columns)
     latest = max(begin for begin, _ in past)

@@ -1,5 +1,6 @@
 """The request's home of live groups: states bootstrapped from the log, kept up by the updater's pump, then read."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -101,10 +102,11 @@ class _Pumped:
 
     def __init__(self, live: LiveSource, batches: Sequence[Batch], store: LiveStore) -> None:
         self._live, self._source, self._store = live, _Rehearsal(live, batches), store
-        self._metrics, self._log = StreamMetrics(), Log()
+        self._metrics, self._nowhere = StreamMetrics(), os.open(os.devnull, os.O_WRONLY)
+        log = Log(descriptor=self._nowhere)
         metrics = SourceMetrics(self._metrics, live.name, [group.name for group in live.groups])
         settings = PumpSettings(0.0, BatchSize(), CompactionBounds(least=_NEVER))
-        self._pump = Pump(live, self._source, store, metrics, self._log, settings)
+        self._pump = Pump(live, self._source, store, metrics, log, settings)
         self._pump.open()
 
     def step(self) -> None:
@@ -117,6 +119,7 @@ class _Pumped:
     def close(self) -> None:
         self._source.close()
         self._store.close()
+        os.close(self._nowhere)
 
 
 def _compact(store: LiveStore, sample: Sample, names: LiveNames) -> None:

@@ -35,7 +35,7 @@ def schedule(sample: Sample, rows: pl.DataFrame, *, seed: int = 1) -> Iterator[B
     repeated: list[int] = []
     for begin in range(0, ordered.height, size):
         end = min(begin + size, ordered.height)
-        taken = [*range(begin, end), *repeated]
+        taken = [*range(begin, end), *repeated, *(range(begin, begin + 2) if group.key else ())]
         draw.shuffle(taken)
         until = int(np.searchsorted(moments, written[end])) if end < ordered.height else len(moments)
         yield Batch(ordered[taken], range(asked, until))
