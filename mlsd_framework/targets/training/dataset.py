@@ -9,10 +9,11 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, em
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
-from mlsd_framework.ir.features import Computed, RequestGroup, WindowGroup
+from mlsd_framework.ir.features import Computed, DerivedGroup, RequestGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
+from mlsd_framework.targets.training.declarations import frames
 from mlsd_framework.targets.training.features import events_call, labels_of, used_sources
 from mlsd_framework.targets.training.names import ScriptNames
 
@@ -88,6 +89,9 @@ class _Dataset:
                 self.ours(self.names.events(group))
                 yield from assigned("events", events_call(group, self.system, self.names), 1)
                 values = Call("window_features", (Raw("events"), Raw("rows"), Raw(declared)), time)
+            elif isinstance(group, DerivedGroup):
+                self.imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
+                values = Call("derived_features", (frames(group, self.names), Raw("rows"), Raw(declared)), time)
             else:
                 self.imports.add("mlsd_framework.runtime.features.asof", "column_features")
                 values = Call(

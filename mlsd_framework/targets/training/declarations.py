@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from mlsd_framework.codegen.places import data_paths
-from mlsd_framework.codegen.python import Call, Imports, Item, emit, given
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, emit, given
 from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.store_types import store_dtype
 from mlsd_framework.ir.expressions import Column as ColumnNode
 from mlsd_framework.ir.expressions import Expression
-from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
+from mlsd_framework.ir.features import Aggregate, DerivedGroup, Reading, TableGroup, WindowGroup
 from mlsd_framework.ir.sources import Checks, Column, Files, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.training.names import ScriptNames
@@ -31,6 +32,10 @@ def declarations(system: System, names: ScriptNames, imports: Imports) -> Iterat
         elif isinstance(group, TableGroup):
             name = names.group(group)
             yield f"{pointer(group.span)}\n{name} = {emit(_table_group(group, system, imports), 0, len(name) + 3)}"
+        elif isinstance(group, DerivedGroup):
+            name = names.group(group)
+            call = _derived_group(group, system, names, imports)
+            yield f"{pointer(group.span)}\n{name} = {emit(call, 0, len(name) + 3)}"
 
 
 def _source(source: Source, system: System, imports: Imports) -> Call:
@@ -139,3 +144,45 @@ def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:
         key=key,
     )
     return Call("ColumnGroup", (), named)
+
+
+def _derived_group(group: DerivedGroup, system: System, names: ScriptNames, imports: Imports) -> Call:
+    imports.add(f"{FEATURES}.derived", "DerivedGroup", "Reading")
+    imports.add(f"{FEATURES}.windows", "FeatureColumn")
+    imports.add("datetime", "timedelta")
+    module, _, function = group.function.partition(":")
+    imports.add(module, f"{function} as {names.function(group)}")
+    columns: tuple[Item, ...] = tuple(
+        Call("FeatureColumn", (one.name, store_dtype(one.type), *([default] if default is not None else [])))
+        for one, default in zip(group.features, group.defaults, strict=True)
+    )
+    settings: tuple[tuple[Item, Item], ...] = tuple((name, value) for name, value in group.settings)
+    named = given(
+        name=group.name,
+        entity=group.key,
+        readings=tuple(_reading(one, system) for one in group.readings),
+        function=Raw(names.function(group)),
+        columns=columns,
+        refresh=group.refresh,
+        window=group.window,
+        delay=group.delay or None,
+        settings=Mapping(settings) if settings else None,
+    )
+    return Call("DerivedGroup", (), named)
+
+
+def _reading(one: Reading, system: System) -> Call:
+    source = system.source(one.source)
+    named = given(
+        source=source.name,
+        columns=one.columns,
+        event_time=source.event_time,
+        ingest_time=source.ingest_time,
+        key=source.key,
+    )
+    return Call("Reading", (), named)
+
+
+def frames(group: DerivedGroup, names: ScriptNames) -> Mapping:
+    """Return the frames that a derived group is computed from, by the names of their sources."""
+    return Mapping(tuple((source, Raw(names.frame(source))) for source in group.sources))

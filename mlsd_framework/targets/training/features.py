@@ -8,11 +8,11 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, em
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Expression, columns
-from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
+from mlsd_framework.ir.features import Aggregate, DerivedGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.declarations import DATA, FEATURES, computed_name, declarations, plain
+from mlsd_framework.targets.training.declarations import DATA, FEATURES, computed_name, declarations, frames, plain
 from mlsd_framework.targets.training.names import ScriptNames
 
 
@@ -140,17 +140,21 @@ def _renamed(column: str, name: str) -> str:
     return literal(column) if column == name else f"{name}={literal(column)}"
 
 
-def _materialised(stored: tuple[WindowGroup | TableGroup, ...], system: System, names: ScriptNames) -> list[str]:
-    pairs: list[Item] = []
-    for group in stored:
-        frame = events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
-        pairs.append((Raw(names.group(group)), frame))
-    return assigned("groups", Call("materialise_all", (tuple(pairs),)), 1)
+def _materialised(stored: tuple[StoredGroup, ...], system: System, names: ScriptNames) -> list[str]:
+    pairs: tuple[Item, ...] = tuple((Raw(names.group(group)), _rows(group, system, names)) for group in stored)
+    return assigned("groups", Call("materialise_all", (pairs,)), 1)
+
+
+def _rows(group: StoredGroup, system: System, names: ScriptNames) -> Item:
+    """Return what a group is computed from: its events, its table, or a frame for each source."""
+    if isinstance(group, DerivedGroup):
+        return frames(group, names)
+    return events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
 
 
 def used_sources(system: System) -> list[str]:
     """Return the sources that stored groups read, and the label's where one of them reads it."""
-    names = [group.source for group in system.stored]
+    names = [source for group in system.stored for source in group.sources]
     if system.label is not None and any(reads_label(group, system) for group in system.windows):
         names.append(system.label.source)
     return list(dict.fromkeys(names))

@@ -1,7 +1,7 @@
 """What sources and groups are called in the training scripts: in `features.py`, and where it is imported."""
 
 from mlsd_framework.codegen.names import Names
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, StoredGroup
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
 
@@ -10,12 +10,10 @@ _OURS = frozenset(
         "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE",
         "WindowGroup", "Workspace", "argparse", "arguments", "events", "groups", "labels", "load", "load_source",
         "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
-        "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
-        "with_known_labels", "write_dataset",
+        "DerivedGroup", "FeatureColumn", "Reading", "beside", "column_features", "computed", "derived_features", "rows",
+        "taken", "window_features", "with_columns", "with_known_labels", "write_dataset",
     }
 )  # fmt: skip
-
-StoredGroup = WindowGroup | TableGroup
 
 
 class ScriptNames:
@@ -30,6 +28,8 @@ class ScriptNames:
         for group in system.stored:
             self.group(group)
             self.events(group)
+            if isinstance(group, DerivedGroup):
+                self.function(group)
 
     def table(self, source: Source) -> str:
         """Return the constant that declares a source: `PAYMENTS`."""
@@ -46,3 +46,7 @@ class ScriptNames:
     def events(self, group: StoredGroup) -> str:
         """Return the function that gives a group's events: `card_activity_events`."""
         return self._names.of(f"events {group.name}", f"{group.name}_events")
+
+    def function(self, group: DerivedGroup) -> str:
+        """Return what the function that computes a group is called: `device_graph_snapshot`."""
+        return self._names.of(f"function {group.name}", f"{group.name}_snapshot")

@@ -3,11 +3,11 @@
 from mlsd_framework.codegen.python import Call, Raw, assigned, emit, identifier
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
 from mlsd_framework.codegen.store_types import default_of, store_dtype
-from mlsd_framework.ir.features import Feature, TableGroup, WindowGroup
+from mlsd_framework.ir.features import Feature, StoredGroup
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
 
-Groups = tuple[WindowGroup | TableGroup, ...]
+Groups = tuple[StoredGroup, ...]
 
 
 def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode) -> None:
@@ -35,7 +35,7 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
     code.run(stage, lines)
 
 
-def _declare(group: WindowGroup | TableGroup, code: ServiceCode) -> None:
+def _declare(group: StoredGroup, code: ServiceCode) -> None:
     code.imports.add("typing", "NamedTuple")
     code.imports.add(f"{RUNTIME}.features.packed", "RowLayout")
     code.imports.add(f"{RUNTIME}.features.windows", "FeatureColumn")
@@ -71,15 +71,15 @@ def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
     code.init["store"] = f"self.store = {emit(connect, 2, 13)}".replace(f"\n{' ' * 8}", "\n")
 
 
-def _class(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
+def _class(group: StoredGroup, code: ServiceCode) -> str:
     return code.class_name(f"row of {group.name}", group.name)
 
 
-def _layout(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
+def _layout(group: StoredGroup, code: ServiceCode) -> str:
     return code.shared(f"layout of {group.name}", group.name)
 
 
-def _annotation(feature: Feature, group: WindowGroup | TableGroup) -> str:
+def _annotation(feature: Feature, group: StoredGroup) -> str:
     """Return the type of a feature's value; counts have a number even for a key never seen."""
     base = {"float64": "float", "int64": "int", "bool": "bool", "timestamp": "int", "string": "str"}[
         store_dtype(feature.type)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlsd_framework.codegen.service_code import ServiceCode
-from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING
@@ -20,7 +20,7 @@ from mlsd_framework.plugin.models import ModelKind
 class FetchSettings:
     """The groups that are read in one round trip, in order."""
 
-    groups: tuple[WindowGroup | TableGroup, ...]
+    groups: tuple[StoredGroup, ...]
 
 
 class Fetch:
@@ -31,7 +31,7 @@ class Fetch:
 
     def lower(self, spec: Any, scope: StageScope) -> StageDraft | None:
         """Find the groups and the request's columns that name their entities."""
-        groups: list[WindowGroup | TableGroup] = []
+        groups: list[StoredGroup] = []
         for index, name in enumerate(spec.groups):
             group = scope.group(name, "fetch", "groups", index)
             if isinstance(group, RequestGroup):
