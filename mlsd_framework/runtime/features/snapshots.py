@@ -114,7 +114,7 @@ def _snapshot(logs: Mapping[str, _Log], group: DerivedGroup, moment: int) -> Sna
         # Anything can fail in somebody else's function; it is named, and its traceback is kept.
         function = f"{group.function.__module__}:{getattr(group.function, '__qualname__', group.function)}"
         what = f"`{function}` of `features.{group.name}` fails at the snapshot of {at:%Y-%m-%d %H:%M} UTC"
-        raise RunError.of("E6231", f"{what}: {type(fault).__name__}: {fault}") from fault
+        raise RunError.of("E6207", f"{what}: {type(fault).__name__}: {fault}") from fault
     if not isinstance(made, Snapshot):
         raise _wrong(group, at, f"is a {type(made).__name__}", "a `Snapshot`")
     return Snapshot(_checked(made.rows, group, at), made.left_out)
@@ -143,7 +143,7 @@ def _typed(values: pl.Series, column: FeatureColumn, group: DerivedGroup, at: da
 
 def _wrong(group: DerivedGroup, at: datetime, what: str, expected: str) -> RunError:
     where = f"the snapshot of `features.{group.name}` at {at:%Y-%m-%d %H:%M} UTC"
-    return RunError.of("E6230", f"{where} {what}", expected=expected, help="mend the plugin that computes it")
+    return RunError.of("E6206", f"{where} {what}", expected=expected, help="mend the plugin that computes it")
 
 
 def _looked_up(rows: pl.DataFrame | None, keys: pl.DataFrame, group: DerivedGroup) -> pl.DataFrame:

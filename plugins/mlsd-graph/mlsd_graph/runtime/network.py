@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
-_ENTITY, _VALUE, _SHARED = "__entity", "__value", "__shared"
+_ENTITY, _VALUE = "__entity", "__value"
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Network:
 
     entities: pl.DataFrame
     shared: csr_array
-    hub_values: NDArray[np.int64]
+    hub_values: Integers
     hubs: int
 
 
@@ -31,23 +32,25 @@ def network(past: Mapping[str, pl.DataFrame], entity: Sequence[str], by: Sequenc
     A null links nothing. A value that more than `hub_above` entities have is a hub: it links none of them.
     """
     key = list(entity)
-    entities = (
-        pl.concat([frame.select(key).drop_nulls().unique() for frame in past.values()], how="vertical_relaxed")
-        .unique()
-        .sort(key)
-        .with_row_index(_ENTITY)
+    # One pass over the log: all that follows is over what different entities and values there are.
+    seen = pl.concat(
+        [frame.unique().drop_nulls(key) for frame in past.values()],
+        how="diagonal_relaxed",
     )
+    entities = seen.select(key).unique().sort(key).with_row_index(_ENTITY)
     number = len(entities)
+    numbered = seen.join(entities, on=key, how="left", maintain_order="left")
     shared = csr_array((number, number), dtype=np.int64)
     hub_values = np.zeros(number, np.int64)
     hubs = 0
     for name in by:
-        links = _links(past, key, name, entities)
-        of_hubs = links.filter(pl.col(_SHARED) > hub_above)
-        hubs += of_hubs.get_column(_VALUE).n_unique()
-        hub_values += np.bincount(of_hubs.get_column(_ENTITY).to_numpy(), minlength=number)
-        has = _incidence(links.filter(pl.col(_SHARED).is_between(2, hub_above)), number)
-        shared = shared + has @ has.T
+        has = _incidence(numbered.select(_ENTITY, pl.col(name).alias(_VALUE)), number)
+        users = np.diff(has.indptr)
+        is_hub = users > hub_above
+        hubs += int(is_hub.sum())
+        hub_values += np.asarray(has[:, is_hub].sum(axis=1), np.int64)
+        links = has[:, (users > 1) & ~is_hub]
+        shared = shared + links @ links.T
     shared = csr_array(shared)
     shared.setdiag(0)
     shared.eliminate_zeros()
@@ -55,21 +58,10 @@ def network(past: Mapping[str, pl.DataFrame], entity: Sequence[str], by: Sequenc
     return Network(entities.drop(_ENTITY), shared, hub_values, hubs)
 
 
-def _links(past: Mapping[str, pl.DataFrame], key: list[str], name: str, entities: pl.DataFrame) -> pl.DataFrame:
-    """Return each pair of an entity and a value that it has, once, with how many entities have that value."""
-    pairs = [frame.select(*key, name).drop_nulls().unique() for frame in past.values() if name in frame.columns]
-    return (
-        pl.concat(pairs, how="vertical_relaxed")
-        .unique()
-        .join(entities, on=key, how="inner")
-        .select(_ENTITY, pl.col(name).rank("dense").alias(_VALUE))
-        .with_columns(pl.len().over(_VALUE).alias(_SHARED))
-    )
-
-
-def _incidence(links: pl.DataFrame, number: int) -> csr_array:
+def _incidence(links: pl.DataFrame, number: int) -> csc_array:
     """Return the matrix of entities by values: 1 where an entity has a value."""
-    values = links.get_column(_VALUE).rank("dense").to_numpy().astype(np.int64) - 1
+    pairs = links.drop_nulls().unique()
+    values = pairs.get_column(_VALUE).rank("dense").to_numpy().astype(np.int64) - 1
     width = int(values.max()) + 1 if len(values) else 0
-    ones = np.ones(len(links), np.int64)
-    return csr_array((ones, (links.get_column(_ENTITY).to_numpy().astype(np.int64), values)), shape=(number, width))
+    rows = pairs.get_column(_ENTITY).to_numpy().astype(np.int64)
+    return csc_array((np.ones(len(pairs), np.int64), (rows, values)), shape=(number, width))

@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 from mlsd_framework.runtime.features.derived import Snapshot
 
-from mlsd_graph.runtime.measures import MEASURES
+from mlsd_graph.runtime.measures import Measures
 from mlsd_graph.runtime.network import network
 
 
@@ -23,5 +23,4 @@ def snapshot(
 ) -> Snapshot:
     """Measure every entity that has an event in `past`; hubs are counted as left out."""
     graph = network(past, entity, by, hub_above)
-    measured = [pl.Series(name, MEASURES[name](graph, seed)) for name in measures]
-    return Snapshot(graph.entities.with_columns(measured), {"hubs": graph.hubs})
+    return Snapshot(graph.entities.with_columns(Measures(graph, seed).of(measures)), {"hubs": graph.hubs})
