@@ -125,10 +125,12 @@ def _groups(kinds: dict[str, Any]) -> Any:
     """Take a group without a `kind` as the language's own, and one with a `kind` as what a plugin makes of it."""
 
     def known(value: Any) -> Any:
-        if isinstance(value, dict) and "kind" in value and value["kind"] not in kinds:
+        kind = value.get("kind", "") if isinstance(value, dict) else ""
+        if not isinstance(kind, str) or (kind not in kinds and "kind" in value):
             tags = ", ".join(f"'{name}'" for name in sorted(kinds))
-            tag = {"discriminator": "'kind'", "tag": str(value["kind"]), "expected_tags": tags}
-            raise PydanticKnownError("union_tag_invalid", tag)
+            tag = "null" if kind is None else str(kind)
+            told = {"discriminator": "'kind'", "tag": tag, "expected_tags": tags}
+            raise PydanticKnownError("union_tag_invalid", told)
         return value
 
     if not kinds:
