@@ -47,7 +47,7 @@ CODES: tuple[Code, ...] = (
         "E6206",
         "snapshot-wrong",
         "The function of a kind of feature group returns something else than the group declares.",
-        "Mend the plugin: one row a key, with the columns and types that its kind says, and no null where it has a default.",
+        "Mend the plugin: one row a key, the columns and types that its kind says, no null where it has a default.",
     ),
     Code(
         "E6207",

@@ -106,7 +106,9 @@ def test_the_online_rows_are_what_a_question_reads(drawn, moment, window):
 def test_what_comes_later_changes_nothing(drawn, later, moment):
     """Rows planted at or after a snapshot, and rows written after it, leave every earlier answer as it was."""
     group = group_of(refresh=SECOND)
-    planted = frame_of([(key, at, late) for key, at, late in later if at >= moment or at + late * SECOND > moment], first=1000)
+    planted = frame_of(
+        [(key, at, late) for key, at, late in later if at >= moment or at + late * SECOND > moment], first=1000
+    )
     asked = pl.DataFrame(
         [(key, 1, t) for key in ("p", "q", "r") for t in (moment, moment - 4 * SECOND)], schema=QUERIES, orient="row"
     )
@@ -201,9 +203,7 @@ def fails(past, moment, /):
 
 def group_of_failing():
     """A group whose function has a bug."""
-    return DerivedGroup(
-        "g", ("key",), (Reading("log", ("key",), "at"),), fails, (FeatureColumn("n", "int64"),), SECOND
-    )
+    return DerivedGroup("g", ("key",), (Reading("log", ("key",), "at"),), fails, (FeatureColumn("n", "int64"),), SECOND)
 
 
 def test_what_a_function_leaves_out_is_told(capsys):
