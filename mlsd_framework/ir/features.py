@@ -77,10 +77,11 @@ class TableGroup:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The columns that a derived group reads of a source."""
+    """The columns that a derived group reads of a source; `distinct` where it does not matter how often a row comes."""
 
     source: str
     columns: tuple[str, ...]
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ class SnapshotFunction(Protocol):
 class Reading:
     """What a group reads of a source: the columns that its function gets, and by which times rows are known.
 
-    Events at one time are ordered by `key`. With `ingest_time` a row is not seen before it was written.
+    Events at one time are ordered by `key`. With `ingest_time` a row is not seen before it was written. Of rows that
+    are equal in all `columns` a function that wants `distinct` ones gets the last, which makes its work less.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Reading:
     event_time: str
     ingest_time: str | None = None
     key: tuple[str, ...] = ()
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from mlsd_framework.runtime.features.windows import FeatureColumn, as_microsecon
 Integers = NDArray[np.int64]
 Frames = Mapping[str, pl.DataFrame]
 
+_ROW = "__row"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,11 +54,15 @@ def current_snapshot(frames: Frames, group: DerivedGroup, as_of: datetime) -> pl
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """A source's events in order of time: the columns that the function gets, when each happened and was written."""
+    """A source's events in order of time: the columns that the function gets, when each happened and was written.
+
+    `again` is, for distinct rows, where the next equal one stands.
+    """
 
     frame: pl.DataFrame
     happened: Integers
     written: Integers | None
+    again: Integers | None
 
     def known(self, moment: int, group: DerivedGroup) -> pl.DataFrame:
         """Return the events that the snapshot at `moment` may see."""
@@ -66,8 +71,13 @@ class _Log:
         begin = 0
         if group.window is not None:
             begin = int(np.searchsorted(self.happened, until - as_microseconds(group.window)))
-        seen = self.frame[begin:end]
-        return seen if self.written is None else seen.filter(self.written[begin:end] <= moment)
+        if self.written is not None:
+            seen = self.frame[begin:end].filter(self.written[begin:end] <= moment)
+            return seen if self.again is None else seen.unique(keep="last", maintain_order=True)
+        if self.again is None:
+            return self.frame[begin:end]
+        # The last of equal rows is the one whose next comes after the end: a comparison in place of a hash of all rows.
+        return self.frame[begin + np.flatnonzero(self.again[begin:end] >= end)]
 
 
 def _logs(frames: Frames, group: DerivedGroup) -> dict[str, _Log]:
@@ -86,7 +96,14 @@ def _log(frame: pl.DataFrame, reading: Reading) -> _Log:
     rows = by_time(frame, frame.get_column(reading.event_time).to_physical().to_numpy(), reading.key)
     ordered = frame if rows is None else frame[rows]
     happened, *written = (ordered.get_column(name).to_physical().to_numpy() for name in times)
-    return _Log(ordered.select(reading.columns), happened, written[0] if written else None)
+    shown = ordered.select(reading.columns)
+    return _Log(shown, happened, written[0] if written else None, _again(shown) if reading.distinct else None)
+
+
+def _again(rows: pl.DataFrame) -> Integers:
+    """Return where the next equal row stands, for each row; the end where there is none."""
+    following = pl.col(_ROW).shift(-1).over(rows.columns).fill_null(len(rows))
+    return rows.with_row_index(_ROW).select(following.cast(pl.Int64)).to_series().to_numpy()
 
 
 def _by_moment(moments: pl.Series) -> Iterator[tuple[int | None, Integers]]:

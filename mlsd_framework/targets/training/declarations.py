@@ -176,6 +176,7 @@ def _reading(one: Reading, system: System) -> Call:
     named = given(
         source=source.name,
         columns=one.columns,
+        distinct=one.distinct or None,
         event_time=source.event_time,
         ingest_time=source.ingest_time,
         key=source.key,

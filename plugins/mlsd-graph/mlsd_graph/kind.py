@@ -69,7 +69,7 @@ class Graph:
             scope.context.report(
                 "E2003", what, (*scope.at, "from", index), expected=f"a source with one of: {', '.join(spec.by)}"
             )
-        return Reading(source.name, (*scope.entity.key, *links))
+        return Reading(source.name, (*scope.entity.key, *links), distinct=True)
 
 
 def _settings(spec: GraphSpec, scope: GroupScope) -> None:

@@ -31,7 +31,7 @@ def test_the_group_is_what_the_spec_says() -> None:
     group = compile_spec(SPEC).system.group("device_graph")
     assert isinstance(group, DerivedGroup)
     assert (group.kind, group.entity, group.key) == ("graph", "card", ("card_id",))
-    assert group.readings == (Reading("payments", ("card_id", "device_id")),)
+    assert group.readings == (Reading("payments", ("card_id", "device_id"), distinct=True),)
     assert (group.window, group.refresh, group.delay) == (timedelta(days=30), timedelta(days=1), timedelta(0))
     assert dict(group.settings)["by"] == ("device_id",)
     assert [(one.name, str(one.type)) for one in group.features] == [

@@ -141,6 +141,26 @@ def test_a_function_cannot_look_ahead():
     assert [moment for moment, _, _ in seen] == sorted({moment for moment, _, _ in seen})
 
 
+@settings(max_examples=100, deadline=None)
+@given(logs, moments, st.sampled_from([None, 4 * SECOND]), st.booleans())
+def test_distinct_rows_are_the_last_of_equal_ones(drawn, moment, window, written):
+    """A function that wants them once gets each different row where it comes last among those that are known."""
+    shown = []
+
+    def looks(past, _moment, /):
+        shown.append(past["log"])
+        return Snapshot(pl.DataFrame({"key": []}, {"key": pl.String}).with_columns(n=pl.lit(1)))
+
+    made = {}
+    for distinct in (False, True):
+        reading = Reading("log", ("key", "part"), "at", "written" if written else None, ("id",), distinct)
+        columns = (FeatureColumn("n", "int64"),)
+        group = DerivedGroup("g", ("key",), (reading,), looks, columns, 2 * SECOND, window)
+        current_snapshot({"log": frame_of(drawn)}, group, moment)
+        made[distinct] = shown.pop()
+    assert made[True].rows() == made[False].unique(keep="last", maintain_order=True).rows()
+
+
 def test_several_sources_are_cut_at_one_moment():
     """A group of two logs sees of each what was known then."""
     group = group_of(sources=("log", "other"), written=False)

@@ -32,11 +32,7 @@ def network(past: Mapping[str, pl.DataFrame], entity: Sequence[str], by: Sequenc
     A null links nothing. A value that more than `hub_above` entities have is a hub: it links none of them.
     """
     key = list(entity)
-    # One pass over the log: all that follows is over what different entities and values there are.
-    seen = pl.concat(
-        [frame.unique().drop_nulls(key) for frame in past.values()],
-        how="diagonal_relaxed",
-    )
+    seen = pl.concat([frame.drop_nulls(key) for frame in past.values()], how="diagonal_relaxed")
     entities = seen.select(key).unique().sort(key).with_row_index(_ENTITY)
     number = len(entities)
     numbered = seen.join(entities, on=key, how="left", maintain_order="left")
