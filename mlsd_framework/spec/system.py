@@ -125,8 +125,10 @@ def _groups(kinds: dict[str, Any]) -> Any:
     """Take a group without a `kind` as the language's own, and one with a `kind` as what a plugin makes of it."""
 
     def known(value: Any) -> Any:
-        kind = value.get("kind", "") if isinstance(value, dict) else ""
-        if not isinstance(kind, str) or (kind not in kinds and "kind" in value):
+        if not isinstance(value, dict) or "kind" not in value:
+            return value
+        kind = value["kind"]
+        if not isinstance(kind, str) or kind not in kinds:
             tags = ", ".join(f"'{name}'" for name in sorted(kinds))
             tag = "null" if kind is None else str(kind)
             told = {"discriminator": "'kind'", "tag": tag, "expected_tags": tags}

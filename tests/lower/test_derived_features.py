@@ -182,6 +182,16 @@ def test_an_unknown_kind_is_named(kind: str, shown: str, lowered: Callable[..., 
         assert found.help == ("did you mean `tide`?" if known is kinds and kind == "tied" else found.help)
 
 
+@pytest.mark.parametrize("group", ["7", "[tide]", "tide"])
+def test_a_group_that_is_no_mapping_is_named(group: str, lowered: Callable[..., Lowered], kinds: Registry) -> None:
+    """With kinds at hand and without, the message is the same."""
+    for known in (kinds, registry([PLUGIN])):
+        with pytest.raises(SpecError) as caught:
+            lowered(group, known)
+        [found] = caught.value.diagnostics
+        assert (found.code, found.what) == ("E1103", "`features.tides` is not a mapping")
+
+
 def test_keys_of_the_kind_are_part_of_the_language(lowered: Callable[..., Lowered]) -> None:
     """A typo in a kind's own key is found with its place, and groups without a kind stay what they are."""
     with pytest.raises(SpecError) as caught:
