@@ -8,7 +8,7 @@ from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.types import DataType
 
-Default = str | int | float | bool | None
+Default = str | int | float | bool | tuple[()] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,19 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A function over a window of events; `value` is what is aggregated, none for `count()`."""
+    """A function over a window of events; `value` is what is aggregated, none for `count()`.
+
+    `n` is how many values a list keeps, `half_life` after what time an event counts half, `exact` up to how many
+    different values are counted exactly.
+    """
 
     name: str
     function: str
     value: Expression | None
     where: Expression | None
+    n: int | None = None
+    half_life: timedelta | None = None
+    exact: int | None = None
     span: Span | None = None
 
 
@@ -36,8 +43,9 @@ class Aggregate:
 class WindowGroup:
     """Aggregates of an entity's events over windows `[t - delay - w, t - delay)`.
 
-    `windows` holds lengths, none for the whole past. With `refresh`, `t` is rounded down to it.
-    `features` are in the order aggregate by aggregate, window by window.
+    `windows` holds lengths, none for the whole past. With `refresh`, `t` is rounded down to it; with `resolution` the
+    beginning of a window is. A `live` group is kept up to date from its source's stream, event by event. `features` are
+    in the order aggregate by aggregate, window by window.
     """
 
     name: str
@@ -49,6 +57,8 @@ class WindowGroup:
     refresh: timedelta | None
     delay: timedelta
     features: tuple[Feature, ...]
+    resolution: timedelta | None = None
+    live: bool = False
     span: Span | None = None
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from mlsd_framework.ir.features import Default, Reading
 from mlsd_framework.ir.label import Label
@@ -36,6 +36,14 @@ class SourceLowering(Protocol):
         """Return where the data comes from."""
 
 
+@dataclass(frozen=True, slots=True)
+class AggregateParameter:
+    """What stands beside the value in an aggregate, such as the 50 of `last_n(item, 50)`."""
+
+    name: Literal["n", "half_life", "exact"]
+    required: bool = True
+
+
 class AggregateLowering(Protocol):
     """An aggregate over a window of events."""
 
@@ -49,6 +57,10 @@ class AggregateLowering(Protocol):
     @property
     def takes(self) -> str:
         """What it takes, in words, for errors."""
+
+    @property
+    def parameter(self) -> AggregateParameter | None:
+        """What it takes beside the value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ def endpoints(system: System) -> Iterator[Diagnostic]:
         yield from _answer(endpoint)
     for group in system.features:
         for feature in group.features if isinstance(group, TableGroup | DerivedGroup) else ():
-            if feature.type.name in _UNSTORED:
+            # A kind may give lists of what a row can hold; a table's lists have no type that the store knows.
+            held = feature.type.item if isinstance(group, DerivedGroup) and feature.type.name == "list" else None
+            if (held or feature.type).name in _UNSTORED:
                 what = f"`features.{group.name}` keeps `{feature.name}` of type `{feature.type.not_null()}`"
                 yield Diagnostic(code="E3005", what=f"{what}, which no stored row can hold", span=feature.span)
 

@@ -26,7 +26,7 @@ POINTS = ("sources", "aggregates", "features", "models", "stages", "metrics")
 # What each extension point asks of a kind: the model of its YAML, and the names that it has to have.
 _CONTRACTS: Final[dict[str, tuple[type[SpecModel] | None, tuple[str, ...]]]] = {
     "sources": (SourceSpec, ("name", "spec", "origin")),
-    "aggregates": (None, ("name", "takes", "result")),
+    "aggregates": (None, ("name", "takes", "result", "parameter")),
     "features": (DerivedGroupSpec, ("name", "spec", "function", "lower")),
     "models": (
         ModelSpec,

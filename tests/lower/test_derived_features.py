@@ -85,6 +85,12 @@ class Odd(Tide):
     type = DataType("vector", item=FLOAT64, size=3)
 
 
+class Listing(Tide):
+    """A kind that gives a list of numbers."""
+
+    type = DataType("list", item=FLOAT64)
+
+
 @pytest.fixture
 def kinds() -> Registry:
     """Return the built-in kinds and one more."""
@@ -167,6 +173,7 @@ def test_types_that_no_row_holds_are_refused(lowered: Callable[..., Lowered]) ->
     odd = registry([PLUGIN, Plugin("tides", "1", features=(Odd(),))])
     [found] = check(lowered(known=odd)[0])
     assert found.code == "E3005"
+    assert check(lowered(known=registry([PLUGIN, Plugin("tides", "1", features=(Listing(),))]))[0]) == []
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("tied", "tied"), ("", "null"), ("[tide]", "['tide']"), ("7", "7")])

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import MlsdError, RunError
 from mlsd_framework.runtime.features.derived import DerivedGroup, Reading, Snapshot
-from mlsd_framework.runtime.features.offline import dtype_of, floor_time, floored, polars_dtype
+from mlsd_framework.runtime.features.dtypes import Dtype, item_of
+from mlsd_framework.runtime.features.offline import floor_time, floored
 from mlsd_framework.runtime.features.ordering import by_time, codes_of, microseconds, require_columns
+from mlsd_framework.runtime.features.polars_types import dtype_of, polars_dtype
 from mlsd_framework.runtime.features.windows import FeatureColumn, as_microseconds
 
 Integers = NDArray[np.int64]
@@ -149,13 +151,23 @@ def _checked(rows: pl.DataFrame, group: DerivedGroup, at: datetime) -> pl.DataFr
 
 
 def _typed(values: pl.Series, column: FeatureColumn, group: DerivedGroup, at: datetime) -> pl.Series:
-    if values.dtype != pl.Null:
-        found = dtype_of(values)
-        if found != column.dtype and (found, column.dtype) != ("int64", "float64"):
-            raise _wrong(group, at, f"has `{column.name}` of type {values.dtype}", column.dtype)
+    if not _fits(values, column.dtype):
+        raise _wrong(group, at, f"has `{column.name}` of type {values.dtype}", column.dtype)
     if column.default is not None and values.null_count():
         raise _wrong(group, at, f"has nulls in `{column.name}`", "a value for every key, as it has a default")
     return values.cast(polars_dtype(column.dtype))
+
+
+def _fits(values: pl.Series, dtype: Dtype) -> bool:
+    """Say whether values can be taken as of a type without changing what they are."""
+    if values.dtype == pl.Null:
+        return True
+    item = item_of(dtype)
+    if item is not None:
+        return isinstance(values.dtype, pl.List) and _fits(values.explode(), item)
+    if values.dtype.is_nested():
+        return False
+    return dtype_of(values) in (dtype, "int64" if dtype == "float64" else dtype)
 
 
 def _wrong(group: DerivedGroup, at: datetime, what: str, expected: str) -> RunError:
@@ -165,22 +177,13 @@ def _wrong(group: DerivedGroup, at: datetime, what: str, expected: str) -> RunEr
 
 def _looked_up(rows: pl.DataFrame | None, keys: pl.DataFrame, group: DerivedGroup) -> pl.DataFrame:
     """Return the features of each key: those of its row, or the defaults where it has none."""
+    defaults = pl.DataFrame([pl.Series(one.name, [one.default], polars_dtype(one.dtype)) for one in group.columns])
     if rows is None or rows.is_empty():
-        made = [pl.Series(one.name, [one.default], polars_dtype(one.dtype)) for one in group.columns]
-        return pl.DataFrame([one.new_from_index(0, len(keys)) for one in made])
+        return defaults[np.zeros(len(keys), np.int64)]
     known, asked, number = codes_of(rows.select(group.entity), keys)
-    row_of = np.full(number + 1, -1)  # the last stands for keys that no row has
+    row_of = np.full(number + 1, len(rows))  # what no row has gets the row after the last: the defaults
     row_of[known] = np.arange(len(rows))
-    found = pl.Series(row_of[asked])
-    at = found.set(found < 0, None)
-    missing = at.is_null()
-    columns = []
-    for column in group.columns:
-        values = rows.get_column(column.name).gather(at)
-        if column.default is not None:
-            values = values.set(missing, column.default)
-        columns.append(values)
-    return pl.DataFrame(columns)
+    return pl.concat([rows.select(defaults.columns), defaults])[row_of[asked]]
 
 
 def _report(group: DerivedGroup, snapshots: int, left_out: Mapping[str, int]) -> None:

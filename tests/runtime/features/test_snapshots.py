@@ -190,6 +190,7 @@ def test_materialised_rows_are_those_of_the_last_whole_interval():
         (Snapshot(pl.DataFrame({"key": ["p", None], "n": [1, 2]})), "null or comes twice"),
         (Snapshot(pl.DataFrame({"key": ["p"], "n": [0.5]})), "`n` of type Float64"),
         (Snapshot(pl.DataFrame({"key": ["p"], "n": ["1"]})), "`n` of type String"),
+        (Snapshot(pl.DataFrame({"key": ["p"], "n": [[1]]})), "`n` of type List(Int64)"),
         (Snapshot(pl.DataFrame({"key": ["p"], "n": [None]})), "nulls in `n`"),
         (Snapshot(pl.DataFrame({"key": ["p", "q"], "n": [1, None]})), "nulls in `n`"),
     ],
@@ -205,6 +206,24 @@ def test_a_function_is_held_to_what_its_kind_says(returned, said):
     [one] = caught.value.diagnostics
     assert said in one.what
     assert "`features.g` at 2024-01-01 00:00 UTC" in one.what
+
+
+def test_lists_and_texts_with_defaults():
+    """Each type comes back as it was given, and a key that the snapshot lacks has the default of each column."""
+    given = pl.DataFrame({"key": ["p"], "near": [["q", "r"]], "ages": [[1, 2]], "name": ["a"], "share": [1]})
+    columns = (
+        FeatureColumn("near", "list<string>", ()),
+        FeatureColumn("ages", "list<int64>"),
+        FeatureColumn("name", "string", "nobody"),
+        FeatureColumn("share", "float64", 0.5),
+    )
+    group = DerivedGroup(
+        "g", ("key",), (Reading("log", ("key",), "at"),), lambda _past, _at: Snapshot(given), columns, SECOND
+    )
+    asked = pl.DataFrame([("p", 1, START), ("q", 1, START)], schema=QUERIES, orient="row")
+    found = derived_features({"log": frame_of([])}, asked, group, time="t")
+    assert found.rows() == [(["q", "r"], [1, 2], "a", 1.0), ([], None, "nobody", 0.5)]
+    assert found.schema["near"] == pl.List(pl.String)
 
 
 def test_a_function_that_fails_is_named():
