@@ -1,7 +1,7 @@
 """What sources and groups are called in the training scripts: in `features.py`, and where it is imported."""
 
 from mlsd_framework.codegen.names import Names
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, StoredGroup
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
 
@@ -12,12 +12,10 @@ _OURS = frozenset(
         "fill_states", "logs", "published", "run", "sys", "argparse", "arguments", "events", "groups", "labels",
         "load", "load_source",
         "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
-        "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
-        "with_known_labels", "write_dataset",
+        "DerivedGroup", "FeatureColumn", "Reading", "beside", "column_features", "computed", "derived_features", "rows",
+        "taken", "window_features", "with_columns", "with_known_labels", "write_dataset",
     }
 )  # fmt: skip
-
-StoredGroup = WindowGroup | TableGroup
 
 
 class ScriptNames:
@@ -32,6 +30,8 @@ class ScriptNames:
         for group in system.stored:
             self.group(group)
             self.events(group)
+            if isinstance(group, DerivedGroup):
+                self.function(group)
 
     def table(self, source: Source) -> str:
         """Return the constant that declares a source: `PAYMENTS`."""
@@ -48,3 +48,7 @@ class ScriptNames:
     def events(self, group: StoredGroup) -> str:
         """Return the function that gives a group's events: `card_activity_events`."""
         return self._names.of(f"events {group.name}", f"{group.name}_events")
+
+    def function(self, group: DerivedGroup) -> str:
+        """Return what the function that computes a group is called: `device_graph_snapshot`."""
+        return self._names.of(f"function {group.name}", f"{group.name}_snapshot")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from mlsd_framework.codegen.derived_code import frames
 from mlsd_framework.codegen.events_code import events_call, labels_of
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
@@ -11,7 +12,7 @@ from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
-from mlsd_framework.ir.features import Computed, RequestGroup, WindowGroup
+from mlsd_framework.ir.features import Computed, DerivedGroup, RequestGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
@@ -89,6 +90,9 @@ class _Dataset:
                 self.ours(self.names.events(group))
                 yield from assigned("events", events_call(group, self.system, self.names), 1)
                 values = Call("window_features", (Raw("events"), Raw("rows"), Raw(declared)), time)
+            elif isinstance(group, DerivedGroup):
+                self.imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
+                values = Call("derived_features", (frames(group, self.names), Raw("rows"), Raw(declared)), time)
             else:
                 self.imports.add("mlsd_framework.runtime.features.asof", "column_features")
                 values = Call(
