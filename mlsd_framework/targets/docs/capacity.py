@@ -21,7 +21,11 @@ _LENGTH = 4  # of what varies: texts and lists
 def row_bytes(group: WindowGroup | TableGroup) -> int:
     """Return the bytes of a group's packed row, the content of its texts and lists left out."""
     words = -(-len(group.features) // _WORD_BITS)
-    return _HEADER + words * _WORD_BYTES + sum(_BYTES.get(store_dtype(feature.type), _LENGTH) for feature in group.features)
+    return (
+        _HEADER
+        + words * _WORD_BYTES
+        + sum(_BYTES.get(store_dtype(feature.type), _LENGTH) for feature in group.features)
+    )
 
 
 def requirement_rows(system: System) -> Table:

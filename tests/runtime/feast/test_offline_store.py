@@ -213,3 +213,14 @@ def test_refused_rows_leave_the_source(store, tmp_path):
     with pytest.raises((RunError, ValueError)):
         store.write_to_offline_store("spend", rows_of([(1, 0, 0, 5)]).drop(columns="made"), reorder_columns=False)
     assert pl.read_parquet(tmp_path / "s.parquet").height == 1
+
+
+def test_a_view_without_entities(store, tmp_path):
+    """A view without entities gives every row what was known at its moment, and materialises its newest row."""
+    rows_of([(1, 0, 0, 5), (1, 2, 0, 6)]).drop(columns="card_id").to_parquet(tmp_path / "s.parquet")
+    store.apply([view_of(tmp_path / "s.parquet", entities=[])])
+    times = [NOW + timedelta(minutes=minute) for minute in (-1, 3, 1)]
+    found = store.get_historical_features(pd.DataFrame({"event_timestamp": times}), ["spend:n"]).to_df()
+    assert [None if pd.isna(n) else n for n in found["n"]] == [None, 6, 5]
+    store.materialize(NOW, NOW + timedelta(minutes=1))
+    assert store.get_online_features(["spend:n"], [{}]).to_dict()["n"] == [5]
