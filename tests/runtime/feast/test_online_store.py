@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from feast import Entity, FeatureView, Field, FileSource, PushSource, RequestSource, ValueType
 from feast.on_demand_feature_view import on_demand_feature_view
-from feast.types import Array, Bool, Bytes, Float32, Float64, Int32, Int64, Json, Map, Set, String, UnixTimestamp, Uuid
+from feast.types import Float64, Int64, String
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.feast.values import layout_of

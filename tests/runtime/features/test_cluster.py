@@ -151,7 +151,12 @@ def test_a_store_that_is_no_cluster(tmp_path_factory):
 
 def test_tls_with_users(tmp_path_factory):
     """Behind TLS, with a password and with a user of few rights, rows are published and read; strangers are not let in."""
-    options = ("--requirepass", "p@ss", "--user", *"reader on >secret ~* +mget +get +ping +select".split())
+    options = (
+        "--requirepass",
+        "p@ss",
+        "--user",
+        *["reader", "on", ">secret", "~*", "+mget", "+get", "+ping", "+select"],
+    )
     with serving(tmp_path_factory.mktemp("v"), *options) as (path, _), tls_door(path.parent, path) as (port, authority):
         base = f"127.0.0.1:{port}/0?ssl_ca_certs={authority}"
 
