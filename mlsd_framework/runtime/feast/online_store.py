@@ -187,7 +187,7 @@ class PackedOnlineStore(FeastOnlineStore):
         start = len(rows.store.pointer) + 1
         left = False
         for names in rows.client.scan(rows.store.pointer + b":*", timeout):
-            some = [name for name in names if name[start:].split(b":", 2)[1] in gone]
+            some = [name for name in names if _group(name[start:]) in gone]
             remove(rows.client, some, timeout)
             left = left or len(some) < len(names)
         if not left:
@@ -202,6 +202,12 @@ class PackedOnlineStore(FeastOnlineStore):
             address = _address(url, settings, config.repo_path)
             opened = self._opened.setdefault(place, Rows.at(address, place[1], place[2], settings.timeout_seconds))
         return opened
+
+
+def _group(name: bytes) -> bytes:
+    # `<generation>:<group>:<key>`; states of live groups begin with another word and are not Feast's.
+    generation, _, rest = name.partition(b":")
+    return rest.partition(b":")[0] if generation[:1].isdigit() else b""
 
 
 def _found(group: Group, row: bytes | None, wanted: set[str] | None) -> Found:

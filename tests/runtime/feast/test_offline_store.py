@@ -100,7 +100,7 @@ def oracle(table, card, at, ttl):
 
 
 def test_several_views_names_and_mappings(store, tmp_path):
-    """Columns of several views, with field mappings, joined by other names, under full names; rows stay as they came."""
+    """Columns of several views, with field mappings, join by their names under full names; rows stay as they came."""
     raw = rows_of([(1, 0, 0, 5), (2, 0, 0, 6)]).rename(columns={"n": "raw_n"})
     raw.assign(words=[["a"], []], data=[b"\0", None]).to_parquet(tmp_path / "a.parquet")
     mapped = FileSource(name="a", path=str(tmp_path / "a.parquet"), timestamp_field="ts", field_mapping={"raw_n": "n"})
@@ -177,7 +177,9 @@ def test_saved_datasets(store, tmp_path):
     storage = SavedDatasetFileStorage(path=str(tmp_path / "kept.parquet"))
     with pytest.warns(RuntimeWarning, match="experimental"):
         store.create_saved_dataset(job, "kept", storage)
-        assert store.get_saved_dataset("kept").to_df()["n"].tolist() == [5]
+    with pytest.warns(RuntimeWarning, match="experimental"):
+        kept = store.get_saved_dataset("kept")
+    assert kept.to_df()["n"].tolist() == [5]
     with pytest.raises(SavedDatasetLocationAlreadyExists):
         job.persist(storage)
     job.persist(storage, allow_overwrite=True)
