@@ -63,7 +63,7 @@ def test_writers_in_any_order(store):
 class Interrupted(Server):
     """A client whose first writing is followed by somebody else's publication."""
 
-    def __init__(self, store):
+    def __init__(self, store) -> None:
         super().__init__(store.address)
         self._store = store
         self._left = 1
