@@ -17,9 +17,10 @@ QUICK = {
     "hostile_yaml": "billion laughs",
     "ready": "stopped to ready",
     "simulate": "payments: simulated in",
+    "stream": "ours, stream to state",
 }
 FETCHES = ("data", "fraud_ulb", "ready")
-PROCESSES = ("cli", "feast_stores", "ready")
+PROCESSES = ("cli", "feast_stores", "ready", "stream")
 
 
 def _marked(name: str) -> object:
