@@ -166,7 +166,7 @@ def _unpacked(name: str, packed: IO[bytes]) -> Iterator[IO[bytes]]:
         case ".bz2":
             yield cast("IO[bytes]", bz2.BZ2File(packed))
         case ".zst":
-            import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - for packages of this compression only
+            import pyarrow as pa  # noqa: PLC0415 - for packages of this compression only
 
             with pa.input_stream(packed, compression="zstd") as stream:
                 yield cast("IO[bytes]", stream)
