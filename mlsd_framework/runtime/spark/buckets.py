@@ -58,7 +58,7 @@ def require(frame: DataFrame, names: Sequence[str], what: str) -> None:
 
 def empty(frame: DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Return the columns of a Spark frame as an empty polars frame: its schema, as the buckets will have it."""
-    return as_polars(_arrow_types(frame.select(*(column(name) for name in names))).empty_table())
+    return as_polars(arrow_types(frame.select(*(column(name) for name in names))).empty_table())
 
 
 def as_polars(table: pa.Table) -> pl.DataFrame:
@@ -83,7 +83,7 @@ def beside(asked: DataFrame, of: DataFrame, keys: Sequence[str], reads: Sequence
         )
     features = _as_spark(columns, asked)
     schema = StructType([*asked.schema.fields, *features.schema.fields])
-    feature_types, asked_types, of_types = _arrow_types(features), _arrow_types(asked), _arrow_types(of)
+    feature_types, asked_types, of_types = arrow_types(features), arrow_types(asked), arrow_types(of)
     read = list(reads)
 
     def of_bucket(asked_rows: pa.Table, of_rows: pa.Table) -> pa.Table:
@@ -104,7 +104,7 @@ def each(
 ) -> DataFrame:  # fmt: skip
     """Return what `compute` gives of the rows of each bucket of the key; `columns` is an empty frame of it."""
     made = _as_spark(columns, of)
-    made_types, of_types = _arrow_types(made), _arrow_types(of)
+    made_types, of_types = arrow_types(made), arrow_types(of)
 
     def of_bucket(rows: pa.Table) -> pa.Table:
         return compute(as_polars(rows.select(of_types.names).cast(of_types))).to_arrow().cast(made_types)
@@ -143,7 +143,7 @@ def _as_spark(columns: pl.DataFrame, beside: DataFrame) -> DataFrame:
     return beside.sparkSession.createDataFrame(columns.to_arrow())
 
 
-def _arrow_types(frame: DataFrame) -> pa.Schema:
+def arrow_types(frame: DataFrame) -> pa.Schema:
     """Return the types that the frame's columns have in Arrow, times in UTC; no job is run."""
     return pa.schema([field.with_type(_in_utc(field.type)) for field in frame.limit(0).toArrow().schema])
 
