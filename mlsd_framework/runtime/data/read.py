@@ -171,9 +171,7 @@ def _require_columns(table: SourceTable, path: Path, header: list[str], columns:
         raise RunError(faults)
 
 
-def convert(
-    raw: pl.DataFrame, columns: list[Column], path: Path, offset: int
-) -> tuple[pl.DataFrame, list[Unreadable]]:
+def convert(raw: pl.DataFrame, columns: list[Column], path: Path, offset: int) -> tuple[pl.DataFrame, list[Unreadable]]:
     """Turn every column into its type; values that cannot be turned become null and are returned."""
     frame = raw.select(converted(column, raw.schema[column.name]) for column in columns)
     faults: list[Unreadable] = []

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as everybody writes it
 from pyspark.sql.types import DataType, DoubleType, FloatType, IntegralType, StructType, TimestampNTZType
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.spark.arrow import arrow_types, as_declared, as_polars, as_spark, column, numbered
 
 BUCKET = "__bucket"
 ROWS = 250_000  # a bucket's aim: large enough that calls cost nothing beside the work, small enough for any executor
@@ -34,11 +35,6 @@ def buckets_of(frame: DataFrame) -> int:
     return bucket_number(frame.count(), frame.sparkSession.sparkContext.defaultParallelism)
 
 
-def column(name: str) -> Column:
-    """Return a column by its name, whatever characters are in it."""
-    return F.col(f"`{name.replace('`', '``')}`")
-
-
 def require(frame: DataFrame, names: Sequence[str], what: str) -> None:
     """Refuse a frame that lacks a column (E6202) or that has one without a time zone (E6203)."""
     missing = [name for name in names if name not in frame.columns]
@@ -56,19 +52,6 @@ def require(frame: DataFrame, names: Sequence[str], what: str) -> None:
             )
 
 
-def empty(frame: DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return the columns of a Spark frame as an empty polars frame: its schema, as the buckets will have it."""
-    return as_polars(arrow_types(frame.select(*(column(name) for name in names))).empty_table())
-
-
-def as_polars(table: pa.Table) -> pl.DataFrame:
-    """Return an Arrow table as a polars frame, without a copy where the types allow it."""
-    frame = pl.from_arrow(table)
-    if not isinstance(frame, pl.DataFrame):
-        raise TypeError(type(frame))
-    return frame
-
-
 def beside(asked: DataFrame, of: DataFrame, keys: Sequence[str], reads: Sequence[str], compute: Compute,
            columns: pl.DataFrame, buckets: int) -> DataFrame:  # fmt: skip
     """Return `asked` with what `compute(rows of, rows asked)` gives beside it, bucket by bucket of the key.
@@ -81,15 +64,14 @@ def beside(asked: DataFrame, of: DataFrame, keys: Sequence[str], reads: Sequence
         raise RunError.of(
             "E6202", f"the queries already have a column `{taken[0]}`", expected="other names, or a `prefix`"
         )
-    features = _as_spark(columns, asked)
+    features = as_spark(columns, asked)
     schema = StructType([*asked.schema.fields, *features.schema.fields])
     feature_types, asked_types, of_types = arrow_types(features), arrow_types(asked), arrow_types(of)
     read = list(reads)
 
     def of_bucket(asked_rows: pa.Table, of_rows: pa.Table) -> pa.Table:
-        # Times come in the session's zone: the same moments under another name.
-        rows = asked_rows.select(asked_types.names).cast(asked_types)
-        made = compute(as_polars(of_rows.select(of_types.names).cast(of_types)), as_polars(rows.select(read)))
+        rows = as_declared(asked_rows, asked_types)
+        made = compute(as_polars(as_declared(of_rows, of_types)), as_polars(rows.select(read)))
         for field, values in zip(feature_types, made.to_arrow().cast(feature_types).columns, strict=True):
             rows = rows.append_column(field, values)
         return rows
@@ -103,11 +85,11 @@ def each(
     buckets: int,
 ) -> DataFrame:  # fmt: skip
     """Return what `compute` gives of the rows of each bucket of the key; `columns` is an empty frame of it."""
-    made = _as_spark(columns, of)
+    made = as_spark(columns, of)
     made_types, of_types = arrow_types(made), arrow_types(of)
 
     def of_bucket(rows: pa.Table) -> pa.Table:
-        return compute(as_polars(rows.select(of_types.names).cast(of_types))).to_arrow().cast(made_types)
+        return compute(as_polars(as_declared(rows, of_types))).to_arrow().cast(made_types)
 
     return _bucketed(_with_keys(of, keys), keys, buckets).groupBy(BUCKET).applyInArrow(of_bucket, made.schema)
 
@@ -129,7 +111,7 @@ def _bucketed(frame: DataFrame, keys: Sequence[str], buckets: int, spread: Seque
     if spread:
         missing = reduce(or_, (column(key).isNull() for key in keys))
         bucket = F.when(missing, hashed(spread)).otherwise(bucket)
-    return frame.select(F.pmod(bucket, F.lit(buckets)).alias(BUCKET), *(column(name) for name in frame.columns))
+    return frame.select(F.pmod(bucket, F.lit(buckets)).alias(BUCKET), *numbered(frame))
 
 
 def _hashable(key: Column, dtype: DataType) -> Column:
@@ -137,27 +119,3 @@ def _hashable(key: Column, dtype: DataType) -> Column:
     if isinstance(dtype, IntegralType):
         return key.cast("bigint")
     return key.cast("double") + F.lit(0.0) if isinstance(dtype, FloatType | DoubleType) else key
-
-
-def _as_spark(columns: pl.DataFrame, beside: DataFrame) -> DataFrame:
-    return beside.sparkSession.createDataFrame(columns.to_arrow())
-
-
-def arrow_types(frame: DataFrame) -> pa.Schema:
-    """Return the types that the frame's columns have in Arrow, times in UTC; no job is run."""
-    return pa.schema([field.with_type(_in_utc(field.type)) for field in frame.limit(0).toArrow().schema])
-
-
-def _in_utc(dtype: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(dtype) and dtype.tz is not None:
-        return pa.timestamp(dtype.unit, "UTC")
-    if pa.types.is_struct(dtype):
-        return pa.struct([field.with_type(_in_utc(field.type)) for field in dtype.fields])
-    if pa.types.is_map(dtype):
-        return pa.map_(dtype.key_field.with_type(_in_utc(dtype.key_type)),
-                       dtype.item_field.with_type(_in_utc(dtype.item_type)))  # fmt: skip
-    if pa.types.is_large_list(dtype):
-        return pa.large_list(dtype.value_field.with_type(_in_utc(dtype.value_type)))
-    if pa.types.is_list(dtype):
-        return pa.list_(dtype.value_field.with_type(_in_utc(dtype.value_type)))
-    return dtype

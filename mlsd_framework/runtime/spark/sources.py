@@ -18,7 +18,7 @@ from mlsd_framework.runtime.data.read import Unreadable, convert
 from mlsd_framework.runtime.data.report import Example, Fault, SourceReport
 from mlsd_framework.runtime.data.schema import SourceTable
 from mlsd_framework.runtime.data.types import dtype
-from mlsd_framework.runtime.spark.buckets import arrow_types, as_polars, column
+from mlsd_framework.runtime.spark.arrow import arrow_types, as_polars, column
 
 _FAULTS = "check string, column string, action string, expected string, count bigint, row bigint, value string"
 _FAULT_NAMES = [one.split(" ")[0] for one in _FAULTS.split(", ")]

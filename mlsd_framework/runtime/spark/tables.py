@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.asof import column_features, current_rows
 from mlsd_framework.runtime.features.columns import ColumnGroup
-from mlsd_framework.runtime.spark.buckets import beside, buckets_of, column, each, empty, require
+from mlsd_framework.runtime.spark.arrow import column, empty
+from mlsd_framework.runtime.spark.buckets import beside, buckets_of, each, require
 
 
 def column_features_spark(

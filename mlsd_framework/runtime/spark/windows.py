@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.offline import materialise, window_features
 from mlsd_framework.runtime.features.windows import WindowGroup
-from mlsd_framework.runtime.spark.buckets import beside, buckets_of, column, each, empty, require
+from mlsd_framework.runtime.spark.arrow import column, empty
+from mlsd_framework.runtime.spark.buckets import beside, buckets_of, each, require
 
 Prepare = Callable[[pl.DataFrame], pl.DataFrame]
 _ORDERED = frozenset({"first", "last", "last_n"})

@@ -118,6 +118,11 @@ def labels_of(label: Label, names: ScriptNames) -> str:
     return f"{names.frame(label.source)}.select({literal(label.join or '')}, {column})"
 
 
+def has_own_values(group: WindowGroup) -> bool:
+    """Say whether an aggregate of the group reads something that is computed beforehand."""
+    return any(_has_own_value(one) for one in group.aggregates)
+
+
 def _has_own_value(one: Aggregate) -> bool:
     return one.where is not None or (one.value is not None and plain(one.value) is None)
 

@@ -11,7 +11,10 @@ _OURS = frozenset(
         "WindowGroup", "Workspace", "argparse", "arguments", "events", "groups", "labels", "load", "load_source",
         "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
         "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
-        "with_known_labels", "write_dataset",
+        "with_computed", "with_known_labels", "write_dataset",
+        "DataFrame", "Path", "as_of", "column_features_spark", "current_rows_spark", "datetime", "end_of", "known",
+        "labelled", "load_spark", "mapped", "materialise_spark", "parse", "session", "spark", "sys", "training",
+        "window_features_spark", "write_training",
     }
 )  # fmt: skip
 
@@ -30,6 +33,8 @@ class ScriptNames:
         for group in system.stored:
             self.group(group)
             self.events(group)
+        for group in system.windows:
+            self.prepared(group)
 
     def table(self, source: Source) -> str:
         """Return the constant that declares a source: `PAYMENTS`."""
@@ -42,6 +47,10 @@ class ScriptNames:
     def group(self, group: StoredGroup) -> str:
         """Return the constant that declares a group: `CARD_ACTIVITY_GROUP`."""
         return self._names.constant(f"group {group.name}", f"{group.name}_group")
+
+    def prepared(self, group: StoredGroup) -> str:
+        """Return the function that makes a group's events of rows that have their label beside them."""
+        return self._names.of(f"prepared {group.name}", f"{group.name}_prepared")
 
     def events(self, group: StoredGroup) -> str:
         """Return the function that gives a group's events: `card_activity_events`."""

@@ -95,6 +95,21 @@ def test_queries_without_keys_do_not_meet_in_one_bucket(to_spark: ToSpark) -> No
     assert spread == 4
 
 
+def test_events_may_ask_for_themselves(to_spark: ToSpark) -> None:
+    """Queries made of the events' own frame, and of what another group gave, are no riddle to Spark."""
+    aggregates = (Aggregate("n", "count"), Aggregate("x", "sum", "x"))
+    by_card = WindowGroup("card", ("card",), "log", "ts", (9 * SECOND,), aggregates, key=("id",))
+    by_shop = WindowGroup("shop", ("shop",), "log", "ts", (9 * SECOND,), aggregates, key=("id",))
+    events = log(300, 10)
+    there = to_spark(events)
+    asked = window_features_spark(there, there, by_card, prefix="card.", buckets=2)
+    made = window_features_spark(there, asked.filter("x is not null"), by_shop, prefix="shop.", buckets=2)
+    expected = events.hstack(window_features(events, events, by_card).rename(lambda name: f"card.{name}")).hstack(
+        window_features(events, events, by_shop).rename(lambda name: f"shop.{name}")
+    )
+    assert_same(collected(made, ["id"]), expected.filter(pl.col("x").is_not_null()).sort("id"))
+
+
 def test_no_rows_give_no_rows(to_spark: ToSpark) -> None:
     """Without events every window is empty; without queries there is no row; types stay."""
     group = WindowGroup("g", ("card",), "log", "ts", (SECOND,), AGGREGATES, key=("id",))
