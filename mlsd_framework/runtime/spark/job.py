@@ -29,7 +29,9 @@ def session(system: str, scripts: Sequence[str]) -> SparkSession:
         cloudpickle.register_pickle_by_value(sys.modules[name])  # type: ignore[no-untyped-call] # shipped without types
     if SparkConf().get("spark.master", "local").startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # on this machine, this Python
-    return SparkSession.builder.appName(system).getOrCreate()
+    spark = SparkSession.builder.appName(system).getOrCreate()
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")  # moments, not the old INT96
+    return spark
 
 
 def parse(doc: str | None, choices: Sequence[str]) -> argparse.Namespace:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tests.targets.generated_system import GeneratedSystem, written
 
@@ -44,7 +45,7 @@ def test_training_columns_are_those_of_one_machine(made: GeneratedSystem, tmp_pa
     said = made.run("spark/batch.py", "training", "--out", str(tmp_path))
     assert "training is written" in said
     expected = pl.read_parquet(made.workspace.dataset).sort("payment_id")
-    assert read(tmp_path / "training", "payment_id").equals(expected)
+    assert_frame_equal(read(tmp_path / "training", "payment_id"), expected, check_exact=True)
 
 
 def test_groups_are_those_of_one_machine(made: GeneratedSystem) -> None:
@@ -53,4 +54,4 @@ def test_groups_are_those_of_one_machine(made: GeneratedSystem) -> None:
     for group in made.system.stored:
         (key,) = group.key
         expected = pl.read_parquet(made.workspace.features / f"{group.name}.parquet").sort(key)
-        assert read(made.workspace.root / "spark" / group.name, key).equals(expected)
+        assert_frame_equal(read(made.workspace.root / "spark" / group.name, key), expected, check_exact=True)
