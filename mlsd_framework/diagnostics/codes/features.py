@@ -64,6 +64,20 @@ CODES: tuple[Code, ...] = (
         right="mlsd deploy specs/fraud.yaml",
     ),
     Code(
+        "E6213",
+        "feature-state-foreign",
+        "The state of a live feature was written with another definition of its group.",
+        "Rebuild the live features from the log; a state of another definition is never read.",
+        right="mlsd deploy specs/fraud.yaml",
+    ),
+    Code(
+        "E6214",
+        "feature-state-corrupt",
+        "The bytes of a live feature's state do not have the checksum or the length that they were written with.",
+        "Rebuild the live features from the log, and look at the store's memory and disk.",
+        right="mlsd deploy specs/fraud.yaml",
+    ),
+    Code(
         "E6220",
         "online-store-url",
         "The address of the online store cannot be understood.",

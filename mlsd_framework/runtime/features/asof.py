@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
-from mlsd_framework.runtime.features.offline import dtype_of, floor_time, floored, polars_dtype
+from mlsd_framework.runtime.features.offline import floor_time, floored
 from mlsd_framework.runtime.features.ordering import by_time, codes_of, microseconds, require_columns
+from mlsd_framework.runtime.features.polars_types import dtype_of, polars_dtype
 
 _CODE, _AT, _UNTIL, _ROW = "__code", "__at", "__until", "__row"
 

@@ -32,4 +32,4 @@ class Ranges(NamedTuple):
 
 def compiled(function: Function) -> Function:
     """Compile a function over arrays, once a machine (the cache is beside the file), to run without the GIL."""
-    return cast("Function", njit(cache=True, nogil=True)(function))
+    return cast("Function", njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features import kernel, sums
+from mlsd_framework.runtime.features import kernel, lists, sums
 from mlsd_framework.runtime.features.compiled import Array, Ranges
+from mlsd_framework.runtime.features.decay import decayed_ranges
 from mlsd_framework.runtime.features.ordering import Ordered
+from mlsd_framework.runtime.features.sketch import estimate_ranges
 
 _CHUNK = 1 << 16  # events and questions that one call of the kernel works on: their ranges stay in the cache
 _INT64 = 2**63 - 1
@@ -32,18 +34,22 @@ class Values:
 class Request:
     """What to compute over one column.
 
-    `count`, `sum` (mean is made of it), `std`, `min`, `max`, `first`, `last` or `count_distinct`.
+    `count`, `sum` (mean is made of it), `std`, `min`, `max`, `first`, `last`, `count_distinct`, `decayed`, `last_n` or
+    `top_k`. `parameter` is a half-life in microseconds or a number of values; with `hashes` a number of different
+    values above `parameter` is estimated.
     """
 
     function: str
     column: Values | None
+    parameter: int = 0
+    hashes: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came out, [window, question]: numbers, or the events (-1: none) that hold them.
 
-    `numbers` of values beside a sum.
+    `numbers` of values beside a sum, or of items beside lists ([window, question, place]).
     """
 
     out: Array
@@ -54,7 +60,12 @@ Call = Callable[[Ranges], None]
 
 
 def evaluate(
-    ordered: Ordered, widths: Sequence[int], requests: Sequence[Request], threads: int | None = None
+    ordered: Ordered,
+    widths: Sequence[int],
+    requests: Sequence[Request],
+    *,
+    resolution: int = 0,
+    threads: int | None = None,
 ) -> list[Result]:
     """Compute every request for every window and question, in the questions' own order.
 
@@ -71,7 +82,7 @@ def evaluate(
             return
         lows, highs = np.empty((len(widths), asked), np.int64), np.empty(asked, np.int64)
         ranges = Ranges(ordered.events_at, ordered.asks_at, first, last, lows, highs, ordered.asks)
-        kernel.find_ranges(ordered.times, ordered.ends, lengths, ranges)
+        kernel.find_ranges(ordered.times, ordered.ends, lengths, resolution, ranges)
         for call, _ in prepared:
             call(ranges)
 
@@ -98,7 +109,7 @@ def _chunks(ordered: Ordered) -> list[tuple[int, int]]:
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def _prepare(request: Request, ordered: Ordered, windows: int) -> tuple[Call, Result]:
+def _prepare(request: Request, ordered: Ordered, windows: int) -> tuple[Call, Result]:  # noqa: PLR0911 - one a kind of result
     shape = (windows, len(ordered.asks))
     integers = np.empty(shape, np.int64)
     column = request.column
@@ -116,12 +127,26 @@ def _prepare(request: Request, ordered: Ordered, windows: int) -> tuple[Call, Re
         case "std":
             numbers, out = values.astype(np.float64, copy=False), np.empty(shape)
             return lambda ranges: sums.deviations(numbers, valid, ranges, out), Result(out)
-    return _of_positions(request.function, column, ordered, integers), Result(integers)
+        case "decayed":
+            numbers, both, half_life = values.astype(np.float64, copy=False), np.empty((2, *shape)), request.parameter
+            times, ends = ordered.times, ordered.ends
+            return lambda ranges: decayed_ranges(times, ends, numbers, valid, half_life, ranges, both), Result(both)
+        case "last_n" | "top_k":
+            chosen = np.empty((*shape, request.parameter), np.int64)
+            return _of_lists(request.function, column, chosen, integers), Result(chosen, integers)
+    return _of_positions(request, column, ordered, integers), Result(integers)
 
 
-def _of_positions(function: str, column: Values, ordered: Ordered, out: Array) -> Call:
-    # What comes out as integers: numbers of values, or which event holds the one that is asked for.
+def _of_lists(function: str, column: Values, chosen: Array, numbers: Array) -> Call:
     values, valid = column.values, column.valid
+    if function == "last_n":
+        return lambda ranges: lists.newest(valid, ranges, chosen, numbers)
+    return lambda ranges: lists.most_frequent(values, valid, ranges, chosen, numbers)
+
+
+def _of_positions(request: Request, column: Values, ordered: Ordered, out: Array) -> Call:
+    # What comes out as integers: numbers of values, or which event holds the one that is asked for.
+    function, values, valid = request.function, column.values, column.valid
     match function:
         case "count":
             return lambda ranges: kernel.count_valid(valid, ranges, out)
@@ -130,15 +155,25 @@ def _of_positions(function: str, column: Values, ordered: Ordered, out: Array) -
         case "first" | "last":
             return lambda ranges: kernel.ends_of_ranges(valid, function == "last", ranges, out)
     before, after = kernel.occurrences(values, ordered.events_at, int(values.max(initial=-1)) + 1)
-    return lambda ranges: kernel.distinct(values, before, after, ranges, out)
+    hashes, largest = request.hashes, request.parameter
+
+    def distinct(ranges: Ranges) -> None:
+        kernel.distinct(values, before, after, ranges, out)
+        if hashes is not None:
+            estimate_ranges(hashes.values, hashes.valid, largest, ranges, out)
+
+    return distinct
 
 
 def _of_events(function: str, out: Array) -> Call:
-    # Without a value: how many events there are, or which is the newest.
+    # Without a value: how many events there are, or which is the first or the newest.
     def call(ranges: Ranges) -> None:
         rows = ranges.rows[ranges.asks_at[ranges.first] : ranges.asks_at[ranges.last]]
         lows, highs = ranges.lows, ranges.highs
-        out[:, rows] = highs - lows if function == "count" else np.where(highs > lows, highs - 1, -1)
+        if function == "count":
+            out[:, rows] = highs - lows
+        else:
+            out[:, rows] = np.where(highs > lows, lows if function == "first" else highs - 1, -1)
 
     return call
 

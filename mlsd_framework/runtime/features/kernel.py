@@ -35,10 +35,11 @@ def group_by_code(codes: Integers, number: int) -> tuple[Integers, Integers]:
 
 
 @compiled
-def find_ranges(times: Integers, ends: Integers, widths: Integers, ranges: Ranges) -> None:
+def find_ranges(times: Integers, ends: Integers, widths: Integers, resolution: int, ranges: Ranges) -> None:
     """Write for each question the first event of each window (`lows`) and the first event after all of them (`highs`).
 
-    `ends` are the windows' ends, `widths` their lengths (negative: lifetime), in microseconds.
+    `ends` are the windows' ends, `widths` their lengths (negative: lifetime), in microseconds; with a `resolution`
+    above 0 windows begin at a multiple of it.
     """
     events_at, asks_at, first, last, lows, highs, _ = ranges
     base = asks_at[first]
@@ -55,6 +56,8 @@ def find_ranges(times: Integers, ends: Integers, widths: Integers, ranges: Range
                 if widths[window] >= 0:
                     high = highs[ask - base]
                     start = ends[ask] - widths[window]
+                    if resolution:
+                        start -= start % resolution
                     while low < high and times[low] < start:
                         low += 1
                 lows[window, ask - base] = low

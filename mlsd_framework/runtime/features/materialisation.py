@@ -10,8 +10,9 @@ import polars as pl
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.features.asof import current_rows
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
-from mlsd_framework.runtime.features.offline import dtype_of, floor_time, materialise
+from mlsd_framework.runtime.features.offline import floor_time, materialise
 from mlsd_framework.runtime.features.packed import RowLayout
+from mlsd_framework.runtime.features.polars_types import dtype_of
 from mlsd_framework.runtime.features.windows import FeatureColumn, WindowGroup, output_columns
 from mlsd_framework.runtime.workspace import Workspace
 

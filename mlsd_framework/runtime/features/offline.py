@@ -1,17 +1,16 @@
 """The window kernel's offline home: a group's features of a log of events, as of any moments."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.compiled import Array
-from mlsd_framework.runtime.features.compute import Request, Result, Values, evaluate
-from mlsd_framework.runtime.features.dtypes import Dtype
-from mlsd_framework.runtime.features.ordering import Ordered, codes_of, microseconds, order, require_columns
-from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup, as_microseconds, output_columns
+from mlsd_framework.runtime.features.compute import evaluate
+from mlsd_framework.runtime.features.ordering import Ordered, microseconds, order, require_columns
+from mlsd_framework.runtime.features.polars_types import dtype_of, polars_dtype
+from mlsd_framework.runtime.features.results import requests_of, series_of
+from mlsd_framework.runtime.features.visibility import as_written
+from mlsd_framework.runtime.features.windows import WindowGroup, as_microseconds, output_columns
 
 _TIME = "__time"
 _UNTIL = -1  # a lifetime window has no width
@@ -32,30 +31,27 @@ def window_features(
 
     Returns only the feature columns, one row a query in the queries' order: `queries.hstack(...)` puts them side by
     side. A key that is null or has no event, and a query without a time, have the values of an empty window. Each
-    query sees only events before its own moment.
+    query sees only events before its own moment, and where the group has an `ingest_time` only those written by then.
     """
     asked = time or group.event_time
     values = [aggregate.value for aggregate in group.aggregates if aggregate.value is not None]
-    require_columns(events, [*group.entity, group.event_time, *group.key, *values], "the events")
+    written = [group.ingest_time] if group.ingest_time is not None else []
+    require_columns(events, [*group.entity, group.event_time, *written, *group.key, *values], "the events")
     require_columns(queries, [*group.entity, asked], "the queries")
     columns = output_columns(group, {name: dtype_of(events.get_column(name)) for name in values})
+    events = in_time(events, group)
     as_of = floored(microseconds(queries.get_column(asked), "the queries"), group.refresh)
     ordered = order(events, group.entity, group.event_time, group.key, queries, as_of - as_microseconds(group.delay))
-    prepared = _prepared(events, group, ordered)
-    requests = list(
-        {(_computed(a), a.value): Request(_computed(a), prepared.get(_slot(a))) for a in group.aggregates}.items()
-    )
+    if group.ingest_time is not None:
+        ordered = _as_written(events, group, group.ingest_time, ordered, as_of)
+    requests = requests_of(events, group, ordered)
     widths = [_UNTIL if window is None else as_microseconds(window) for window in group.windows]
-    results = dict(
-        zip(
-            (key for key, _ in requests),
-            evaluate(ordered, widths, [request for _, request in requests], threads),
-            strict=True,
-        )
-    )
+    resolution = as_microseconds(group.resolution) if group.resolution is not None else 0
+    found = evaluate(ordered, widths, list(requests.values()), resolution=resolution, threads=threads)
+    results = dict(zip(requests, found, strict=True))
     made: list[pl.Series] = []
     for aggregate in group.aggregates:
-        made += _series(aggregate, results[_computed(aggregate), aggregate.value], events, ordered, as_of)
+        made += series_of(aggregate, results, events, ordered, as_of, group)
     return pl.DataFrame(
         [
             series.alias(column.name).cast(polars_dtype(column.dtype))
@@ -93,117 +89,20 @@ def floored(times: pl.Series, refresh: timedelta | None) -> pl.Series:
     return times if refresh is None else times - times % as_microseconds(refresh)
 
 
-def dtype_of(series: pl.Series) -> Dtype:
-    """Return the type that features know a polars column by; other types are refused (E6204)."""
-    dtype = series.dtype
-    if dtype.is_float():
-        return "float64"
-    if dtype.is_integer():
-        return "int64"
-    if dtype == pl.Boolean:
-        return "bool"
-    if dtype == pl.Datetime("us", "UTC"):
-        return "timestamp"
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
-        return "string"
-    raise RunError.of(
-        "E6204",
-        f"the column `{series.name}` has the type {dtype}, which features cannot hold",
-        expected='a number, a boolean, a string or Datetime("us", "UTC")',
-    )
+def in_time(events: pl.DataFrame, group: WindowGroup) -> pl.DataFrame:
+    """Return the events that were written within the group's allowed lateness: all, where it has none."""
+    if group.ingest_time is None or group.allowed_lateness is None:
+        return events
+    return events.filter(pl.col(group.ingest_time) - pl.col(group.event_time) <= group.allowed_lateness)
 
 
-_POLARS: Mapping[Dtype, pl.DataType] = {
-    "float64": pl.Float64(),
-    "int64": pl.Int64(),
-    "bool": pl.Boolean(),
-    "timestamp": pl.Datetime("us", "UTC"),
-    "string": pl.String(),
-}
-
-
-def polars_dtype(dtype: Dtype) -> pl.DataType:
-    """Return the polars type of a feature's type."""
-    return _POLARS[dtype]
-
-
-def _computed(aggregate: Aggregate) -> str:
-    # What the kernel computes for a function: a mean is a sum and a number, a time since an event needs that event.
-    return {"mean": "sum", "time_since_last": "last"}.get(aggregate.function, aggregate.function)
-
-
-def _slot(aggregate: Aggregate) -> tuple[str, bool] | None:
-    return None if aggregate.value is None else (aggregate.value, aggregate.function == "count_distinct")
-
-
-def _prepared(events: pl.DataFrame, group: WindowGroup, ordered: Ordered) -> dict[tuple[str, bool] | None, Values]:
-    prepared: dict[tuple[str, bool] | None, Values] = {}
-    for aggregate in group.aggregates:
-        slot = _slot(aggregate)
-        if slot is not None and slot not in prepared:
-            column = events.get_column(slot[0])
-            prepared[slot] = _as_codes(column, ordered) if slot[1] else _as_values(column, ordered)
-    return prepared
-
-
-def _as_values(column: pl.Series, ordered: Ordered) -> Values:
-    dtype = dtype_of(column)
-    if dtype == "string":
-        column = column.cast(pl.String).rank("dense").cast(pl.Int64)  # order is all that min and max need of a string
-    elif dtype == "float64":
-        column = column.cast(pl.Float64).fill_nan(None)
-    elif dtype == "timestamp":
-        column = column.to_physical()
-    else:
-        column = column.cast(pl.Int64)
-    valid = column.is_not_null().to_numpy() if column.null_count() else np.ones(len(column), np.bool_)
-    return Values(column.fill_null(0).to_numpy()[ordered.events], valid[ordered.events])
-
-
-def _as_codes(column: pl.Series, ordered: Ordered) -> Values:
-    known = column.fill_nan(None) if column.dtype.is_float() else column
-    frame = known.alias("value").to_frame()
-    codes, _, _ = codes_of(frame, frame.head(0))
-    return Values(codes[ordered.events], np.empty(0, np.bool_))
-
-
-def _series(
-    aggregate: Aggregate, result: Result, events: pl.DataFrame, ordered: Ordered, as_of: pl.Series
-) -> list[pl.Series]:
-    windows = range(len(result.out))
-    match aggregate.function:
-        case "count" | "count_distinct":
-            return [pl.Series(result.out[w]) for w in windows]
-        case "time_since_last":
-            asked = as_of.fill_null(0).to_numpy()
-            return [
-                _with_nulls((asked - _taken(ordered.times, result.out[w])) / 1e6, result.out[w] < 0) for w in windows
-            ]
-        case "min" | "max" | "first" | "last":
-            column = events.get_column(str(aggregate.value))
-            return [_gathered(column, ordered.events, result.out[w]) for w in windows]
-        case "std":
-            return [pl.Series(result.out[w]).fill_nan(None) for w in windows]
-    if result.numbers is None:
-        raise AssertionError(aggregate.function)
-    if aggregate.function == "mean":
-        return [_with_nulls(result.out[w] / np.maximum(result.numbers[w], 1), result.numbers[w] == 0) for w in windows]
-    return [_with_nulls(result.out[w], result.numbers[w] == 0) for w in windows]
-
-
-def _taken(values: Array, events: Array) -> Array:
-    return values[np.maximum(events, 0)] if len(values) else np.zeros(len(events), values.dtype)
-
-
-def _gathered(column: pl.Series, rows: Array, events: Array) -> pl.Series:
-    # -1 becomes null; a gather by a null position is null.
-    return column.gather(_with_nulls(_taken(rows, events), events < 0))
-
-
-def _with_nulls(values: Array, missing: Array) -> pl.Series:
-    series = pl.Series("value", values)
-    if series.dtype.is_float():
-        series = series.fill_nan(None)
-    if not missing.any():
-        return series
-    return pl.select(pl.when(pl.lit(pl.Series(~missing))).then(pl.lit(series)).alias("value")).to_series()
+def _as_written(
+    events: pl.DataFrame, group: WindowGroup, ingest_time: str, ordered: Ordered, as_of: pl.Series
+) -> Ordered:
+    written = microseconds(events.get_column(ingest_time), "the events").to_numpy()[ordered.events]
+    known = as_of.fill_null(0).to_numpy()[ordered.asks]
+    longest = -1
+    if None not in group.windows:
+        slack = group.resolution or timedelta(0)
+        longest = as_microseconds(max(window for window in group.windows if window is not None) + slack)
+    return as_written(ordered, written, known, longest)

@@ -90,8 +90,11 @@ def sums_integer(values: Array, valid: Flags, ranges: Ranges, out: Array, number
 
 
 @compiled
-def _two_pass_deviation(values: Array, valid: Flags, low: int, high: int, number: int) -> float:
-    # Scaled by a power of two, so that no square overflows or vanishes.
+def two_pass_deviation(values: Array, valid: Flags, low: int, high: int, number: int) -> float:
+    """Return the sample standard deviation of a range of `number` finite values, two or more.
+
+    It is scaled by a power of two, so that no square overflows or vanishes.
+    """
     mean = exact_sum(values, valid, low, high) / number
     largest = 0.0
     for position in range(low, high):
@@ -185,4 +188,4 @@ def _deviation(values: Array, valid: Flags, begin: int, a: int, b: int, floats: 
     sound = _SQUARES[0] < m2 and floats[2, b] < _SQUARES[1]
     if sound and _DD_ROUNDING * b * math.sqrt(b) * floats[2, b] <= _DEVIATION_TOLERANCE * m2:
         return math.sqrt(m2 / (number - 1))
-    return _two_pass_deviation(values, valid, begin + a, begin + b, number)
+    return two_pass_deviation(values, valid, begin + a, begin + b, number)

@@ -13,7 +13,7 @@ SECOND = timedelta(seconds=1)
 TIME = pl.Datetime("us", "UTC")
 EVENTS = {
     "card": pl.String, "shop": pl.Int64, "ts": TIME, "id": pl.Int64,
-    "x": pl.Float64, "n": pl.Int64, "s": pl.String, "f": pl.Boolean, "seen": TIME,
+    "x": pl.Float64, "n": pl.Int64, "s": pl.String, "f": pl.Boolean, "seen": TIME, "written": TIME,
 }  # fmt: skip
 AGGREGATES = (
     Aggregate("events", "count"),
@@ -23,6 +23,12 @@ AGGREGATES = (
     *(Aggregate(f"s_{f}", f, "s") for f in ("count", "min", "first", "last", "count_distinct")),
     *(Aggregate(f"seen_{f}", f, "seen") for f in ("max", "last")),
     Aggregate("flags", "sum", "f"),
+    Aggregate("pace", "rate"),
+    *(Aggregate(f"{v}_list", "last_n", v, n=3) for v in ("x", "s", "seen")),
+    *(Aggregate(f"{v}_top", "top_k", v, n=2) for v in ("n", "s")),
+    Aggregate("x_fading", "ewma", "x", half_life=4 * SECOND),
+    Aggregate("n_fading", "decayed_sum", "n", half_life=4 * SECOND),
+    Aggregate("about", "count_distinct", "n", exact=3),
 )
 
 
@@ -34,13 +40,14 @@ def log(rows: int, seed: int) -> pl.DataFrame:
         (
             draw.choice([*(f"c{i}" for i in range(40)), None]),
             draw.choice([*range(8), None]),
-            START + draw.randrange(60) * SECOND + timedelta(microseconds=draw.choice([0, 0, 1])),
+            (at := START + draw.randrange(60) * SECOND + timedelta(microseconds=draw.choice([0, 0, 1]))),
             number,
             draw.choice([*numbers, draw.uniform(-1e6, 1e6)]),
             draw.choice([draw.randrange(-(2**40), 2**40), None]),
             draw.choice(["u", "v", "w", "", None]),
             draw.choice([True, False, None]),
             draw.choice([START + draw.randrange(10**9) * timedelta(microseconds=1), None]),
+            at + draw.choice([0, 0, 2, 30]) * SECOND,
         )
         for number in range(rows)
     ]

@@ -35,7 +35,15 @@ def few_rows_at_a_time(monkeypatch):
     seed=st.integers(0, 1000),
     memory=st.sampled_from([1, 30_000, SMALL, None]),
     entity=st.sampled_from([("card",), ("shop",), ("card", "shop")]),
-    changes=st.sampled_from([{"key": ("id",)}, {}, {"refresh": 7 * SECOND, "delay": 3 * SECOND, "key": ("id",)}]),
+    changes=st.sampled_from(
+        [
+            {"key": ("id",)},
+            {},
+            {"refresh": 7 * SECOND, "delay": 3 * SECOND, "key": ("id",)},
+            {"ingest_time": "written", "allowed_lateness": 20 * SECOND, "key": ("id",)},
+            {"resolution": 5 * SECOND, "key": ("id",)},
+        ]
+    ),
 )
 def test_values_are_those_in_memory(rows, asked, seed, memory, entity, changes):
     """Whatever the memory, every value is the same to the bit, in the order of the queries; ties too."""

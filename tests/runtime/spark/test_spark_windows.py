@@ -19,7 +19,11 @@ from tests.runtime.features.awkward_log import AGGREGATES, SECOND, START, TIME, 
 pytestmark = pytest.mark.xdist_group("spark")
 
 ToSpark = Callable[[pl.DataFrame], DataFrame]
-ENTITIES = [("card",), ("shop",), ("card", "shop")]
+GROUPS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "batch": (("card",), {"refresh": 7 * SECOND, "delay": 3 * SECOND}),
+    "written": (("shop",), {"ingest_time": "written", "allowed_lateness": 20 * SECOND}),
+    "tiled": (("card", "shop"), {"resolution": 5 * SECOND}),
+}
 
 
 def collected(frame: DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -36,16 +40,13 @@ def assert_same(ours: pl.DataFrame, expected: pl.DataFrame) -> None:
         assert ours[name].equals(expected[name], null_equal=True), name
 
 
-@pytest.mark.parametrize("entity", ENTITIES, ids="-".join)
+@pytest.mark.parametrize("kind", GROUPS)
 @pytest.mark.parametrize("buckets", [1, 7])
-def test_values_are_those_of_the_offline_home(
-    zone: str, to_spark: ToSpark, entity: tuple[str, ...], buckets: int
-) -> None:
-    """Every function over every window is the same to the bit: ties, nulls, unseen keys, refresh and delay included."""
+def test_values_are_those_of_the_offline_home(zone: str, to_spark: ToSpark, kind: str, buckets: int) -> None:
+    """Every function over every window is the same to the bit: ties, nulls, unseen keys, late rows included."""
     del zone
-    group = WindowGroup(
-        "g", entity, "log", "ts", (2 * SECOND, 13 * SECOND, None), AGGREGATES, 7 * SECOND, 3 * SECOND, key=("id",)
-    )
+    entity, changes = GROUPS[kind]
+    group = WindowGroup("g", entity, "log", "ts", (2 * SECOND, 13 * SECOND, None), AGGREGATES, key=("id",), **changes)
     events, queries = log(1500, 1), questions(400, 2)
     made = window_features_spark(to_spark(events), to_spark(queries), group, prefix="g.", buckets=buckets)
     expected = window_features(events, queries, group).rename(lambda name: f"g.{name}")
