@@ -15,12 +15,12 @@ RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
-        "APP", "FEATURES", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Decision",
-        "FallbackError", "Feature", "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple",
-        "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule", "Day", "Service", "Stage", "Struct",
-        "Thresholds", "bentoml", "calibration", "expected_cost_ratio", "feature_reasons", "fired", "days",
-        "microseconds", "rule_reason", "sql", "store_url", "action", "bundle", "call", "reasons", "request", "risk",
-        "rule", "self",
+        "APP", "Aggregate", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Day", "Decision",
+        "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple",
+        "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule", "Service", "Stage", "StateLayout", "Struct",
+        "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call", "days",
+        "expected_cost_ratio", "feature_reasons", "fired", "microseconds", "now", "reasons", "request", "risk",
+        "rule", "rule_reason", "self", "sql", "store_url", "timedelta",
     }
 )  # fmt: skip
 ATTRIBUTES = frozenset({"decide_on", "fall_back", "store", "version"})
@@ -54,6 +54,7 @@ class ServiceCode:
     fallback: list[str] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     layouts: list[str] = field(default_factory=list)
+    live: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -20,12 +20,19 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A function over a window of events; `value` is what is aggregated, none for `count()`."""
+    """A function over a window of events; `value` is what is aggregated, none for `count()`.
+
+    `n` is how many values a list keeps, `half_life` after what time an event counts half, `exact` up to how many
+    different values are counted exactly.
+    """
 
     name: str
     function: str
     value: Expression | None
     where: Expression | None
+    n: int | None = None
+    half_life: timedelta | None = None
+    exact: int | None = None
     span: Span | None = None
 
 
@@ -33,8 +40,9 @@ class Aggregate:
 class WindowGroup:
     """Aggregates of an entity's events over windows `[t - delay - w, t - delay)`.
 
-    `windows` holds lengths, none for the whole past. With `refresh`, `t` is rounded down to it.
-    `features` are in the order aggregate by aggregate, window by window.
+    `windows` holds lengths, none for the whole past. With `refresh`, `t` is rounded down to it; with `resolution` the
+    beginning of a window is. A `live` group is kept up to date from its source's stream, event by event. `features` are
+    in the order aggregate by aggregate, window by window.
     """
 
     name: str
@@ -46,6 +54,8 @@ class WindowGroup:
     refresh: timedelta | None
     delay: timedelta
     features: tuple[Feature, ...]
+    resolution: timedelta | None = None
+    live: bool = False
     span: Span | None = None
 
 

@@ -70,6 +70,14 @@ Origin = Files | Process
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """The stream on which new events of a source come."""
+
+    name: str
+    partitions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A table of rows with a key, and with an event time where the rows are events."""
 
@@ -80,6 +88,9 @@ class Source:
     columns: tuple[Column, ...]
     event_time: str | None = None
     ingest_time: str | None = None
+    stream: Stream | None = None
+    allowed_lateness: timedelta | None = None
+    allowed_ahead: timedelta = timedelta(hours=1)
     checks: Checks = Checks()
     describe: str | None = None
     span: Span | None = None

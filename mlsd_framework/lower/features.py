@@ -17,6 +17,7 @@ from mlsd_framework.lower.request import check_descriptions, expand_columns
 from mlsd_framework.lower.request_features import RequestGroups
 from mlsd_framework.lower.scope import NameScope
 from mlsd_framework.spec.features import FeatureGroupSpec
+from mlsd_framework.spec.quantities import write_duration
 
 if TYPE_CHECKING:
     from mlsd_framework.spec.loading import Loc
@@ -163,8 +164,19 @@ class FeatureLowering:
         check_descriptions(name, spec, [*spec.aggregate, *(one.name for one in features)], self.context)
         return WindowGroup(
             name, entity.name, entity.key, source.name, windows, tuple(one.aggregate for one in found),
-            spec.refresh, spec.delay or timedelta(0), features, self.context.span(at, key=True),
+            spec.refresh, spec.delay or timedelta(0), features, self._resolution(name, spec),
+            source.stream is not None and spec.refresh is None, self.context.span(at, key=True),
         )  # fmt: skip
+
+    def _resolution(self, name: str, spec: FeatureGroupSpec) -> timedelta | None:
+        if not isinstance(spec.resolution, timedelta):
+            return None
+        shortest = min((window for window in spec.windows if isinstance(window, timedelta)), default=None)
+        if spec.resolution <= timedelta(0) or (shortest is not None and spec.resolution > shortest):
+            limit = f"at most {write_duration(shortest)}, its shortest window" if shortest is not None else "above 0"
+            what = f"the resolution of `features.{name}` is {write_duration(spec.resolution)}"
+            self.context.report("E2032", what, ("features", name, "resolution"), expected=limit)
+        return spec.resolution
 
     def _window_features(
         self, entity: str, spec: FeatureGroupSpec, found: list[TypedAggregate], windows: Windows
@@ -188,8 +200,8 @@ class FeatureLowering:
         return scope
 
     def _table(self, name: str, spec: FeatureGroupSpec, source: Source, entity: Entity) -> TableGroup | None:
-        for key in ("windows", "refresh", "delay"):
-            if getattr(spec, key):
+        for key in ("windows", "refresh", "delay", "resolution"):
+            if getattr(spec, key) and key in spec.model_fields_set:
                 what = f"`features.{name}` takes columns as they are and has `{key}`"
                 self.context.report("E2042", what, ("features", name, key), key=True, expected="`columns` alone")
         columns = expand_columns(name, spec, source, self.context)

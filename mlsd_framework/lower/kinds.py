@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.metrics import Parameter
@@ -32,6 +32,14 @@ class SourceLowering(Protocol):
         """Return where the data comes from."""
 
 
+@dataclass(frozen=True, slots=True)
+class AggregateParameter:
+    """What stands beside the value in an aggregate, such as the 50 of `last_n(item, 50)`."""
+
+    name: Literal["n", "half_life", "exact"]
+    required: bool = True
+
+
 class AggregateLowering(Protocol):
     """An aggregate over a window of events."""
 
@@ -45,6 +53,10 @@ class AggregateLowering(Protocol):
     @property
     def takes(self) -> str:
         """What it takes, in words, for errors."""
+
+    @property
+    def parameter(self) -> AggregateParameter | None:
+        """What it takes beside the value."""
 
 
 class ModelLowering(Protocol):

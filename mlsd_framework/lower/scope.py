@@ -48,7 +48,8 @@ class NameScope:
 class StageScope:
     """What a stage's lowering may look at: names, groups, models, the stages before it.
 
-    `faulty` are the kinds of stages before it that have faults, and so are not among `before`.
+    `moment` is the column of the request that says when it happened, where it has one. `faulty` are the kinds of stages
+    before it that have faults, and so are not among `before`.
     """
 
     context: Context
@@ -61,6 +62,7 @@ class StageScope:
     declared: Mapping[str, frozenset[str]]
     before: tuple[Stage, ...]
     faulty: frozenset[str] = frozenset()
+    moment: Value | None = None
 
     def expression(self, text: ExpressionText, *at: str | int) -> Expression | None:
         """Lower an expression of the stage, written at `at` below it."""

@@ -48,10 +48,11 @@ class ServingLowering:
             Value(None, column.name, column.type, column.span) for column in request_columns(source, self.label)
         )
         before = len(self.context.faults)
+        moment = next((value for value in request if value.name == source.event_time), None)
         stages: list[Stage] = []
         dropped: set[str] = set()
         for index, item in enumerate(spec.pipeline):
-            stage = self._stage(item, (*at, "pipeline", index), request, tuple(stages), frozenset(dropped))
+            stage = self._stage(item, (*at, "pipeline", index), request, tuple(stages), frozenset(dropped), moment)
             if stage is not None:
                 stages.append(stage)
             else:
@@ -64,7 +65,13 @@ class ServingLowering:
         )
 
     def _stage(
-        self, item: Any, at: Loc, request: tuple[Value, ...], before: tuple[Stage, ...], faulty: frozenset[str]
+        self,
+        item: Any,
+        at: Loc,
+        request: tuple[Value, ...],
+        before: tuple[Stage, ...],
+        faulty: frozenset[str],
+        moment: Value | None,
     ) -> Stage | None:
         scope = StageScope(
             self.context,
@@ -77,6 +84,7 @@ class ServingLowering:
             self.declared,
             before,
             faulty,
+            moment,
         )
         draft = self.kinds[item.stage].lower(item, scope)
         if draft is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlsd_framework.ir.sources import Checks, Column, Files, Origin, Source
+from mlsd_framework.ir.sources import Checks, Column, Files, Origin, Source, Stream
 from mlsd_framework.ir.types import DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import SourceLowering
@@ -44,6 +44,22 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
             context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
+    if spec.stream is not None and spec.event_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has a `stream` and no `event_time`",
+            (*at, "stream"),
+            key=True,
+            expected="`event_time:` with the column that says when an event happened",
+        )
+    if spec.allowed_lateness is not None and spec.ingest_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has an `allowed_lateness` and no `ingest_time`",
+            (*at, "allowed_lateness"),
+            key=True,
+            expected="`ingest_time:` with the column that says when an event was written",
+        )
     row_number = getattr(spec, "row_number", None)
     if row_number is not None and row_number not in declared:
         context.unknown(
@@ -63,6 +79,9 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         columns=tuple(known.values()),
         event_time=spec.event_time,
         ingest_time=spec.ingest_time,
+        stream=Stream(spec.stream.name, spec.stream.partitions) if spec.stream is not None else None,
+        allowed_lateness=spec.allowed_lateness,
+        allowed_ahead=spec.allowed_ahead,
         checks=Checks(**spec.checks.model_dump()),
         describe=spec.describe,
         span=context.span(at, key=True),

@@ -25,7 +25,7 @@ POINTS = ("sources", "aggregates", "models", "stages", "metrics")
 # What each extension point asks of a kind: the model of its YAML, and the names that it has to have.
 _CONTRACTS: Final[dict[str, tuple[type[SpecModel] | None, tuple[str, ...]]]] = {
     "sources": (SourceSpec, ("name", "spec", "origin")),
-    "aggregates": (None, ("name", "takes", "result")),
+    "aggregates": (None, ("name", "takes", "result", "parameter")),
     "models": (
         ModelSpec,
         ("name", "spec", "supervised", "explains", "accepts", "outputs", "settings", "training", "score"),

@@ -20,6 +20,11 @@ class FeatureGroupSpec(SpecModel):
     windows: list[Duration | Literal["lifetime"]] = Field(
         default_factory=list, description="Lengths of the windows before the event, `[t - w, t)`."
     )
+    resolution: Duration | Literal["exact"] = Field(
+        "exact",
+        description="`exact` keeps every event of a window; a length such as `5m` keeps one summary for each, and a "
+        "window begins up to so much earlier.",
+    )
     aggregate: dict[Name, str] = Field(
         default_factory=dict, description="What is computed over each window, such as `sum(amount)`."
     )

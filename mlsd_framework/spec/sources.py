@@ -1,5 +1,6 @@
 """`sources`: where data comes from, and what each column holds."""
 
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -45,6 +46,19 @@ class ChecksSpec(SpecModel):
     tolerate: Fraction = Field(0.01, description="Share of faulty rows above which `drop` and `warn` become errors.")
 
 
+class StreamSpec(SpecModel):
+    """The stream on which new events of a source come: `stream: payments` is short for `stream: {name: payments}`."""
+
+    short: ClassVar[str | None] = "name"
+
+    name: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,62}$", description="The stream's key in Valkey, or the topic in Kafka."
+    )
+    partitions: int = Field(
+        1, ge=1, le=256, description="How many streams it is spread over, `NAME.0` and so on; a Kafka topic knows."
+    )
+
+
 class SourceSpec(SpecModel):
     """What every kind of source has."""
 
@@ -53,6 +67,14 @@ class SourceSpec(SpecModel):
     columns: dict[Name, ColumnSpec] = Field(alias="schema", description="Its columns, in order.")
     event_time: Name | None = Field(None, description="The column that says when a row happened.")
     ingest_time: Name | None = Field(None, description="The column that says when a row was written.")
+    stream: StreamSpec | None = Field(None, description="The stream on which its new events come.")
+    allowed_lateness: Duration | None = Field(
+        None, description="How long after it happened an event may be written and still count; needs `ingest_time`."
+    )
+    allowed_ahead: Duration = Field(
+        timedelta(hours=1),
+        description="How far ahead of its writing, or of the clock, a live event's time may be; beyond it is rejected.",
+    )
     checks: ChecksSpec = Field(default_factory=ChecksSpec, description="What happens to rows that break the schema.")
     describe: str | None = Field(None, description="What one row is.")
 

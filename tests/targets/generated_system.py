@@ -49,14 +49,15 @@ class GeneratedSystem:
         return command([sys.executable, str(self.generated / script), *arguments], self.folder, cwd)
 
 
-def command(words: list[str], folder: Path, cwd: Path | None = None) -> str:
-    """Run a command of the project; fail with what it said where it fails."""
+def command(words: list[str], folder: Path, cwd: Path | None = None, **variables: str) -> str:
+    """Run a command of the project with more variables; fail with what it said where it fails."""
     environment = {
         **os.environ,
         "MLSD_PROJECT": str(folder),
         "PYTHONPATH": str(ROOT),
         "FEAST_USAGE": "False",
         "MPLBACKEND": "Agg",
+        **variables,
     }
     found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd or folder, env=environment)
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]

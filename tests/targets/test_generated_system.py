@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import polars as pl
 import pytest
 
 from mlsd_framework.runtime.features import packed
+from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.serving.bundle import load_bundle
 from mlsd_framework.runtime.serving.call import Call
 from mlsd_framework.runtime.training import artefacts as trained
+from tests.runtime.features.conftest import serving
 from tests.targets.generated_system import GeneratedSystem, command, generate
 
 pytestmark = pytest.mark.process
@@ -109,13 +112,27 @@ def test_materialised_rows_are_the_definition_at_that_moment(made: GeneratedSyst
 
 
 def test_feast_applies_and_materialises(made: GeneratedSystem) -> None:
-    """`feast apply` and `feast materialize` work in the repository, and its online store gives back the rows."""
+    """`feast apply` needs no store; what is published, and what `feast materialize` writes, Feast and services read."""
     repository = made.generated / "feature_repo"
     feast = str(Path(sys.executable).with_name("feast"))
     command([feast, "apply"], made.folder, repository)
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, serving(folder) as (path, _):  # sockets have short names
+        features = str(made.generated / "training" / "features.py")
+        command([sys.executable, features, "--store", f"unix://{path}"], made.folder)
+        answers_as_materialised(made, repository, f"unix://{path}")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, serving(folder) as (path, _):
+        command(
+            [feast, "materialize", "2018-01-01T00:00:00", "2038-01-01T00:00:00"],
+            made.folder,
+            repository,
+            MLSD_STORE_URL=f"unix://{path}",
+        )
+        answers_as_materialised(made, repository, f"unix://{path}")
+
+
+def answers_as_materialised(made: GeneratedSystem, repository: Path, url: str) -> None:
+    """Ask Feast, and the store as the service reads it, for some cards, and compare with what materialisation wrote."""
     rows = pl.read_parquet(made.workspace.features / "card_activity.parquet")
-    end = rows["event_timestamp"].max() + DAY  # type: ignore[operator]  # a datetime
-    command([feast, "materialize", "2018-01-01T00:00:00", f"{end:%Y-%m-%dT%H:%M:%S}"], made.folder, repository)
     ask = (
         "import json, sys; from feast import FeatureStore; keys = json.loads(sys.argv[1])\n"
         "names = ['card_activity:payments_30d', 'card_activity:spend_mean_30d']\n"
@@ -123,10 +140,18 @@ def test_feast_applies_and_materialises(made: GeneratedSystem) -> None:
         "print(json.dumps(found))"
     )
     some = rows.sample(20, seed=4)
-    told = command([sys.executable, "-c", ask, json.dumps(some["card_id"].to_list())], made.folder, repository)
+    keys = json.dumps(some["card_id"].to_list())
+    told = command([sys.executable, "-c", ask, keys], made.folder, repository, MLSD_STORE_URL=url)
     found = json.loads(told.splitlines()[-1])
     by_key = dict(zip(found["card_id"], zip(found["payments_30d"], found["spend_mean_30d"], strict=True), strict=True))
     assert by_key == {row["card_id"]: (row["payments_30d"], row["spend_mean_30d"]) for row in some.to_dicts()}
+    module = service_module(made)
+    layouts = [module.CARD_ACTIVITY]
+    store = OnlineStore.connect(url, system="card-fraud", features=module.FEATURES, layouts=layouts, timeout=2.0)
+    read = store.read([("card_activity", (key,)) for key in some["card_id"]])
+    store.close()
+    names = [column.name for column in module.CARD_ACTIVITY.columns]
+    assert read == some.select(names).rows()
 
 
 class StoredRow:
@@ -144,6 +169,11 @@ class StoredRow:
 @pytest.fixture(scope="session")
 def service(made: GeneratedSystem) -> Any:
     """Return the generated service's module."""
+    return service_module(made)
+
+
+def service_module(made: GeneratedSystem) -> Any:
+    """Import the generated service."""
     spec = importlib.util.spec_from_file_location("generated_service", made.generated / "service" / "service.py")
     assert spec is not None
     assert spec.loader is not None

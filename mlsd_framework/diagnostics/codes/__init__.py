@@ -11,6 +11,7 @@ from mlsd_framework.diagnostics.codes import (
     scoring,
     serving,
     shape,
+    stream,
     target,
     training,
 )
@@ -31,6 +32,7 @@ CODES: dict[str, Code] = {
         scoring,
         serving,
         operations,
+        stream,
     )
     for entry in part.CODES
 }

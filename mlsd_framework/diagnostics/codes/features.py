@@ -123,4 +123,20 @@ CODES: tuple[Code, ...] = (
         "A key of an entity is of a type that cannot be a key, or has too many or too few parts.",
         "Give strings, integers, booleans or bytes, one for each key column of the entity.",
     ),
+    Code(
+        "E6271",
+        "feast-source",
+        "A feature view of Feast has a source or a destination that the polars offline store cannot read or write.",
+        "Give it a `FileSource` of Parquet files, or use an offline store of Feast's that knows the source.",
+        right='FileSource(path="data/rides.parquet", timestamp_field="ts")',
+    ),
+    Code(
+        "E6272",
+        "feast-entity-rows",
+        "The rows that are given to Feast's offline store cannot be joined or written: they are a query, lack a column "
+        "or a time, or a column has another type than the source's.",
+        "Give a pandas or polars frame with the join keys of every feature view and one column of times.",
+        wrong='entity_df="select * from rides"',
+        right='entity_df=rides[["driver_id", "event_timestamp"]]',
+    ),
 )

@@ -1,12 +1,13 @@
 """The built-in aggregates: what each takes, and the type of its result, as the runtime computes it.
 
-Over an empty window counts are 0 and all else is null, the sum too.
+Over an empty window counts and rates are 0, lists are empty and all else is null, the sum too.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mlsd_framework.ir.types import INT64, INTEGERS, DataType
+from mlsd_framework.ir.types import FLOAT64, INT64, INTEGERS, DataType
+from mlsd_framework.lower.kinds import AggregateParameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class BuiltinAggregate:
     name: str
     takes: str
     typed: Callable[[DataType | None], DataType | None]
+    parameter: AggregateParameter | None = None
 
     def result(self, value: DataType | None) -> DataType | None:
         """Return the type of its result, or none where it does not take such a value."""
@@ -59,6 +61,14 @@ def _elapsed(value: DataType | None) -> DataType | None:
     return DataType("float64", nullable=True, unit="s") if value is None or _holdable(value) else None
 
 
+def _rate(value: DataType | None) -> DataType | None:
+    return replace(FLOAT64, unit="1/s") if value is None or _holdable(value) else None
+
+
+def _list(value: DataType | None) -> DataType | None:
+    return DataType("list", item=value.widened().not_null()) if value is not None and _holdable(value) else None
+
+
 _VALUE = "a number, a bool, a text or a moment"
 
 AGGREGATES = (
@@ -70,6 +80,28 @@ AGGREGATES = (
     BuiltinAggregate("max", f"{_VALUE}, as in `max(amount)`", _one),
     BuiltinAggregate("first", f"{_VALUE}, as in `first(country)`", _one),
     BuiltinAggregate("last", f"{_VALUE}, as in `last(country)`", _one),
-    BuiltinAggregate("count_distinct", f"{_VALUE}, as in `count_distinct(merchant_id)`", _distinct),
+    BuiltinAggregate(
+        "last_n", f"{_VALUE}, and how many, as in `last_n(merchant_id, 10)`", _list, AggregateParameter("n")
+    ),
+    BuiltinAggregate(
+        "count_distinct",
+        f"{_VALUE}, as in `count_distinct(merchant_id)` or `count_distinct(merchant_id, exact: 500)`",
+        _distinct,
+        AggregateParameter("exact", required=False),
+    ),
     BuiltinAggregate("time_since_last", f"nothing, as in `time_since_last()`, or {_VALUE}", _elapsed),
+    BuiltinAggregate("rate", f"nothing, as in `rate()`, or {_VALUE}", _rate),
+    BuiltinAggregate(
+        "ewma",
+        "a number or a bool, and its half-life, as in `ewma(amount, half_life: 3d)`",
+        _mean,
+        AggregateParameter("half_life"),
+    ),
+    BuiltinAggregate(
+        "decayed_sum",
+        "a number or a bool, and its half-life, as in `decayed_sum(1, half_life: 3d)`",
+        _mean,
+        AggregateParameter("half_life"),
+    ),
+    BuiltinAggregate("top_k", f"{_VALUE}, and how many, as in `top_k(category, 3)`", _list, AggregateParameter("n")),
 )

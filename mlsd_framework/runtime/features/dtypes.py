@@ -4,17 +4,23 @@ from typing import Literal, TypeAlias
 
 Dtype = Literal[
     "float64",
+    "float32",
     "int64",
+    "int32",
     "bool",
     "timestamp",
     "string",
+    "bytes",
     "list<float64>",
+    "list<float32>",
     "list<int64>",
+    "list<int32>",
     "list<bool>",
     "list<timestamp>",
     "list<string>",
+    "list<bytes>",
 ]
-Scalar: TypeAlias = float | int | bool | str | None
+Scalar: TypeAlias = float | int | bool | str | bytes | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
 NUMERIC = frozenset({"float64", "int64", "bool"})

@@ -2,21 +2,30 @@
 
     <system>:<features>                               the pointer: which generation is published
     <system>:<features>:<generation>:<group>:<key>    one packed row
+    <system>:<features>:live…                         the same for states of live groups (see `LiveNames`)
 
 `features` is the fingerprint of the feature definitions that a bundle was built with, so a bundle never meets rows of
 other definitions. Every materialisation writes a generation of its own and then moves the pointer (see `publishing`).
-A reader asks for the pointer together with the rows, in one MGET, which the store answers atomically: where the
-pointer has moved, the rows are asked for again, once, under the new one. Imports are light: no numpy, no polars.
+A live group's states have a pointer and generations of their own, which change when they are rebuilt. A reader asks for
+the pointers together with the rows, in one MGET, which the store answers atomically: where one has moved, the rows are
+asked for again, once, under the new one. A cluster answers for each key by itself: the rows of a generation are all
+there before its pointer is, and stay for a while after it. Imports are light: no numpy, no polars.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.breaker import Breaker
+from mlsd_framework.runtime.features.cluster import Cluster
 from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.features.keys import KeyPart, encode_key, escape
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.resp import Address, Pool, Reply, StoreError, store_error
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.state.layout import StateLayout
 
 _SWITCHES = 3  # how often the pointer may move during one read
 
@@ -31,109 +40,142 @@ class OnlineStore:
         features: str,
         layouts: Sequence[RowLayout],
         *,
+        live: "Sequence[StateLayout]" = (),
         timeout: float = 0.05,
         breaker: Breaker | None = None,
     ) -> None:
-        """Take where the store is, whose rows to read, and the budget of a read in seconds.
+        """Take where the store is, whose rows and states to read, and the budget of a read in seconds.
 
         Nothing is connected yet.
         """
         self.address = address
         self.layouts = {layout.group: layout for layout in layouts}
-        self.pointer = escape(system) + b":" + escape(features)
-        self._asked_pointer = _bulk(self.pointer)
+        self._live = {layout.group.name: layout for layout in live}
+        names = LiveNames(system, features)
+        self.pointer = names.root
+        self._names = names
+        # What says which generations are current: that of the rows, unless all groups are live, and that of the states.
+        self._pointers = ((names.root,) if layouts or not live else ()) + ((names.live,) if live else ())
+        self._asked_pointers = b"".join(_bulk(pointer) for pointer in self._pointers)
         self._timeout = timeout
         self._breaker = breaker or Breaker()
         self._pool = Pool(address)
-        self._published: tuple[bytes, dict[str, bytes]] = (b"", {})
+        self._cluster = Cluster(address) if address.cluster else None
+        self._published: tuple[list[bytes], dict[str, bytes]] = ([], {})
 
     @classmethod
     def connect(
-        cls, url: str, *, system: str, features: str, layouts: Sequence[RowLayout], timeout: float = 0.05
+        cls,
+        url: str,
+        *,
+        system: str,
+        features: str,
+        layouts: Sequence[RowLayout],
+        live: "Sequence[StateLayout]" = (),
+        timeout: float = 0.05,
     ) -> "OnlineStore":
         """Make a store of a redis://, rediss:// or unix:// URL.
 
         It connects when it is first read and again whenever it must.
         """
-        return cls(Address.parse(url), system, features, layouts, timeout=timeout)
+        return cls(Address.parse(url), system, features, layouts, live=live, timeout=timeout)
 
     def read(
-        self, asked: Sequence[tuple[str, Sequence[KeyPart]]], timeout: float | None = None
+        self, asked: Sequence[tuple[str, Sequence[KeyPart]]], timeout: float | None = None, at: int = 0
     ) -> list[tuple[Value, ...]]:
         """Return a row for every (group, key), in order.
 
-        A key that was never seen, or has a null, has the group's defaults.
+        A key that was never seen, or has a null, has the group's defaults. States are finished `at` a moment, in
+        microseconds UTC.
 
         Raises StoreError: unreachable (E6221), late (E6222), left alone after failures (E6223), nothing published
-        (E6224), refused (E6225); and RunError for a row that cannot be read (E6211, E6212) or a key of a wrong type
-        (E6226).
+        (E6224), refused (E6225); and RunError for a row or a state that cannot be read (E6211 to E6214) or a key of a
+        wrong type (E6226).
         """
-        layouts = [self.layouts[group] for group, _ in asked]
+        layouts = [self.layouts.get(group) or self._live[group] for group, _ in asked]
         names: list[tuple[str, bytes]] = []
         unseen: list[int] = []
-        for at, (group, key) in enumerate(asked):
-            if len(key) != len(layouts[at].entity):
-                raise _misfit(layouts[at], key)
+        for place, (group, key) in enumerate(asked):
+            if len(key) != len(layouts[place].entity):
+                raise _misfit(group, layouts[place], key)
             encoded = encode_key(key)
             if encoded is None:
-                unseen.append(at)
+                unseen.append(place)
             else:
                 names.append((group, encoded))
-        rows = self._rows(names, self._timeout if timeout is None else timeout) if names else []
-        for at in unseen:
-            rows.insert(at, None)
-        return [layout.unpack(row) for layout, row in zip(layouts, rows, strict=True)]
+        rows = self.rows(names, timeout) if names else []
+        for place in unseen:
+            rows.insert(place, None)
+        return [
+            layout.unpack(row) if isinstance(layout, RowLayout) else layout.finish(row, at)
+            for layout, row in zip(layouts, rows, strict=True)
+        ]
 
     @property
     def as_of(self) -> int | None:
         """The moment, in microseconds UTC, as of which the rows of the last read were computed.
 
-        None before the first read.
+        None before the first read, and where all groups are live.
         """
-        generation = self._published[0]
-        return int(generation.partition(b"-")[2]) if generation else None
+        generations = self._published[0]
+        return int(generations[0].partition(b"-")[2]) if generations and self._pointers[0] == self.pointer else None
 
     def close(self) -> None:
         """Close its connections."""
         self._pool.close()
+        if self._cluster:
+            self._cluster.close()
 
     def rows_prefix(self, generation: bytes, group: str) -> bytes:
         """Return what the names of a generation's rows of a group begin with."""
         return b"%b:%b:%b:" % (self.pointer, generation, escape(group))
 
-    def _rows(self, names: Sequence[tuple[str, bytes]], timeout: float) -> list[bytes | None]:
+    def prefix(self, generations: Sequence[bytes], group: str) -> bytes:
+        """Return what the names of a group's rows or states begin with, under the current generations."""
+        if group in self._live:
+            return self._names.states(generations[-1], group)
+        return self.rows_prefix(generations[0], group)
+
+    def add(self, layout: RowLayout) -> None:
+        """Read another group's rows from now on, or one's that has changed."""
+        self.layouts = {**self.layouts, layout.group: layout}
+
+    def rows(self, names: Sequence[tuple[str, bytes]], timeout: float | None = None) -> list[bytes | None]:
+        """Return the packed row of every (group, encoded key), in order; raises as `read` does."""
+        allowed = self._timeout if timeout is None else timeout
         for _ in range(_SWITCHES):
-            generation, prefixes = self._published
-            if generation:
-                asked = b"".join(
-                    [
-                        b"$%d\r\n%b%b\r\n" % (len(prefixes[group]) + len(key), prefixes[group], key)
-                        for group, key in names
-                    ]
-                )
-                payload = b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + 2, self._asked_pointer, asked)
-            else:
-                payload = b"*2\r\n$4\r\nMGET\r\n" + self._asked_pointer
-            reply = self._exchange(payload, timeout)
-            if not isinstance(reply, list) or not reply or not isinstance(reply[0], bytes):
+            generations, prefixes = self._published
+            reply = self._exchange(generations, prefixes, names, allowed)
+            if not isinstance(reply, list) or not self._are_known(reply):
                 raise store_error(
                     "E6224",
                     f"the online store holds no published features for `{self.pointer.decode()}`",
                     cure="materialise the features first",
                 )
-            if reply[0] == generation:
-                return reply[1:]  # type: ignore[return-value] # MGET gives values and nulls only
-            self._published = (reply[0], {group: self.rows_prefix(reply[0], group) for group in self.layouts})
+            current: list[bytes] = reply[: len(self._pointers)]  # type: ignore[assignment] # as was looked at
+            if current == generations:
+                return reply[len(current) :]  # type: ignore[return-value] # values and nulls only
+            self._published = (current, _Prefixes(self, current))
         raise store_error("E6222", "the online store publishes features faster than they can be read")
 
-    def _exchange(self, payload: bytes, timeout: float) -> Reply:
+    def _are_known(self, reply: "list[Reply]") -> bool:
+        return bool(reply) and all(isinstance(one, bytes) for one in reply[: len(self._pointers)])
+
+    def _exchange(
+        self, known: list[bytes], prefixes: dict[str, bytes], names: Sequence[tuple[str, bytes]], timeout: float
+    ) -> Reply:
+        # The pointers and, under the generations that are known, the rows.
         if not self._breaker.allows():
             raise store_error(
                 "E6223",
                 f"the online store at `{self.address.place}` failed repeatedly and is left alone for a moment",
             )
         try:
-            reply = self._pool.exchange(payload, 1, timeout)[0]
+            if self._cluster:
+                rows = [prefixes[group] + key for group, key in names] if known else []
+                reply: Reply = self._cluster.get([*self._pointers, *rows], timeout)
+            else:
+                reply = self._pool.exchange(self._asked(known, prefixes, names), 1, timeout)[0]
             if isinstance(reply, StoreError):
                 raise reply
         except StoreError:
@@ -142,11 +184,31 @@ class OnlineStore:
         self._breaker.succeeded()
         return reply
 
+    def _asked(self, known: list[bytes], prefixes: dict[str, bytes], names: Sequence[tuple[str, bytes]]) -> bytes:
+        if not known:
+            return b"*%d\r\n$4\r\nMGET\r\n%b" % (len(self._pointers) + 1, self._asked_pointers)
+        rows = b"".join(
+            [b"$%d\r\n%b%b\r\n" % (len(prefixes[group]) + len(key), prefixes[group], key) for group, key in names]
+        )
+        return b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + len(self._pointers) + 1, self._asked_pointers, rows)
 
-def _misfit(layout: RowLayout, key: Sequence[KeyPart]) -> RunError:
+
+class _Prefixes(dict[str, bytes]):
+    """What the names of the current generations' rows and states begin with, by group, found when it is asked for."""
+
+    def __init__(self, store: OnlineStore, generations: list[bytes]) -> None:
+        super().__init__()
+        self._made = (store, generations)
+
+    def __missing__(self, group: str) -> bytes:
+        store, generations = self._made
+        return self.setdefault(group, store.prefix(generations, group))
+
+
+def _misfit(group: str, layout: "RowLayout | StateLayout", key: Sequence[KeyPart]) -> RunError:
     return RunError.of(
         "E6226",
-        f"a key of `{layout.group}` has {len(key)} parts",
+        f"a key of `{group}` has {len(key)} parts",
         expected=f"{len(layout.entity)}: {', '.join(layout.entity)}",
     )
 

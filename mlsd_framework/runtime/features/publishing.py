@@ -7,32 +7,32 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.features.client import Client, client_of
 from mlsd_framework.runtime.features.keys import encode_keys
 from mlsd_framework.runtime.features.online import OnlineStore
-from mlsd_framework.runtime.features.resp import Connection, StoreError, encode, encode_many, store_error
+from mlsd_framework.runtime.features.resp import encode
 
 if TYPE_CHECKING:
     import polars as pl
 
-_PAIRS = 256  # rows a command: enough to pay for it, few enough that readers wait no millisecond
-_COMMANDS = 16  # commands a round trip
-_SCANNED = 5000
-_SCAN_PARTS = 2  # a cursor and names
+_ROWS = 4096  # a round trip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Generation:
     """Rows that are being written and that no reader sees yet."""
 
-    def __init__(self, store: OnlineStore, connection: Connection, as_of: datetime, timeout: float) -> None:
-        """Take the store, a connection to it and the moment as of which the rows are computed (aware)."""
+    def __init__(self, store: OnlineStore, client: Client, as_of: datetime, timeout: float) -> None:
+        """Take the store, a client of it and the moment as of which the rows are computed (aware)."""
         if as_of.tzinfo is None:
             raise RunError.of(
                 "E6203", f"the moment {as_of} has no time zone", expected="an aware time, such as one in UTC"
             )
-        self.name = b"%d-%d" % (time.time_ns(), (as_of - _EPOCH) // timedelta(microseconds=1))
+        now = time.time_ns()
+        self._event, self._created = (as_of - _EPOCH) // timedelta(microseconds=1), now // 1000
+        self.name = b"%d-%d" % (now, self._event)
         self._store = store
-        self._connection = connection
+        self._client = client
         self._timeout = timeout
 
     def write(self, group: str, frame: "pl.DataFrame") -> int:
@@ -48,32 +48,16 @@ class Generation:
                 f"the rows of `{group}` lack the column `{missing[0]}`",
                 expected=f"one of: {', '.join(frame.columns)}",
             )
-        written, step = 0, _PAIRS * _COMMANDS
-        for at in range(0, len(frame), step):
-            part = frame[at : at + step]
-            pairs = [
-                (key, row)
-                for key, row in zip(encode_keys(part.select(layout.entity)), layout.pack_frame(part), strict=True)
-                if key is not None
-            ]
-            self._send(self._store.rows_prefix(self.name, group), pairs)
+        prefix = self._store.rows_prefix(self.name, group)
+        written = 0
+        for at in range(0, len(frame), _ROWS):
+            part = frame[at : at + _ROWS]
+            rows = layout.pack_frame(part, self._event, self._created)
+            keys = encode_keys(part.select(layout.entity))
+            pairs = [(prefix + key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
+            self._client.put(pairs, self._timeout)
             written += len(pairs)
         return written
-
-    def _send(self, prefix: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
-        commands = []
-        for at in range(0, len(pairs), _PAIRS):
-            some = pairs[at : at + _PAIRS]
-            body = b"".join(
-                [
-                    b"$%d\r\n%b%b\r\n$%d\r\n%b\r\n" % (len(prefix) + len(key), prefix, key, len(row), row)
-                    for key, row in some
-                ]
-            )
-            commands.append(b"*%d\r\n$4\r\nMSET\r\n%b" % (2 * len(some) + 1, body))
-        for reply in self._connection.exchange(b"".join(commands), len(commands), self._timeout):
-            if isinstance(reply, StoreError):
-                raise reply
 
 
 @contextlib.contextmanager
@@ -88,67 +72,43 @@ def publishing(
     next success. One writer a system at a time: of two, the one that ends last is seen. `timeout` is for one round
     trip, in seconds.
     """
-    connection = Connection(store.address, timeout)
+    client = client_of(store.address)
     try:
-        generation = Generation(store, connection, as_of, timeout)
+        generation = Generation(store, client, as_of, timeout)
         yield generation
-        connection.call(b"SET", store.pointer, generation.name, timeout=timeout)
-        _expire_older(store, connection, generation.name, int(grace / timedelta(milliseconds=1)), timeout)
+        client.put([(store.pointer, generation.name)], timeout)
+        _expire_older(store, client, generation.name, int(grace / timedelta(milliseconds=1)), timeout)
     finally:
-        connection.close()
+        client.close()
 
 
 def retire(store: OnlineStore, *, timeout: float = 10.0) -> None:
     """Remove the pointer and every row of the store's feature definitions, once no bundle reads them."""
-    connection = Connection(store.address, timeout)
+    client = client_of(store.address)
     try:
-        connection.call(b"UNLINK", store.pointer, timeout=timeout)
-        for names in _scanned(store, connection, timeout):
-            connection.call(b"UNLINK", *names, timeout=timeout)
+        remove(client, [store.pointer], timeout)
+        for names in client.scan(store.pointer + b":*", timeout):
+            remove(client, names, timeout)
     finally:
-        connection.close()
+        client.close()
 
 
-def _expire_older(
-    store: OnlineStore, connection: Connection, published: bytes, milliseconds: int, timeout: float
-) -> None:
+def remove(client: Client, names: list[bytes], timeout: float) -> None:
+    """Remove keys; the memory is given back in the background."""
+    client.run([(name, encode(b"UNLINK", name)) for name in names], timeout)
+
+
+def _expire_older(store: OnlineStore, client: Client, published: bytes, milliseconds: int, timeout: float) -> None:
     begun = _begun(published)
     prefix = len(store.pointer) + 1
-    for names in _scanned(store, connection, timeout):
-        old = [name for name in names if _begun(name[prefix:].partition(b":")[0]) < begun]
-        if old:  # NX: a row that expires already keeps its time
-            connection.exchange(
-                encode_many([(b"PEXPIRE", name, b"%d" % milliseconds, b"NX") for name in old]), len(old), timeout
-            )
+    after = b"%d" % milliseconds
+    for names in client.scan(store.pointer + b":*", timeout):
+        old = [name for name in names if (_begun(name[prefix:].partition(b":")[0]) or begun) < begun]
+        # NX: a row that expires already keeps its time.
+        client.run([(name, encode(b"PEXPIRE", name, after, b"NX")) for name in old], timeout)
 
 
 def _begun(generation: bytes) -> int:
-    return int(generation.partition(b"-")[0])
-
-
-def _scanned(store: OnlineStore, connection: Connection, timeout: float) -> Iterator[list[bytes]]:
-    # Names of this store's rows, some at a time; the store is not held up.
-    cursor = b"0"
-    while True:
-        reply = connection.exchange(
-            encode(b"SCAN", cursor, b"MATCH", store.pointer + b":*", b"COUNT", b"%d" % _SCANNED), 1, timeout
-        )[0]
-        if (
-            not isinstance(reply, list)
-            or len(reply) != _SCAN_PARTS
-            or not isinstance(reply[0], bytes)
-            or not isinstance(reply[1], list)
-        ):
-            raise (
-                reply
-                if isinstance(reply, StoreError)
-                else store_error(
-                    "E6221", f"the online store at `{store.address.place}` answers a scan with something else"
-                )
-            )
-        names = [name for name in reply[1] if isinstance(name, bytes)]
-        if names:
-            yield names
-        cursor = reply[0]
-        if cursor == b"0":
-            return
+    # When a generation was begun; 0 for the names of what belongs to none.
+    number = generation.partition(b"-")[0]
+    return int(number) if number.isdigit() else 0

@@ -25,7 +25,12 @@ _DOLLAR = ord("$")
 
 
 class StoreError(RunError):
-    """The online store cannot be reached, does not answer in time, refuses, or holds what cannot be read."""
+    """The online store cannot be reached, does not answer in time, refuses, or holds what cannot be read.
+
+    `reply` is the store's own message, where it is one.
+    """
+
+    reply: bytes = b""
 
 
 def store_error(code: str, what: str, *, expected: str | None = None, cure: str | None = None) -> StoreError:
@@ -45,6 +50,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
     tls: bool = False
     authority: str | None = None
+    cluster: bool = False
 
     @property
     def place(self) -> str:
@@ -55,7 +61,8 @@ class Address:
     def parse(cls, url: str) -> "Address":
         """Read the URL of a store; what cannot be used is refused (E6220).
 
-        redis://[user:password@]host:port/db, rediss:// (TLS; `?ssl_ca_certs=file`) or unix:///path?db=0.
+        redis://[user:password@]host:port/db, rediss:// (TLS; `?ssl_ca_certs=file`) or unix:///path?db=0. With
+        `?cluster=true` the host is one node of a cluster, which has one database.
         """
         try:
             parts = urlsplit(url)
@@ -64,15 +71,16 @@ class Address:
             }
             database = int(asked.pop("db", "") or (parts.path.strip("/") if parts.scheme != "unix" else "") or 0)
             authority = asked.pop("ssl_ca_certs", None)
+            cluster = {"true": True, "false": False}[asked.pop("cluster", "false")]
             login = {
                 name: unquote(text) if text else None
                 for name, text in (("user", parts.username), ("password", parts.password))
             }
             login["password"] = asked.pop("password", login["password"])
-            if asked or parts.scheme not in ("redis", "rediss", "unix") or database < 0:
+            if asked or parts.scheme not in ("redis", "rediss", "unix") or database < 0 or (cluster and database):
                 raise _unclear()
             if parts.scheme == "unix":
-                if not parts.path or parts.hostname:
+                if not parts.path or parts.hostname or cluster:
                     raise _unclear()
                 return cls(path=unquote(parts.path), database=database, user=login["user"], password=login["password"])
             return cls(
@@ -84,8 +92,9 @@ class Address:
                 login["password"],
                 parts.scheme == "rediss",
                 authority,
+                cluster,
             )
-        except ValueError:
+        except (ValueError, KeyError):
             raise _unclear() from None
 
 
@@ -116,6 +125,7 @@ class Connection:
         self._at = 0
         self._deadline = time.monotonic() + timeout
         self._timeout = 0.0
+        self._allowed = timeout
         self._socket = self._connect(timeout)
         try:
             self._log_in()
@@ -128,14 +138,28 @@ class Connection:
 
         Error replies are returned, a failure of the connection or the deadline is raised.
         """
+        self.send(payload, timeout)
+        return self.receive(replies)
+
+    def send(self, payload: bytes, timeout: float) -> None:
+        """Send encoded commands; the deadline of their replies begins now."""
         self._deadline = time.monotonic() + timeout
+        self._allowed = timeout
         try:
             if timeout != self._timeout:
                 self._limit(timeout)
             self._socket.sendall(payload)
-            return [self._reply() for _ in range(replies)]
         except (TimeoutError, BlockingIOError):
             raise self._late(timeout) from None
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+
+    def receive(self, replies: int) -> list[Reply]:
+        """Return the replies to what was sent."""
+        try:
+            return [self._reply() for _ in range(replies)]
+        except (TimeoutError, BlockingIOError):
+            raise self._late(self._allowed) from None
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
 
@@ -227,9 +251,7 @@ class Connection:
         if kind == b"+":
             return rest
         if kind == b"-":
-            return store_error(
-                "E6225", f"the online store at `{self._address.place}` answers: {rest.decode(errors='replace')}"
-            )
+            return _refusal(self._address, rest)
         raise ValueError("the reply is not of the Redis protocol")
 
     def _array(self, number: int) -> list[Reply]:
@@ -277,6 +299,17 @@ class Connection:
         return store_error("E6221", f"the online store at `{self._address.place}` cannot be reached: {error}")
 
 
+def _refusal(address: Address, message: bytes) -> StoreError:
+    elsewhere = message.startswith((b"MOVED ", b"CROSSSLOT")) and not address.cluster
+    error = store_error(
+        "E6225",
+        f"the online store at `{address.place}` answers: {message.decode(errors='replace')}",
+        cure="it is a node of a cluster: add `?cluster=true` to its address" if elsewhere else None,
+    )
+    error.reply = message
+    return error
+
+
 class Pool:
     """Connections that are not in use, for any number of threads."""
 
@@ -291,10 +324,7 @@ class Pool:
         A connection that broke while idle is replaced once. For commands that may be repeated.
         """
         deadline = time.monotonic() + timeout
-        try:
-            connection = self._idle.pop()  # pop and append are atomic
-        except IndexError:
-            connection = None
+        connection = self.idle()
         if connection is not None:
             try:
                 return self._on(connection, payload, replies, timeout)
@@ -304,6 +334,21 @@ class Pool:
                 self.close()  # the others are as old
         left = deadline - time.monotonic()
         return self._on(Connection(self._address, left), payload, replies, max(deadline - time.monotonic(), 1e-3))
+
+    def idle(self) -> Connection | None:
+        """Take a connection that is not in use, if there is one."""
+        try:
+            return self._idle.pop()  # pop and append are atomic
+        except IndexError:
+            return None
+
+    def opened(self, timeout: float) -> Connection:
+        """Take a connection that is not in use, or a new one."""
+        return self.idle() or Connection(self._address, timeout)
+
+    def keep(self, connection: Connection) -> None:
+        """Take back a connection whose replies have all been read."""
+        self._idle.append(connection)
 
     def _on(self, connection: Connection, payload: bytes, replies: int, timeout: float) -> list[Reply]:
         try:

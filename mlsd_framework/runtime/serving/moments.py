@@ -1,5 +1,6 @@
 """Moments and days in requests: ISO 8601 on the wire, int64 wherever they are computed with."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, overload
 
@@ -20,6 +21,11 @@ def microseconds(moment: datetime | None) -> int | None: ...
 def microseconds(moment: datetime | None) -> int | None:
     """Return the microseconds from 1970-01-01 UTC to `moment`, exactly; null stays null."""
     return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def now() -> int:
+    """Return the time of the clock, in microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1000
 
 
 @overload

@@ -57,6 +57,11 @@ class StateLayout:
         self._fingerprint = int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], "little", signed=True)
 
     @property
+    def entity(self) -> tuple[str, ...]:
+        """The columns of its key."""
+        return self.group.entity
+
+    @property
     def horizon_us(self) -> int | None:
         """How long after its newest event a state says nothing any more, in microseconds; none with a lifetime."""
         return None if self._lifetime else self._span

@@ -12,15 +12,20 @@ DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
 
 # The packed row of `runtime/features/packed.py`: a fingerprint and a checksum, one bit a column for null, the values.
-_HEADER = 12
+_HEADER = 28  # layout, checksum, two moments
 _WORD_BITS, _WORD_BYTES = 64, 8
-_BYTES = {"float64": 8, "int64": 8, "timestamp": 8, "bool": 1, "string": 4}
+_BYTES = {"float64": 8, "int64": 8, "timestamp": 8, "bool": 1}
+_LENGTH = 4  # of what varies: texts and lists
 
 
 def row_bytes(group: WindowGroup | TableGroup) -> int:
-    """Return the bytes of a group's packed row, the content of its texts left out."""
+    """Return the bytes of a group's packed row, the content of its texts and lists left out."""
     words = -(-len(group.features) // _WORD_BITS)
-    return _HEADER + words * _WORD_BYTES + sum(_BYTES[store_dtype(feature.type)] for feature in group.features)
+    return (
+        _HEADER
+        + words * _WORD_BYTES
+        + sum(_BYTES.get(store_dtype(feature.type), _LENGTH) for feature in group.features)
+    )
 
 
 def requirement_rows(system: System) -> Table:

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 
+from mlsd_framework.codegen.feature_code import FEATURES, window_group
 from mlsd_framework.codegen.places import data_paths
 from mlsd_framework.codegen.python import Call, Imports, Item, emit, given
 from mlsd_framework.codegen.service_code import pointer
-from mlsd_framework.ir.expressions import Column as ColumnNode
-from mlsd_framework.ir.expressions import Expression
-from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
+from mlsd_framework.ir.features import TableGroup, WindowGroup
 from mlsd_framework.ir.sources import Checks, Column, Files, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.training.names import ScriptNames
 
 DATA = "mlsd_framework.runtime.data"
-FEATURES = "mlsd_framework.runtime.features"
 _CHECKS = Checks()
 _TOLERATED = 0.05  # the runtime's own default
 
@@ -27,7 +25,8 @@ def declarations(system: System, names: ScriptNames, imports: Imports) -> Iterat
     for group in system.features:
         if isinstance(group, WindowGroup):
             name = names.group(group)
-            yield f"{pointer(group.span)}\n{name} = {emit(_window_group(group, system, imports), 0, len(name) + 3)}"
+            declared = window_group(group, system.source(group.source), imports)
+            yield f"{pointer(group.span)}\n{name} = {emit(declared, 0, len(name) + 3)}"
         elif isinstance(group, TableGroup):
             name = names.group(group)
             yield f"{pointer(group.span)}\n{name} = {emit(_table_group(group, system, imports), 0, len(name) + 3)}"
@@ -81,49 +80,6 @@ def _checks(checks: Checks) -> Call:
     if checks.tolerate != _TOLERATED:
         changed.append(("max_faults", checks.tolerate))
     return Call("Checks", (), tuple(changed))
-
-
-def _window_group(group: WindowGroup, system: System, imports: Imports) -> Call:
-    imports.add(f"{FEATURES}.windows", "Aggregate", "WindowGroup")
-    imports.add("datetime", "timedelta")
-    source = system.source(group.source)
-    named = given(
-        name=group.name,
-        entity=group.key,
-        source=group.source,
-        event_time=source.event_time,
-        windows=group.windows,
-        aggregates=tuple(_aggregate(one, source) for one in group.aggregates),
-        refresh=group.refresh,
-        delay=group.delay or None,
-        key=source.key,
-    )
-    return Call("WindowGroup", (), named)
-
-
-def _aggregate(one: Aggregate, source: Source) -> Call:
-    column = value_column(one, source)
-    return Call("Aggregate", (one.name, one.function, *([column] if column is not None else [])))
-
-
-def computed_name(one: Aggregate, source: Source) -> str:
-    """Return what the column is called that holds an aggregate's own value; a column of the source keeps its name."""
-    name = f"{one.name}_value"
-    while source.column(name) is not None:
-        name += "_"
-    return name
-
-
-def value_column(one: Aggregate, source: Source) -> str | None:
-    """Return the column of the events that an aggregate reads: a column of the source, or one computed beforehand."""
-    if plain(one.value) is not None and one.where is None:
-        return plain(one.value)
-    return None if one.value is None and one.where is None else computed_name(one, source)
-
-
-def plain(expression: Expression | None) -> str | None:
-    """Return the name of the column that an expression is, or none where it is more."""
-    return expression.name if isinstance(expression, ColumnNode) and expression.qualifier is None else None
 
 
 def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.expressions_polars import to_polars
+from mlsd_framework.codegen.feature_code import FEATURES, computed_name, plain
 from mlsd_framework.codegen.places import workspace
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, identifier, literal
 from mlsd_framework.codegen.service_code import pointer
@@ -12,7 +13,7 @@ from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.declarations import DATA, FEATURES, computed_name, declarations, plain
+from mlsd_framework.targets.training.declarations import DATA, declarations
 from mlsd_framework.targets.training.names import ScriptNames
 
 

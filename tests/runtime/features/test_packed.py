@@ -2,30 +2,41 @@
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.packed import RowLayout
+from mlsd_framework.runtime.features.packed import EARLIEST, RowLayout, moments
 from mlsd_framework.runtime.features.windows import FeatureColumn
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 VALUES = {
     "float64": st.floats(),
+    "float32": st.floats(width=32),
     "int64": INT64,
+    "int32": st.integers(-(2**31), 2**31 - 1),
     "bool": st.booleans(),
     "timestamp": INT64,
     "string": st.text(max_size=20),
+    "bytes": st.binary(max_size=20),
 }
 POLARS = {
     "float64": pl.Float64,
+    "float32": pl.Float32,
     "int64": pl.Int64,
+    "int32": pl.Int32,
     "bool": pl.Boolean,
     "timestamp": pl.Datetime("us", "UTC"),
     "string": pl.String,
+    "bytes": pl.Binary,
 }
+for name in list(VALUES):
+    VALUES[f"list<{name}>"] = st.lists(st.none() | VALUES[name], max_size=10).map(tuple)
+    POLARS[f"list<{name}>"] = pl.List(POLARS[name])
+RAW = {"timestamp": pl.Int64, "list<timestamp>": pl.List(pl.Int64)}
 dtypes = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=12) | st.just(
     ["float64"] * 63 + ["string", "int64"] * 3
 )
@@ -41,8 +52,11 @@ def tables(draw):
 
 def same(a, b):
     """Equal, NaN to NaN."""
-    return all(
-        type(x) is type(y) and (x == y or (isinstance(x, float) and math.isnan(x) and math.isnan(y)))
+    return len(a) == len(b) and all(
+        type(x) is type(y)
+        and (
+            same(x, y) if isinstance(x, tuple) else x == y or (isinstance(x, float) and math.isnan(x) and math.isnan(y))
+        )
         for x, y in zip(a, b, strict=True)
     )
 
@@ -54,10 +68,9 @@ def test_rows_come_back(table):
     layout, rows = table
     packed = [layout.pack(row) for row in rows]
     assert all(same(layout.unpack(data), row) for data, row in zip(packed, rows, strict=True))
+    assert all(data == layout.pack(layout.unpack(data)) for data in packed)
     columns = {
-        c.name: pl.Series([row[i] for row in rows], dtype=pl.Int64 if c.dtype == "timestamp" else POLARS[c.dtype]).cast(
-            POLARS[c.dtype]
-        )
+        c.name: pl.Series([row[i] for row in rows], dtype=RAW.get(c.dtype, POLARS[c.dtype])).cast(POLARS[c.dtype])
         for i, c in enumerate(layout.columns)
     }
     assert [
@@ -106,16 +119,55 @@ def test_a_missing_row_has_the_defaults():
     assert layout.unpack(None) == (0, None)
 
 
-@pytest.mark.parametrize("row", [(1.0,), ("text", 1), (1.0, 2**63), (1.0, True), (1.0, 1.5)])
-def test_values_that_do_not_fit_are_refused(row):
-    """Too few values, and values of another type or size, are refused when they are packed."""
-    layout = RowLayout("g", (FeatureColumn("x", "float64"), FeatureColumn("n", "int64")))
+@pytest.mark.parametrize(
+    ("kinds", "row"),
+    [
+        (("float64", "int64"), (1.0,)),
+        (("float64", "int64"), ("text", 1)),
+        (("float64", "int64"), (1.0, 2**63)),
+        (("float64", "int64"), (1.0, True)),
+        (("float64", "int64"), (1.0, 1.5)),
+        (("float64",), (10**400,)),
+        (("float32",), (1e39,)),
+        (("int32",), (2**31,)),
+        (("string",), (b"x",)),
+        (("string",), ("\ud800",)),
+        (("bytes",), ("x",)),
+        (("list<int64>",), (1,)),
+        (("list<int64>",), ((1.5,),)),
+        (("list<int64>",), ((True,),)),
+        (("list<int32>",), ((2**31,),)),
+        (("list<bool>",), (("x",),)),
+        (("list<float32>",), ((1e39,),)),
+        (("list<string>",), ((b"x",),)),
+        (("list<bytes>",), ("xyz",)),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(kinds, row):
+    """Too few values, and values of another type or size, items of lists too, are refused when they are packed."""
+    layout = RowLayout("g", tuple(FeatureColumn(f"c{i}", kind) for i, kind in enumerate(kinds)))
     with pytest.raises(RunError) as caught:
         layout.pack(row)
     assert caught.value.diagnostics[0].code == "E6210"
 
 
-@pytest.mark.parametrize("frame", [{"x": [1.0]}, {"x": ["1"], "n": [1]}, {"x": [1.0], "n": [1.5]}])
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(INT64, INT64), min_size=2, max_size=6))
+def test_moments_come_back_and_order_rows(times):
+    """A row's two moments are read back, and their bytes are in the order of time, negative times included."""
+    layout = RowLayout("g", (FeatureColumn("x", "int64"),))
+    alone = [layout.pack((1,), event, created) for event, created in times]
+    event, created = (np.array(column) for column in zip(*times, strict=True))
+    assert layout.pack_frame(pl.DataFrame({"x": [1] * len(times)}), event, created) == alone
+    assert [moments(row) for row in alone] == times
+    assert sorted(alone, key=lambda row: row[12:28]) == [row for _, row in sorted(zip(times, alone, strict=True))]
+    assert moments(layout.pack((1,))) == (EARLIEST, EARLIEST)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [{"x": [1.0]}, {"x": ["1"], "n": [1]}, {"x": [1.0], "n": [1.5]}, {"x": [[1.0]], "n": [1]}, {"x": [b"1"], "n": [1]}],
+)
 def test_frames_that_do_not_fit_are_refused(frame):
     """A frame that lacks a column or has one of another kind is refused."""
     layout = RowLayout("g", (FeatureColumn("x", "float64"), FeatureColumn("n", "int64")))

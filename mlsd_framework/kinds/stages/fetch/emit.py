@@ -1,8 +1,9 @@
 """The lines of `fetch`: one read of all groups in one round trip."""
 
-from mlsd_framework.codegen.python import Call, Raw, assigned, emit, identifier
+from mlsd_framework.codegen.feature_code import state_dtypes, window_group
+from mlsd_framework.codegen.python import Call, Item, Raw, assigned, emit, identifier
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
-from mlsd_framework.codegen.store_types import default_of, store_dtype
+from mlsd_framework.codegen.store_types import annotation, default_of, store_dtype
 from mlsd_framework.ir.features import Feature, TableGroup, WindowGroup
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
@@ -10,10 +11,10 @@ from mlsd_framework.ir.system import System
 Groups = tuple[WindowGroup | TableGroup, ...]
 
 
-def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode) -> None:
-    """Declare the rows' layouts, connect the store, and read."""
+def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System, code: ServiceCode) -> None:
+    """Declare the rows' layouts, connect the store, and read; `moment` is the request's column of when it happened."""
     for group in groups:
-        _declare(group, code)
+        _declare(group, system, code)
     _connect(groups, system, code)
     names = {group.name: code.name(f"features of {group.name}", group.name) for group in groups}
     rows = [code.name(f"stored row of {group.name}", f"{group.name}_row") for group in groups]
@@ -28,21 +29,36 @@ def write_fetch(stage: Stage, groups: Groups, system: System, code: ServiceCode)
     asked = code.name(f"keys of {stage.name}", "asked")
     lines = f"{asked} = {emit(keys, 3, len(asked) + 3)}".replace(f"\n{' ' * 12}", "\n").split("\n")
     found = f"({rows[0]},)" if len(rows) == 1 else ", ".join(rows)
-    lines += assigned(found, Call("self.store.read", (Raw(asked), Raw("call.remaining()"))), 3)
+    arguments: tuple[tuple[str, Item], ...] = ()
+    if any(_live(group) for group in groups):
+        if moment is None:
+            code.imports.add(f"{SERVING}.moments", "now")
+        arguments = (("at", Raw(code.values[moment] if moment is not None else "now()")),)
+    lines += assigned(found, Call("self.store.read", (Raw(asked), Raw("call.remaining()")), arguments), 3)
     lines += [
         f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)
     ]
     code.run(stage, lines)
 
 
-def _declare(group: WindowGroup | TableGroup, code: ServiceCode) -> None:
+def _live(group: WindowGroup | TableGroup) -> bool:
+    return isinstance(group, WindowGroup) and group.live
+
+
+def _declare(group: WindowGroup | TableGroup, system: System, code: ServiceCode) -> None:
     code.imports.add("typing", "NamedTuple")
-    code.imports.add(f"{RUNTIME}.features.packed", "RowLayout")
-    code.imports.add(f"{RUNTIME}.features.windows", "FeatureColumn")
     fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, group)}" for one in group.features)
     doc = f'    """A row of the feature group `{group.name}`."""\n\n'
     name, layout_name = _class(group, code), _layout(group, code)
     code.declare(name, f"class {name}(NamedTuple):\n{doc}{fields}", group.span)
+    if isinstance(group, WindowGroup) and group.live:
+        source = system.source(group.source)
+        code.imports.add(f"{RUNTIME}.state.layout", "StateLayout")
+        state = Call("StateLayout", (window_group(group, source, code.imports), state_dtypes(group, source)))
+        code.declare(layout_name, f"{layout_name} = {emit(state, 0, len(layout_name) + 3)}")
+        return
+    code.imports.add(f"{RUNTIME}.features.packed", "RowLayout")
+    code.imports.add(f"{RUNTIME}.features.windows", "FeatureColumn")
     columns = tuple(
         Call(
             "FeatureColumn",
@@ -61,12 +77,16 @@ def _declare(group: WindowGroup | TableGroup, code: ServiceCode) -> None:
 def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
     code.imports.add(f"{RUNTIME}.features.online", "OnlineStore")
     code.imports.add(f"{SERVING}.store", "store_url")
-    code.layouts += [_layout(group, code) for group in groups]  # a pipeline with several fetches has one store
-    named = (
+    # A pipeline with several fetches has one store.
+    code.layouts += [_layout(group, code) for group in groups if not _live(group)]
+    code.live += [_layout(group, code) for group in groups if _live(group)]
+    named: tuple[tuple[str, Item], ...] = (
         ("system", system.name),
         ("features", Raw("FEATURES")),
         ("layouts", tuple(Raw(name) for name in code.layouts)),
     )
+    if code.live:
+        named += (("live", tuple(Raw(name) for name in code.live)),)
     connect = Call("OnlineStore.connect", (Raw("store_url()"),), named)
     code.init["store"] = f"self.store = {emit(connect, 2, 13)}".replace(f"\n{' ' * 8}", "\n")
 
@@ -80,8 +100,6 @@ def _layout(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
 
 
 def _annotation(feature: Feature, group: WindowGroup | TableGroup) -> str:
-    """Return the type of a feature's value; counts have a number even for a key never seen."""
-    base = {"float64": "float", "int64": "int", "bool": "bool", "timestamp": "int", "string": "str"}[
-        store_dtype(feature.type)
-    ]
+    """Return the type of a feature's value; counts and lists have one even for a key never seen."""
+    base = annotation(store_dtype(feature.type))
     return base if default_of(group, feature.name) is not None else f"{base} | None"

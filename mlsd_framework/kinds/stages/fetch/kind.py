@@ -18,9 +18,13 @@ from mlsd_framework.plugin.models import ModelKind
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
-    """The groups that are read in one round trip, in order."""
+    """The groups that are read in one round trip, in order.
+
+    `moment` is the column of the request that live groups are finished at: the time of the request, without one.
+    """
 
     groups: tuple[WindowGroup | TableGroup, ...]
+    moment: str | None = None
 
 
 class Fetch:
@@ -49,11 +53,15 @@ class Fetch:
         known = {value.name: value for value in scope.request}
         keys = dict.fromkeys(column for group in groups for column in group.key)
         reads = tuple(known.get(column, Value(None, column, STRING, scope.context.span(scope.at))) for column in keys)
+        live = any(isinstance(group, WindowGroup) and group.live for group in groups)
+        moment = scope.moment if live else None
+        if moment is not None and moment.name not in keys:
+            reads += (moment,)
         writes = tuple(Value(group.name, feature.name, feature.type) for group in groups for feature in group.features)
-        return StageDraft(reads, writes, FetchSettings(tuple(groups)))
+        return StageDraft(reads, writes, FetchSettings(tuple(groups), moment.name if moment else None))
 
     def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write one read of all groups; without it, each group has the values of a key that was never seen."""
         settings = stage.settings
         if isinstance(settings, FetchSettings):
-            write_fetch(stage, settings.groups, system, code)
+            write_fetch(stage, settings.groups, settings.moment, system, code)

@@ -1,0 +1,66 @@
+"""Window groups as declarations of the runtime, for the scripts and the service alike."""
+
+from mlsd_framework.codegen.python import Call, Imports, Mapping, given
+from mlsd_framework.codegen.store_types import store_dtype
+from mlsd_framework.ir.expressions import Column, Expression
+from mlsd_framework.ir.features import Aggregate, WindowGroup
+from mlsd_framework.ir.sources import Source
+
+FEATURES = "mlsd_framework.runtime.features"
+
+
+def window_group(group: WindowGroup, source: Source, imports: Imports) -> Call:
+    """Return the declaration of a group for the runtime; its imports are added."""
+    imports.add(f"{FEATURES}.windows", "Aggregate", "WindowGroup")
+    imports.add("datetime", "timedelta")
+    named = given(
+        name=group.name,
+        entity=group.key,
+        source=group.source,
+        event_time=source.event_time,
+        windows=group.windows,
+        aggregates=tuple(_aggregate(one, source) for one in group.aggregates),
+        refresh=group.refresh,
+        delay=group.delay or None,
+        key=source.key,
+        resolution=group.resolution,
+        ingest_time=source.ingest_time,
+        allowed_lateness=source.allowed_lateness,
+    )
+    return Call("WindowGroup", (), named)
+
+
+def _aggregate(one: Aggregate, source: Source) -> Call:
+    column = value_column(one, source)
+    named = given(n=one.n, half_life=one.half_life, exact=one.exact)
+    return Call("Aggregate", (one.name, one.function, *([column] if column is not None else [])), named)
+
+
+def state_dtypes(group: WindowGroup, source: Source) -> Mapping:
+    """Return the types of the columns that the states of a live group are made of: the source's key, and values."""
+    types = {column.name: store_dtype(column.type) for column in source.columns if column.name in source.key}
+    for one in group.aggregates:
+        column = value_column(one, source)
+        if column is not None:
+            types[column] = "bool" if one.value is None else store_dtype(one.value.type)
+    return Mapping(tuple(types.items()))
+
+
+def computed_name(one: Aggregate, source: Source) -> str:
+    """Return what the column is called that holds an aggregate's own value; a column of the source keeps its name."""
+    name = f"{one.name}_value"
+    while source.column(name) is not None:
+        name += "_"
+    return name
+
+
+def value_column(one: Aggregate, source: Source) -> str | None:
+    """Return the column of the events that an aggregate reads: a column of the source, or one computed beforehand."""
+    if plain(one.value) is not None and one.where is None:
+        return plain(one.value)
+    return None if one.value is None and one.where is None else computed_name(one, source)
+
+
+def plain(expression: Expression | None) -> str | None:
+    """Return the name of the column that an expression is, or none where it is more."""
+    return expression.name if isinstance(expression, Column) and expression.qualifier is None else None

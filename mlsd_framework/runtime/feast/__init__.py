@@ -1,0 +1,1 @@
+"""Plug-ins for Feast: an online store of packed rows, an offline store on polars. Only Feast imports them."""
