@@ -14,7 +14,8 @@ _OURS = frozenset(
         "with_computed", "with_known_labels", "write_dataset",
         "DataFrame", "Path", "as_of", "column_features_spark", "current_rows_spark", "datetime", "end_of", "known",
         "labelled", "load_spark", "mapped", "materialise_spark", "parse", "session", "spark", "sys", "training",
-        "window_features_spark", "write_training",
+        "window_features_spark", "write_training", "FEEDS", "LiveGroup", "LiveNames", "LiveSource", "StateLayout",
+        "parse_stream", "run_stream",
     }
 )  # fmt: skip
 
