@@ -21,6 +21,7 @@ from mlsd_framework.runtime.features.resp import Address
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.spark.arrow import column
 from mlsd_framework.runtime.spark.micro_batches import MicroBatch, MicroBatches
+from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveSource
 from mlsd_framework.runtime.stream.updater import Updater, UpdaterSettings
 from mlsd_framework.runtime.workspace import Workspace
@@ -32,7 +33,7 @@ Form = Literal["kafka", "json", "parquet"]
 _ISO = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
 
-class Feed:
+class BatchWriter:
     """What `foreachBatch` calls: it returns when the states hold the batch, whatever became of the store meanwhile."""
 
     def __init__(self, live: LiveSource, settings: UpdaterSettings) -> None:
@@ -42,7 +43,7 @@ class Feed:
         self._is_alive = threading.Event()
         self._is_alive.set()
         self._fault: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"feed {live.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"updater {live.name}", daemon=True)
         self._thread.start()
 
     def __call__(self, frame: DataFrame, number: int) -> None:
@@ -97,10 +98,11 @@ def _in_json(frame: DataFrame, name: str) -> Column:
     return (F.when(~F.isnan(value), value) if is_float else value).alias(name)
 
 
-def parse_stream(doc: str | None, sources: Sequence[str]) -> argparse.Namespace:
+def parse_stream(doc: str | None, feeds: Sequence[Feed]) -> argparse.Namespace:
     """Read the command line of a streaming job."""
     parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("source", choices=sources, help="the source whose events are read")
+    names = [feed.source.name for feed in feeds]
+    parser.add_argument("source", choices=names, help="the source whose events are read")
     parser.add_argument("form", choices=get_args(Form), help="what holds them: a Kafka topic or a folder of files")
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="option of Spark's reader, such as `path`"
@@ -113,9 +115,10 @@ def parse_stream(doc: str | None, sources: Sequence[str]) -> argparse.Namespace:
 
 
 def run_stream(
-    spark: SparkSession, live: LiveSource, names: LiveNames, arguments: argparse.Namespace, workspace: Workspace
+    spark: SparkSession, feeds: Sequence[Feed], names: LiveNames, arguments: argparse.Namespace, workspace: Workspace
 ) -> None:
     """Feed a source's live groups until the job is stopped; the store is where `MLSD_STORE_URL` says."""
+    live = next(feed.source for feed in feeds if feed.source.name == arguments.source)
     options = dict(one.split("=", 1) for one in arguments.option)
     checkpoint = arguments.checkpoint or str((workspace.root / "spark" / "checkpoints" / live.name).absolute())
     settings = UpdaterSettings(
@@ -124,15 +127,15 @@ def run_stream(
         replica=f"spark-{os.getpid()}",
         metrics=None if arguments.metrics is None else ("127.0.0.1", arguments.metrics),
     )
-    feed = Feed(live, settings)
+    write = BatchWriter(live, settings)
     try:
         frame = payloads(spark, live.table, arguments.form, options)
-        started(frame, feed, checkpoint, None if arguments.once else arguments.every).awaitTermination()
+        started(frame, write, checkpoint, None if arguments.once else arguments.every).awaitTermination()
     finally:
-        feed.close()
+        write.close()
 
 
-def started(frame: DataFrame, feed: Feed, checkpoint: str, every: str | None) -> "StreamingQuery":
+def started(frame: DataFrame, write: BatchWriter, checkpoint: str, every: str | None) -> "StreamingQuery":
     """Start the query with so much time between batches, or without, to end when all that there is has been read."""
-    writer = frame.writeStream.foreachBatch(feed).option("checkpointLocation", checkpoint)
+    writer = frame.writeStream.foreachBatch(write).option("checkpointLocation", checkpoint)
     return (writer.trigger(availableNow=True) if every is None else writer.trigger(processingTime=every)).start()

@@ -8,17 +8,11 @@ from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.training.dataset import dataset_file
 from mlsd_framework.targets.training.evaluate import evaluate_file
 from mlsd_framework.targets.training.features import features_file
-from mlsd_framework.targets.training.spark_batch import batch_file
-from mlsd_framework.targets.training.spark_stream import stream_file
 
 
 def training_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:
     """Yield the declarations, the training set, one script a model, and the evaluation."""
     yield Artefact("training/features.py", features_file(system, spec), "sources, features")
-    if system.environment.offline == "spark" and system.stored:
-        yield Artefact("spark/batch.py", batch_file(system, spec), "sources, features, label")
-    if system.environment.offline == "spark" and any(group.live for group in system.windows):
-        yield Artefact("spark/stream.py", stream_file(system, spec), "sources, features")
     if system.label is None or not system.models:
         return
     yield Artefact("training/dataset.py", dataset_file(system, spec), "features, label")

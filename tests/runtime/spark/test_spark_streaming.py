@@ -1,4 +1,4 @@
-"""Structured Streaming feeds the states of live groups exactly once, from files, whatever happens to Spark."""
+"""Structured Streaming writers the states of live groups exactly once, from files, whatever happens to Spark."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from mlsd_framework.runtime.features.keys import encode_key
 from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.offline import window_features
 from mlsd_framework.runtime.features.resp import Address
-from mlsd_framework.runtime.spark.streaming import Feed, Form, payloads, started
+from mlsd_framework.runtime.spark.streaming import BatchWriter, Form, payloads, started
 from mlsd_framework.runtime.state.layout import StateLayout
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.updater import UpdaterSettings
@@ -26,7 +26,7 @@ from tests.runtime.stream.store_process import StoreProcess
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("spark")]
 NAMES = LiveNames("shop", "f1")
-Begin = Callable[[LiveSource], Feed]
+Begin = Callable[[LiveSource], BatchWriter]
 
 
 @pytest.fixture
@@ -38,16 +38,18 @@ def store() -> Iterator[StoreProcess]:
 
 @pytest.fixture
 def begin(store: StoreProcess) -> Iterator[Begin]:
-    """Return what starts a feed into the store; all are ended."""
-    feeds: list[Feed] = []
+    """Return what starts a writer into the store; all are ended."""
+    writers: list[BatchWriter] = []
 
-    def started_feed(source: LiveSource) -> Feed:
-        feeds.append(Feed(source, UpdaterSettings(store=Address.parse(store.url), names=NAMES, replica="spark")))
-        return feeds[-1]
+    def started_writer(source: LiveSource) -> BatchWriter:
+        writers.append(
+            BatchWriter(source, UpdaterSettings(store=Address.parse(store.url), names=NAMES, replica="spark"))
+        )
+        return writers[-1]
 
-    yield started_feed
-    for feed in feeds:
-        feed.close()
+    yield started_writer
+    for writer in writers:
+        writer.close()
 
 
 def write_lines(path: Path, numbers: range) -> None:
@@ -57,10 +59,10 @@ def write_lines(path: Path, numbers: range) -> None:
     path.write_text("\n".join([*lines[:1], "", *lines[1:]]) + "\n")
 
 
-def read_all(spark: SparkSession, feed: Feed, folder: Path, form: Form = "json") -> None:
+def read_all(spark: SparkSession, write: BatchWriter, folder: Path, form: Form = "json") -> None:
     """Read all the files that there are, one a batch, from where the checkpoint says."""
     options = {"path": str(folder / "in"), "maxFilesPerTrigger": "1"}
-    query = started(payloads(spark, TABLE, form, options), feed, str(folder / "checkpoint"), None)
+    query = started(payloads(spark, TABLE, form, options), write, str(folder / "checkpoint"), None)
     query.awaitTermination()
 
 

@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:00fbc3ab5eecc0fa",
-    features="sha256:aa85ca515c2132bf",
+    spec="sha256:d1b60dc116010e3f",
+    features="sha256:4baed655a8d4ddec",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )
 MODELS = ("b", "odd", "rows_2", "fall_back", "FETCH_STAGE", "thresholds")

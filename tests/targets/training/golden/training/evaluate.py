@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "training",
-    spec="sha256:67776aa7b0fa824a",
-    features="sha256:d020f0faa46de62c",
+    spec="sha256:c1f7618b42a19c7b",
+    features="sha256:97ff1bb4c21093bc",
     created_from={"spec": "tests/targets/cases/training.yaml"},
 )
 MODELS = ("under", "over", "synthetic", "tuned", "strange")

@@ -8,14 +8,15 @@ from mlsd_framework.ir.system import System
 _OURS = frozenset(
     {
         "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE",
-        "WindowGroup", "Workspace", "argparse", "arguments", "events", "groups", "labels", "load", "load_source",
-        "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
+        "WindowGroup", "Workspace", "FEATURES", "FEEDS", "Feed", "LiveGroup", "LiveSource", "StateLayout",
+        "fill_states", "logs", "published", "run", "sys", "argparse", "arguments", "events", "groups", "labels",
+        "load", "load_source", "loaded", "main", "materialise_all", "pl",
+        "project", "sql", "store", "table", "timedelta", "write_groups",
         "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
         "with_computed", "with_known_labels", "write_dataset",
         "DataFrame", "Path", "as_of", "column_features_spark", "current_rows_spark", "datetime", "end_of", "known",
-        "labelled", "load_spark", "mapped", "materialise_spark", "parse", "session", "spark", "sys", "training",
-        "window_features_spark", "write_training", "FEEDS", "LiveGroup", "LiveNames", "LiveSource", "StateLayout",
-        "parse_stream", "run_stream",
+        "labelled", "load_spark", "mapped", "materialise_spark", "parse", "parse_stream", "run_stream", "session",
+        "spark", "training", "window_features_spark", "write_training",
     }
 )  # fmt: skip
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mlsd_framework.codegen.events_code import reads_label, used_sources
+from mlsd_framework.codegen.feature_code import has_own_value
 from mlsd_framework.codegen.layout import INDENT, WIDTH
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
+from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.features import has_own_values, reads_label, used_sources
-from mlsd_framework.targets.training.names import ScriptNames
 
 JOB = "mlsd_framework.runtime.spark.job"
 SPARK = "mlsd_framework.runtime.spark"
@@ -19,7 +20,7 @@ SPARK = "mlsd_framework.runtime.spark"
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """The context of `training/spark_batch.py.j2`."""
+    """The context of `spark/batch.py.j2`."""
 
     spec: str
     imports: str
@@ -59,7 +60,7 @@ def batch_file(system: System, spec: str) -> str:
         trained=script.trained(sources) if examples else [],
         written=written,
     )
-    return render("training/spark_batch.py.j2", context)
+    return render("spark/batch.py.j2", context)
 
 
 def _example_sources(system: System) -> list[str]:
@@ -158,7 +159,7 @@ class _Batch:
         """Return the frame of a group's events, and what prepares them, where there is anything to prepare."""
         label = self.label_of(group)
         frame = self.labelled(group.source, label) if label else Raw(self.names.frame(group.source))
-        if label is None and not has_own_values(group) and not reads_label(group, self.system):
+        if label is None and not reads_label(group, self.system) and not any(map(has_own_value, group.aggregates)):
             return frame, ()
         self.scripts.add("features", self.names.events(group))
         return frame, (("prepare", Raw(self.names.prepared(group) if label else self.names.events(group))),)
