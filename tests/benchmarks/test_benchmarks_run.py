@@ -16,9 +16,10 @@ QUICK = {
     "hostile_yaml": "billion laughs",
     "ready": "stopped to ready",
     "simulate": "payments: simulated in",
+    "stream": "ours, stream to state",
 }
 FETCHES = ("data", "fraud_ulb", "ready")
-PROCESSES = ("cli", "ready")
+PROCESSES = ("cli", "ready", "stream")
 
 
 def _marked(name: str) -> object:

@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 
-FEATURES = "sha256:021182eacf41bef6"
+FEATURES = "sha256:45df5a8222e2c686"
 APP = Application(
     "card-fraud",
-    spec="sha256:85335069c0934479",
+    spec="sha256:ba0c3378686e5def",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

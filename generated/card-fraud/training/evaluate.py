@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:85335069c0934479",
-    features="sha256:021182eacf41bef6",
+    spec="sha256:ba0c3378686e5def",
+    features="sha256:45df5a8222e2c686",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")

@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:021182eacf41bef6"
+FINGERPRINT = "sha256:45df5a8222e2c686"
 
 # from specs/fraud.yaml:12
 PAYMENTS = SourceTable(

@@ -50,7 +50,9 @@ def load_spark(spark: SparkSession, table: SourceTable, root: Path) -> DataFrame
             yield from kept.to_arrow().cast(types).to_batches()
 
     rows = raw.mapInArrow(checked, made.schema)
-    return _without_repeats(rows, table) if table.key and table.checks.duplicates == "drop" else rows
+    if table.key and table.checks.duplicates == "drop":
+        rows = _without_repeats(rows, table)
+    return rows.persist()  # every group reads them, and checking is dear
 
 
 def _by_row(table: SourceTable) -> SourceTable:

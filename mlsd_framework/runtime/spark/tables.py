@@ -52,7 +52,7 @@ def _read(table: DataFrame, group: ColumnGroup) -> DataFrame:
             f"column group `{group.name}` has no `key`, and rows valid from one moment are ordered by it",
             expected="the source's key: rows of a Spark frame have no order",
         )
-    times = [name for name in (group.valid_from, group.valid_to) if name]
+    times = [name for name in (group.valid_from, group.valid_to, group.ingest_time) if name]
     needed = list(dict.fromkeys([*group.entity, *group.columns, *group.key, *times]))
     require(table, needed, "the table's rows")
     return table.select(*(column(name) for name in needed))

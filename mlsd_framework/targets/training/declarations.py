@@ -37,6 +37,8 @@ def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:
         source=group.source,
         columns=group.columns,
         valid_from=source.event_time,
+        valid_to=source.valid_to,
+        ingest_time=source.ingest_time if source.event_time is not None else None,
         key=key,
     )
     return Call("ColumnGroup", (), named)

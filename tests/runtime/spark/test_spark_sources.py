@@ -139,16 +139,23 @@ def test_table_features_are_those_of_one_machine(zone: str, to_spark: Callable[[
     del zone
     time = pl.Datetime("us", "UTC")
     table = pl.DataFrame(
-        [(shop, START + timedelta(hours=at % 6), at, f"v{at}") for at in range(60) for shop in (at % 7, None)],
-        schema={"shop": pl.Int64, "since": time, "version": pl.Int64, "owner": pl.String}, orient="row",
+        [
+            (shop, START + timedelta(hours=at % 6), START + timedelta(hours=at % 6 + at % 3), at, f"v{at}")
+            for at in range(60) for shop in (at % 7, None)
+        ],
+        schema={
+            "shop": pl.Int64, "since": time, "written": time, "version": pl.Int64, "owner": pl.String
+        }, orient="row",
     )  # fmt: skip
     queries = pl.DataFrame(
         [(at, at % 9 if at % 11 else None, START + timedelta(hours=at % 8) if at % 13 else None) for at in range(120)],
         schema={"id": pl.Int64, "shop": pl.Int64, "ts": time}, orient="row",
     )  # fmt: skip
-    group = ColumnGroup("shop", ("shop",), "shops", ("owner",), valid_from="since", key=("version",))
+    group = ColumnGroup(
+        "shop", ("shop",), "shops", ("owner",), valid_from="since", ingest_time="written", key=("version",)
+    )
     made = column_features_spark(to_spark(table), to_spark(queries), group, time="ts", prefix="shop.", buckets=4)
-    expected = column_features(table, queries, group, time="ts").rename({"owner": "shop.owner"})
+    expected = column_features(table, queries, group, time="ts").rename(lambda name: f"shop.{name}")
     assert of_spark(made).equals(queries.hstack(expected))
     moment = START + timedelta(hours=3)
     current = pl.from_arrow(current_rows_spark(to_spark(table), group, moment, buckets=4).toArrow())

@@ -86,7 +86,7 @@ def test_the_streaming_job_feeds_the_states_that_the_service_reads(
         before = states(store)
         command(job, tmp_path)
         assert states(store) == before
-    assert {name.split(b":")[4] for name in before} == {b"card", b"shop"}
+    assert {name.split(b":")[4] for name in before} == {b"places", b"velocity"}
     assert len(before) == 5 + 3
 
 
@@ -94,8 +94,8 @@ def event(number: int) -> dict[str, object]:
     """One payment of the system `live`."""
     moment = f"2024-05-01T00:{number:02}:00Z"
     return {
-        "payment_id": f"p{number}", "ts": moment, "written": moment, "card": f"c{number % 5}", "shop": number % 3,
-        "amount": 100.0 * number, "refused": False,
+        "payment_id": number, "ts": moment, "written": moment, "card_id": f"c{number % 5}",
+        "merchant_id": f"m{number % 3}", "amount": 100.0 * number, "country": "FI", "is_fraud": False,
     }  # fmt: skip
 
 

@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 
-FEATURES = "sha256:4baed655a8d4ddec"
+FEATURES = "sha256:965b97ff260519fc"
 APP = Application(
     "clashes",
-    spec="sha256:d1b60dc116010e3f",
+    spec="sha256:9558a28669bc9ba4",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int8, Int64
 
-FEATURES = "sha256:84c3bca6863fe4e3"
+FEATURES = "sha256:23ee0595a58716ad"
 APP = Application(
     "everything",
-    spec="sha256:1c7a5598a3d152cc",
+    spec="sha256:bc39b9d87f5a755e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=0.25, concurrency=64, rate=50.0),

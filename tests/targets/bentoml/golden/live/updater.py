@@ -13,64 +13,73 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:5707578fb7dd278d"
+FEATURES = "sha256:473c9e3f8ef86214"
 
-# from tests/targets/cases/live.yaml:6
+# from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(
     name="payments",
     paths=("data/payments.parquet",),
     columns=(
-        Column(name="payment_id", type="string"),
+        Column(name="payment_id", type="int64"),
         Column(name="ts", type="timestamp"),
         Column(name="written", type="timestamp"),
-        Column(name="card", type="string"),
-        Column(name="shop", type="int64"),
+        Column(name="card_id", type="string"),
+        Column(name="merchant_id", type="string"),
         Column(name="amount", type="float64", unit="EUR", minimum=0.0),
-        Column(name="refused", type="bool"),
+        Column(name="country", type="category", categories=("DE", "FI")),
+        Column(name="is_fraud", type="bool"),
     ),
     key=("payment_id",),
     event_time="ts",
     checks=Checks(max_faults=0.01),
 )
 
-# from tests/targets/cases/live.yaml:28
-CARD_GROUP = WindowGroup(
-    name="card",
-    entity=("card",),
+# from tests/targets/cases/live.yaml:41
+VELOCITY_GROUP = WindowGroup(
+    name="velocity",
+    entity=("card_id",),
     source="payments",
     event_time="ts",
-    windows=(timedelta(minutes=10), timedelta(days=1)),
+    windows=(timedelta(minutes=10), timedelta(days=1), None),
     aggregates=(
-        Aggregate("n", "count"),
-        Aggregate("large", "count", "large_value"),
-        Aggregate("spent", "sum", "amount"),
-        Aggregate("last_shops", "last_n", "shop", n=3),
+        Aggregate("payments", "count"),
+        Aggregate("abroad", "count", "abroad_value"),
+        Aggregate("spend", "sum", "amount"),
+        Aggregate("pace", "rate"),
+        Aggregate("merchants", "count_distinct", "merchant_id", exact=500),
+        Aggregate("fade", "ewma", "amount", half_life=timedelta(hours=6)),
+        Aggregate("recent", "decayed_sum", "recent_value", half_life=timedelta(days=1)),
     ),
     key=("payment_id",),
     ingest_time="written",
-    allowed_lateness=timedelta(hours=1),
+    allowed_lateness=timedelta(days=2),
 )
 
-# from tests/targets/cases/live.yaml:37
-SHOP_GROUP = WindowGroup(
-    name="shop",
-    entity=("shop",),
+# from tests/targets/cases/live.yaml:53
+PLACES_GROUP = WindowGroup(
+    name="places",
+    entity=("card_id", "merchant_id"),
     source="payments",
     event_time="ts",
     windows=(timedelta(hours=1),),
-    aggregates=(Aggregate("pace", "rate"),),
+    aggregates=(
+        Aggregate("times", "count"),
+        Aggregate("last", "last_n", "country", n=3),
+        Aggregate("often", "top_k", "country", n=2),
+    ),
     key=("payment_id",),
     resolution=timedelta(minutes=5),
     ingest_time="written",
-    allowed_lateness=timedelta(hours=1),
+    allowed_lateness=timedelta(days=2),
 )
 
 
-# from tests/targets/cases/live.yaml:28
-def card_events(payments: pl.DataFrame) -> pl.DataFrame:
-    """Return the events of `card` with the values that its aggregates read."""
+# from tests/targets/cases/live.yaml:41
+def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `velocity` with the values that its aggregates read."""
     return payments.with_columns(
-        large_value=pl.when(pl.col("amount") > 500).then(pl.lit(value=True)),
+        abroad_value=pl.when(pl.col("country").cast(pl.String) != "DE").then(pl.lit(value=True)),
+        recent_value=pl.lit(1, dtype=pl.Int64),
     )
 
 
@@ -81,17 +90,24 @@ FEEDS = (
             groups=(
                 LiveGroup(
                     StateLayout(
-                        CARD_GROUP,
-                        {"payment_id": "string", "large_value": "bool", "amount": "float64", "shop": "int64"},
+                        VELOCITY_GROUP,
+                        {
+                            "payment_id": "int64",
+                            "abroad_value": "bool",
+                            "amount": "float64",
+                            "merchant_id": "string",
+                            "recent_value": "int64",
+                        },
                     ),
-                    card_events,
+                    velocity_events,
                 ),
-                LiveGroup(StateLayout(SHOP_GROUP, {"payment_id": "string"})),
+                LiveGroup(StateLayout(PLACES_GROUP, {"payment_id": "int64", "country": "string"})),
             ),
             ingest_time="written",
-            future=timedelta(hours=1),
+            future=timedelta(minutes=10),
         ),
-        stream="payments",
+        stream="card.payments",
+        partitions=4,
     ),
 )
 

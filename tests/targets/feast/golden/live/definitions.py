@@ -4,52 +4,74 @@
 from datetime import timedelta
 
 from feast import Entity, FeatureView, Field, FileSource, ValueType
-from feast.types import Array, Float64, Int64
+from feast.types import Array, Float64, Int64, String
 
 from mlsd_framework.runtime.workspace import project
 
 FEATURES = project(__file__) / ".mlsd/live/features"
 
-CARD_ENTITY = Entity(name="card", join_keys=["card"], value_type=ValueType.STRING)
+CARD_ID_ENTITY = Entity(name="card_id", join_keys=["card_id"], value_type=ValueType.STRING)
 
-SHOP_ENTITY = Entity(name="shop", join_keys=["shop"], value_type=ValueType.INT64)
+MERCHANT_ID_ENTITY = Entity(name="merchant_id", join_keys=["merchant_id"], value_type=ValueType.STRING)
 
-# from tests/targets/cases/live.yaml:28
-CARD_VIEW = FeatureView(
-    name="card",
-    entities=[CARD_ENTITY],
+# from tests/targets/cases/live.yaml:41
+VELOCITY_VIEW = FeatureView(
+    name="velocity",
+    entities=[CARD_ID_ENTITY],
     ttl=timedelta(0),
     schema=[
-        Field(name="n_10m", dtype=Int64),
-        Field(name="n_1d", dtype=Int64),
-        Field(name="large_10m", dtype=Int64),
-        Field(name="large_1d", dtype=Int64),
-        Field(name="spent_10m", dtype=Float64),
-        Field(name="spent_1d", dtype=Float64),
-        Field(name="last_shops_10m", dtype=Array(Int64)),
-        Field(name="last_shops_1d", dtype=Array(Int64)),
+        Field(name="payments_10m", dtype=Int64),
+        Field(name="payments_1d", dtype=Int64),
+        Field(name="payments_lifetime", dtype=Int64),
+        Field(name="abroad_10m", dtype=Int64),
+        Field(name="abroad_1d", dtype=Int64),
+        Field(name="abroad_lifetime", dtype=Int64),
+        Field(name="spend_10m", dtype=Float64),
+        Field(name="spend_1d", dtype=Float64),
+        Field(name="spend_lifetime", dtype=Float64),
+        Field(name="pace_10m", dtype=Float64),
+        Field(name="pace_1d", dtype=Float64),
+        Field(name="pace_lifetime", dtype=Float64),
+        Field(name="merchants_10m", dtype=Int64),
+        Field(name="merchants_1d", dtype=Int64),
+        Field(name="merchants_lifetime", dtype=Int64),
+        Field(name="fade_10m", dtype=Float64),
+        Field(name="fade_1d", dtype=Float64),
+        Field(name="fade_lifetime", dtype=Float64),
+        Field(name="recent_10m", dtype=Float64),
+        Field(name="recent_1d", dtype=Float64),
+        Field(name="recent_lifetime", dtype=Float64),
     ],
-    source=FileSource(name="card_rows", path=str(FEATURES / "card.parquet"), timestamp_field="event_timestamp"),
+    source=FileSource(name="velocity_rows", path=str(FEATURES / "velocity.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/live.yaml:37
-SHOP_VIEW = FeatureView(
-    name="shop",
-    entities=[SHOP_ENTITY],
+# from tests/targets/cases/live.yaml:53
+PLACES_VIEW = FeatureView(
+    name="places",
+    entities=[CARD_ID_ENTITY, MERCHANT_ID_ENTITY],
     ttl=timedelta(0),
-    schema=[Field(name="pace_1h", dtype=Float64)],
-    source=FileSource(name="shop_rows", path=str(FEATURES / "shop.parquet"), timestamp_field="event_timestamp"),
+    schema=[
+        Field(name="times_1h", dtype=Int64),
+        Field(name="last_1h", dtype=Array(String)),
+        Field(name="often_1h", dtype=Array(String)),
+    ],
+    source=FileSource(name="places_rows", path=str(FEATURES / "places.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/live.yaml:38
-CARD_MONTH_VIEW = FeatureView(
-    name="card_month",
-    entities=[CARD_ENTITY],
+# from tests/targets/cases/live.yaml:59
+PROFILE_VIEW = FeatureView(
+    name="profile",
+    entities=[CARD_ID_ENTITY],
     ttl=timedelta(0),
-    schema=[Field(name="n_30d", dtype=Int64)],
-    source=FileSource(
-        name="card_month_rows",
-        path=str(FEATURES / "card_month.parquet"),
-        timestamp_field="event_timestamp",
-    ),
+    schema=[Field(name="tier", dtype=String), Field(name="embedding", dtype=Array(Float64))],
+    source=FileSource(name="profile_rows", path=str(FEATURES / "profile.parquet"), timestamp_field="event_timestamp"),
+)
+
+# from tests/targets/cases/live.yaml:60
+ACTIVITY_VIEW = FeatureView(
+    name="activity",
+    entities=[CARD_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[Field(name="biggest_7d", dtype=Float64)],
+    source=FileSource(name="activity_rows", path=str(FEATURES / "activity.parquet"), timestamp_field="event_timestamp"),
 )

@@ -10,36 +10,51 @@ from pyspark.sql import DataFrame
 from mlsd_framework.runtime.spark.arrow import mapped
 from mlsd_framework.runtime.spark.job import Group, end_of, known, parse, session, write_groups, write_training
 from mlsd_framework.runtime.spark.sources import load_spark
+from mlsd_framework.runtime.spark.tables import column_features_spark, current_rows_spark
 from mlsd_framework.runtime.spark.windows import materialise_spark, window_features_spark
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 from dataset import with_computed
-from features import CARD_GROUP, CARD_MONTH_GROUP, PAYMENTS, PROJECT, SHOP_GROUP, WORKSPACE, card_events
+from features import (
+    ACTIVITY_GROUP,
+    CARDS,
+    PAYMENTS,
+    PLACES_GROUP,
+    PROFILE_GROUP,
+    PROJECT,
+    VELOCITY_GROUP,
+    WORKSPACE,
+    velocity_events,
+)
 
 
-def training(payments: DataFrame) -> DataFrame:
+def training(payments: DataFrame, cards: DataFrame) -> DataFrame:
     """Return one row an example, with every feature as of the example's own moment."""
+    # from tests/targets/cases/live.yaml:67
+    rows = known(payments, "is_fraud")
+
     # from tests/targets/cases/live.yaml:41
-    rows = known(payments, "refused")
+    rows = window_features_spark(payments, rows, VELOCITY_GROUP, time="ts", prefix="velocity.", prepare=velocity_events)
 
-    # from tests/targets/cases/live.yaml:28
-    rows = window_features_spark(payments, rows, CARD_GROUP, time="ts", prefix="card.", prepare=card_events)
+    # from tests/targets/cases/live.yaml:53
+    rows = window_features_spark(payments, rows, PLACES_GROUP, time="ts", prefix="places.")
 
-    # from tests/targets/cases/live.yaml:37
-    rows = window_features_spark(payments, rows, SHOP_GROUP, time="ts", prefix="shop.")
+    # from tests/targets/cases/live.yaml:59
+    rows = column_features_spark(cards, rows, PROFILE_GROUP, time="ts", prefix="profile.")
 
-    # from tests/targets/cases/live.yaml:38
-    rows = window_features_spark(payments, rows, CARD_MONTH_GROUP, time="ts", prefix="card_month.")
+    # from tests/targets/cases/live.yaml:60
+    rows = window_features_spark(payments, rows, ACTIVITY_GROUP, time="ts", prefix="activity.")
 
     return mapped(rows, with_computed)
 
 
-def groups(payments: DataFrame, as_of: datetime) -> dict[str, tuple[Group, DataFrame]]:
+def groups(payments: DataFrame, cards: DataFrame, as_of: datetime) -> dict[str, tuple[Group, DataFrame]]:
     """Return the rows of each group as of a moment, one a key."""
     return {
-        "card": (CARD_GROUP, materialise_spark(payments, CARD_GROUP, as_of, prepare=card_events)),
-        "shop": (SHOP_GROUP, materialise_spark(payments, SHOP_GROUP, as_of)),
-        "card_month": (CARD_MONTH_GROUP, materialise_spark(payments, CARD_MONTH_GROUP, as_of)),
+        "velocity": (VELOCITY_GROUP, materialise_spark(payments, VELOCITY_GROUP, as_of, prepare=velocity_events)),
+        "places": (PLACES_GROUP, materialise_spark(payments, PLACES_GROUP, as_of)),
+        "activity": (ACTIVITY_GROUP, materialise_spark(payments, ACTIVITY_GROUP, as_of)),
+        "profile": (PROFILE_GROUP, current_rows_spark(cards, PROFILE_GROUP, as_of)),
     }
 
 
@@ -48,11 +63,12 @@ def main() -> None:
     arguments = parse(__doc__, ["training", "groups"])
     spark = session("live", ["dataset", "features"])
     payments = load_spark(spark, PAYMENTS, PROJECT)
+    cards = load_spark(spark, CARDS, PROJECT)
     if arguments.what == "training":
-        write_training(training(payments), arguments.out, WORKSPACE)
+        write_training(training(payments, cards), arguments.out, WORKSPACE)
         return
-    as_of = arguments.as_of or end_of((payments, "ts"))
-    write_groups(groups(payments, as_of), as_of, arguments.out, WORKSPACE)
+    as_of = arguments.as_of or end_of((payments, "ts"), (cards, "since"))
+    write_groups(groups(payments, cards, as_of), as_of, arguments.out, WORKSPACE)
 
 
 if __name__ == "__main__":

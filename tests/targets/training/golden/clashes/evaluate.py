@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:d1b60dc116010e3f",
-    features="sha256:4baed655a8d4ddec",
+    spec="sha256:9558a28669bc9ba4",
+    features="sha256:965b97ff260519fc",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )
 MODELS = ("b", "odd", "rows_2", "fall_back", "FETCH_STAGE", "thresholds")

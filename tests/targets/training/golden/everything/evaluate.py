@@ -25,8 +25,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "everything",
-    spec="sha256:1c7a5598a3d152cc",
-    features="sha256:84c3bca6863fe4e3",
+    spec="sha256:bc39b9d87f5a755e",
+    features="sha256:23ee0595a58716ad",
     created_from={"spec": "tests/targets/cases/everything.yaml"},
 )
 MODELS = ("dispute", "odd")

@@ -3,52 +3,59 @@
 
 import polars as pl
 from features import (
-    CARD_GROUP,
-    CARD_MONTH_GROUP,
+    ACTIVITY_GROUP,
+    CARDS,
     PAYMENTS,
-    SHOP_GROUP,
+    PLACES_GROUP,
+    PROFILE_GROUP,
+    VELOCITY_GROUP,
     WORKSPACE,
-    card_events,
-    card_month_events,
+    activity_events,
     load,
-    shop_events,
+    places_events,
+    velocity_events,
 )
 
 from mlsd_framework.runtime.features import sql_polars as sql
+from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
 from mlsd_framework.runtime.features.offline import window_features
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the features that a request computes, each from those before it."""
-    # from tests/targets/cases/live.yaml:39
+    # from tests/targets/cases/live.yaml:66
     taken = ["amount"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
     return computed(
         rows,
         "payment",
-        ratio=sql.div(pl.col("amount"), sql.nullif(pl.col("card.spent_1d"), 0.0)),
+        share=sql.div(pl.col("amount"), sql.nullif(pl.col("velocity.spend_1d"), 0.0)),
     )
 
 
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     payments = load(PAYMENTS)
+    cards = load(CARDS)
+
+    # from tests/targets/cases/live.yaml:67
+    rows = with_known_labels(payments, "is_fraud")
 
     # from tests/targets/cases/live.yaml:41
-    rows = with_known_labels(payments, "refused")
+    events = velocity_events(payments)
+    rows = beside(rows, "velocity", window_features(events, rows, VELOCITY_GROUP, time="ts"))
 
-    # from tests/targets/cases/live.yaml:28
-    events = card_events(payments)
-    rows = beside(rows, "card", window_features(events, rows, CARD_GROUP, time="ts"))
+    # from tests/targets/cases/live.yaml:53
+    events = places_events(payments)
+    rows = beside(rows, "places", window_features(events, rows, PLACES_GROUP, time="ts"))
 
-    # from tests/targets/cases/live.yaml:37
-    events = shop_events(payments)
-    rows = beside(rows, "shop", window_features(events, rows, SHOP_GROUP, time="ts"))
+    # from tests/targets/cases/live.yaml:59
+    rows = beside(rows, "profile", column_features(cards, rows, PROFILE_GROUP, time="ts"))
 
-    # from tests/targets/cases/live.yaml:38
-    events = card_month_events(payments)
-    rows = beside(rows, "card_month", window_features(events, rows, CARD_MONTH_GROUP, time="ts"))
+    # from tests/targets/cases/live.yaml:60
+    events = activity_events(payments)
+    rows = beside(rows, "activity", window_features(events, rows, ACTIVITY_GROUP, time="ts"))
     rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)

@@ -15,50 +15,53 @@ from mlsd_framework.runtime.training import (
     tracking,
 )
 from mlsd_framework.runtime.training.gates import Gate
+from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.slices import SliceBy
 from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "live",
-    spec="sha256:52545def723e5cab",
-    features="sha256:5707578fb7dd278d",
+    spec="sha256:08628e5ccdd785a6",
+    features="sha256:473c9e3f8ef86214",
     created_from={"spec": "tests/targets/cases/live.yaml"},
 )
-MODELS = ("refusal",)
+MODELS = ("fraud",)
 
-# from tests/targets/cases/live.yaml:44
-REFUSAL_METRICS: list[str] = []
-REFUSAL_GATES: list[Gate] = []
+# from tests/targets/cases/live.yaml:69
+FRAUD_METRICS: list[str] = []
+FRAUD_GATES: list[Gate] = []
 SLICES: list[SliceBy] = []
-FACTS = {"refusal": {"split": "by time, gap 0 days", "seed": "0"}}
+FACTS = {"fraud": {"split": "by time, gap 0 days", "seed": "0"}}
+RESAMPLES = Resamples(200, seed=7)
 
 
 def main(workspace: Workspace) -> None:
     """Evaluate every model and decision, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset)
-    refusal = artefacts.read_predictions(workspace.model("refusal"))
+    fraud = artefacts.read_predictions(workspace.model("fraud"))
 
-    # from tests/targets/cases/live.yaml:57
-    decide = thresholds.by_score(score="refusal", actions=["approve", "refuse"], thresholds={"refuse": 0.8})
+    # from tests/targets/cases/live.yaml:80
+    decide = thresholds.by_score(score="fraud", actions=["approve", "decline"], thresholds={"decline": 0.5})
 
     thresholds.write(workspace.evaluation / "thresholds.json", {"decide": decide})
 
     measured = [
         evaluation.measure(
-            evaluation.Subject("refusal", data, refusal, label="refused", time="ts"),
-            metrics=REFUSAL_METRICS,
+            evaluation.Subject("fraud", data, fraud, label="is_fraud", time="ts"),
+            metrics=FRAUD_METRICS,
             slices=SLICES,
-            gates=REFUSAL_GATES,
+            gates=FRAUD_GATES,
             decision=decide,
+            resamples=RESAMPLES,
         ),
     ]
     requests.write(
         workspace,
         "/decide",
         data,
-        ["payment_id", "ts", "written", "card", "shop", "amount"],
-        "refused",
-        model="refusal",
+        ["payment_id", "ts", "card_id", "merchant_id", "amount", "country"],
+        "is_fraud",
+        model="fraud",
     )
 
     version = bundle.version(workspace, ORIGIN, MODELS)

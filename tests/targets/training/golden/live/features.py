@@ -8,6 +8,7 @@ import polars as pl
 
 from mlsd_framework.runtime.data.check import load_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
+from mlsd_framework.runtime.features.columns import ColumnGroup
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.state.layout import StateLayout
@@ -17,70 +18,107 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/live")
-FINGERPRINT = "sha256:5707578fb7dd278d"
+FINGERPRINT = "sha256:473c9e3f8ef86214"
 
-# from tests/targets/cases/live.yaml:6
+# from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(
     name="payments",
     paths=("data/payments.parquet",),
     columns=(
-        Column(name="payment_id", type="string"),
+        Column(name="payment_id", type="int64"),
         Column(name="ts", type="timestamp"),
         Column(name="written", type="timestamp"),
-        Column(name="card", type="string"),
-        Column(name="shop", type="int64"),
+        Column(name="card_id", type="string"),
+        Column(name="merchant_id", type="string"),
         Column(name="amount", type="float64", unit="EUR", minimum=0.0),
-        Column(name="refused", type="bool"),
+        Column(name="country", type="category", categories=("DE", "FI")),
+        Column(name="is_fraud", type="bool"),
     ),
     key=("payment_id",),
     event_time="ts",
     checks=Checks(max_faults=0.01),
 )
 
-# from tests/targets/cases/live.yaml:28
-CARD_GROUP = WindowGroup(
-    name="card",
-    entity=("card",),
+# from tests/targets/cases/live.yaml:23
+CARDS = SourceTable(
+    name="cards",
+    paths=("data/cards.parquet",),
+    columns=(
+        Column(name="card_id", type="string"),
+        Column(name="since", type="timestamp"),
+        Column(name="until", type="timestamp", nullable=True),
+        Column(name="written", type="timestamp"),
+        Column(name="tier", type="category"),
+        Column(name="embedding", type="list<float32>"),
+    ),
+    key=("card_id", "since"),
+    event_time="since",
+    checks=Checks(max_faults=0.01),
+)
+
+# from tests/targets/cases/live.yaml:41
+VELOCITY_GROUP = WindowGroup(
+    name="velocity",
+    entity=("card_id",),
     source="payments",
     event_time="ts",
-    windows=(timedelta(minutes=10), timedelta(days=1)),
+    windows=(timedelta(minutes=10), timedelta(days=1), None),
     aggregates=(
-        Aggregate("n", "count"),
-        Aggregate("large", "count", "large_value"),
-        Aggregate("spent", "sum", "amount"),
-        Aggregate("last_shops", "last_n", "shop", n=3),
+        Aggregate("payments", "count"),
+        Aggregate("abroad", "count", "abroad_value"),
+        Aggregate("spend", "sum", "amount"),
+        Aggregate("pace", "rate"),
+        Aggregate("merchants", "count_distinct", "merchant_id", exact=500),
+        Aggregate("fade", "ewma", "amount", half_life=timedelta(hours=6)),
+        Aggregate("recent", "decayed_sum", "recent_value", half_life=timedelta(days=1)),
     ),
     key=("payment_id",),
     ingest_time="written",
-    allowed_lateness=timedelta(hours=1),
+    allowed_lateness=timedelta(days=2),
 )
 
-# from tests/targets/cases/live.yaml:37
-SHOP_GROUP = WindowGroup(
-    name="shop",
-    entity=("shop",),
+# from tests/targets/cases/live.yaml:53
+PLACES_GROUP = WindowGroup(
+    name="places",
+    entity=("card_id", "merchant_id"),
     source="payments",
     event_time="ts",
     windows=(timedelta(hours=1),),
-    aggregates=(Aggregate("pace", "rate"),),
+    aggregates=(
+        Aggregate("times", "count"),
+        Aggregate("last", "last_n", "country", n=3),
+        Aggregate("often", "top_k", "country", n=2),
+    ),
     key=("payment_id",),
     resolution=timedelta(minutes=5),
     ingest_time="written",
-    allowed_lateness=timedelta(hours=1),
+    allowed_lateness=timedelta(days=2),
 )
 
-# from tests/targets/cases/live.yaml:38
-CARD_MONTH_GROUP = WindowGroup(
-    name="card_month",
-    entity=("card",),
+# from tests/targets/cases/live.yaml:59
+PROFILE_GROUP = ColumnGroup(
+    name="profile",
+    entity=("card_id",),
+    source="cards",
+    columns=("tier", "embedding"),
+    valid_from="since",
+    valid_to="until",
+    ingest_time="written",
+    key=("card_id", "since"),
+)
+
+# from tests/targets/cases/live.yaml:60
+ACTIVITY_GROUP = WindowGroup(
+    name="activity",
+    entity=("card_id",),
     source="payments",
     event_time="ts",
-    windows=(timedelta(days=30),),
-    aggregates=(Aggregate("n", "count"),),
-    refresh=timedelta(days=1),
+    windows=(timedelta(days=7),),
+    aggregates=(Aggregate("biggest", "max", "amount"),),
+    refresh=timedelta(hours=1),
     key=("payment_id",),
     ingest_time="written",
-    allowed_lateness=timedelta(hours=1),
+    allowed_lateness=timedelta(days=2),
 )
 
 
@@ -92,23 +130,24 @@ def load(table: SourceTable) -> pl.DataFrame:
     return loaded.frame
 
 
-# from tests/targets/cases/live.yaml:28
-def card_events(payments: pl.DataFrame) -> pl.DataFrame:
-    """Return the events of `card` with the values that its aggregates read."""
+# from tests/targets/cases/live.yaml:41
+def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `velocity` with the values that its aggregates read."""
     return payments.with_columns(
-        large_value=pl.when(pl.col("amount") > 500).then(pl.lit(value=True)),
+        abroad_value=pl.when(pl.col("country").cast(pl.String) != "DE").then(pl.lit(value=True)),
+        recent_value=pl.lit(1, dtype=pl.Int64),
     )
 
 
-# from tests/targets/cases/live.yaml:37
-def shop_events(payments: pl.DataFrame) -> pl.DataFrame:
-    """Return the events of `shop` with the values that its aggregates read."""
+# from tests/targets/cases/live.yaml:53
+def places_events(payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `places` with the values that its aggregates read."""
     return payments
 
 
-# from tests/targets/cases/live.yaml:38
-def card_month_events(payments: pl.DataFrame) -> pl.DataFrame:
-    """Return the events of `card_month` with the values that its aggregates read."""
+# from tests/targets/cases/live.yaml:60
+def activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `activity` with the values that its aggregates read."""
     return payments
 
 
@@ -119,17 +158,24 @@ FEEDS = (
             groups=(
                 LiveGroup(
                     StateLayout(
-                        CARD_GROUP,
-                        {"payment_id": "string", "large_value": "bool", "amount": "float64", "shop": "int64"},
+                        VELOCITY_GROUP,
+                        {
+                            "payment_id": "int64",
+                            "abroad_value": "bool",
+                            "amount": "float64",
+                            "merchant_id": "string",
+                            "recent_value": "int64",
+                        },
                     ),
-                    card_events,
+                    velocity_events,
                 ),
-                LiveGroup(StateLayout(SHOP_GROUP, {"payment_id": "string"})),
+                LiveGroup(StateLayout(PLACES_GROUP, {"payment_id": "int64", "country": "string"})),
             ),
             ingest_time="written",
-            future=timedelta(hours=1),
+            future=timedelta(minutes=10),
         ),
-        stream="payments",
+        stream="card.payments",
+        partitions=4,
     ),
 )
 
@@ -140,14 +186,16 @@ def main() -> None:
     arguments.add_argument("--store", help="URL of the online store to publish the rows to")
     store = arguments.parse_args().store
     payments = load(PAYMENTS)
+    cards = load(CARDS)
     groups = materialise_all(
         (
-            (CARD_GROUP, card_events(payments)),
-            (SHOP_GROUP, shop_events(payments)),
-            (CARD_MONTH_GROUP, card_month_events(payments)),
+            (VELOCITY_GROUP, velocity_events(payments)),
+            (PLACES_GROUP, places_events(payments)),
+            (ACTIVITY_GROUP, activity_events(payments)),
+            (PROFILE_GROUP, cards),
         ),
     )
-    rows = ["card_month"]
+    rows = ["activity", "profile"]
     write_groups(groups, WORKSPACE, system="live", features=FINGERPRINT, store=store, published=rows)
     if store is not None:
         logs = {"payments": payments}

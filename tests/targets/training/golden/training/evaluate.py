@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "training",
-    spec="sha256:c1f7618b42a19c7b",
-    features="sha256:97ff1bb4c21093bc",
+    spec="sha256:7212764b6b687a1e",
+    features="sha256:5c1519a40215e4e2",
     created_from={"spec": "tests/targets/cases/training.yaml"},
 )
 MODELS = ("under", "over", "synthetic", "tuned", "strange")
