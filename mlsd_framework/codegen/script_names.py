@@ -10,10 +10,13 @@ _OURS = frozenset(
         "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE",
         "WindowGroup", "Workspace", "FEATURES", "FEEDS", "Feed", "LiveGroup", "LiveSource", "StateLayout",
         "fill_states", "logs", "published", "run", "sys", "argparse", "arguments", "events", "groups", "labels",
-        "load", "load_source",
-        "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
+        "load", "load_source", "loaded", "main", "materialise_all", "pl",
+        "project", "sql", "store", "table", "timedelta", "write_groups",
         "DerivedGroup", "FeatureColumn", "Reading", "beside", "column_features", "computed", "derived_features", "rows",
-        "taken", "window_features", "with_columns", "with_known_labels", "write_dataset",
+        "taken", "window_features", "with_columns", "with_computed", "with_known_labels", "write_dataset",
+        "DataFrame", "Path", "as_of", "column_features_spark", "current_rows_spark", "datetime", "end_of", "known",
+        "labelled", "load_spark", "mapped", "materialise_spark", "parse", "parse_stream", "run_stream", "session",
+        "spark", "training", "window_features_spark", "write_training",
     }
 )  # fmt: skip
 
@@ -32,6 +35,8 @@ class ScriptNames:
             self.events(group)
             if isinstance(group, DerivedGroup):
                 self.function(group)
+        for group in system.windows:
+            self.prepared(group)
 
     def table(self, source: Source) -> str:
         """Return the constant that declares a source: `PAYMENTS`."""
@@ -44,6 +49,10 @@ class ScriptNames:
     def group(self, group: StoredGroup) -> str:
         """Return the constant that declares a group: `CARD_ACTIVITY_GROUP`."""
         return self._names.constant(f"group {group.name}", f"{group.name}_group")
+
+    def prepared(self, group: StoredGroup) -> str:
+        """Return the function that makes a group's events of rows that have their label beside them."""
+        return self._names.of(f"prepared {group.name}", f"{group.name}_prepared")
 
     def events(self, group: StoredGroup) -> str:
         """Return the function that gives a group's events: `card_activity_events`."""

@@ -63,6 +63,11 @@ class System:
         return tuple(group for group in self.features if isinstance(group, DerivedGroup))
 
     @property
+    def relational(self) -> tuple[WindowGroup | TableGroup, ...]:
+        """Return the stored groups that are computed key by key: windows, then tables."""
+        return (*self.windows, *self.tables)
+
+    @property
     def stored(self) -> tuple[StoredGroup, ...]:
         """Return the groups that the online store keeps: windows, then tables, then what functions compute."""
         return (*self.windows, *self.tables, *self.derived)

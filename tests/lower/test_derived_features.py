@@ -1,6 +1,7 @@
 """Groups with a `kind`: what the core checks before the kind is asked, and what it makes of the kind's answer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -226,3 +227,11 @@ def test_what_is_computed_decides_the_fingerprint(lowered: Callable[..., Lowered
         other = lowered(GROUP.replace("refresh: 1d", changed))[0]
         assert (features_fingerprint(other) == features_fingerprint(first)) is same
         assert (Definitions(other).of_names([("tides", "level")]) == parts) is same
+
+
+def test_spark_does_not_compute_it(lowered: Callable[..., Lowered]) -> None:
+    """An environment that computes features with Spark refuses the group, by name."""
+    system, _ = lowered()
+    spark = replace(system, environment=replace(system.environment, offline="spark"))
+    expected = "`features.tides` is of kind `tide`, which the Spark jobs do not compute"
+    assert faults(check(spark)) == [("E3007", expected)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.derived_code import frames
-from mlsd_framework.codegen.events_code import events_call, events_function, reads_label
+from mlsd_framework.codegen.events_code import events_call, events_function, used_sources
 from mlsd_framework.codegen.feature_code import FEATURES
 from mlsd_framework.codegen.feed_code import feeds
 from mlsd_framework.codegen.places import workspace
@@ -80,11 +80,3 @@ def _rows(group: StoredGroup, system: System, names: ScriptNames) -> Item:
     if isinstance(group, DerivedGroup):
         return frames(group, names)
     return events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
-
-
-def used_sources(system: System) -> list[str]:
-    """Return the sources that stored groups read, and the label's where one of them reads it."""
-    names = [source for group in system.stored for source in group.sources]
-    if system.label is not None and any(reads_label(group, system) for group in system.windows):
-        names.append(system.label.source)
-    return list(dict.fromkeys(names))
