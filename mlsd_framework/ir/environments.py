@@ -17,7 +17,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One place to run; `online_store` is none for the embedded one."""
+    """One place to run; `online_store` is none for the embedded one. `offline` says what computes features of a log."""
 
     name: str
     host: str
@@ -28,6 +28,7 @@ class Environment:
     token: Secret | None
     target: Literal["local", "kubernetes"]
     drain: timedelta
+    offline: Literal["polars", "spark"] = "polars"
     span: Span | None = None
 
     @property

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Column, Source
 from mlsd_framework.lower.context import Context
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.features import FeatureGroupSpec
 
 
@@ -22,7 +23,9 @@ def request_columns(source: Source, label: Label | None) -> tuple[Column, ...]:
     )
 
 
-def check_descriptions(group: str, spec: FeatureGroupSpec, features: Sequence[str], context: Context) -> None:
+def check_descriptions(
+    group: str, spec: FeatureGroupSpec | DerivedGroupSpec, features: Sequence[str], context: Context
+) -> None:
     """Report descriptions of what is no feature of the group."""
     for name in spec.describe:
         if name not in features:

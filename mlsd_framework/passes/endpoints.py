@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.ir.features import TableGroup
+from mlsd_framework.ir.features import DerivedGroup, TableGroup
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
@@ -25,7 +25,7 @@ def endpoints(system: System) -> Iterator[Diagnostic]:
             yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="choose another path")
         yield from _answer(endpoint)
     for group in system.features:
-        for feature in group.features if isinstance(group, TableGroup) else ():
+        for feature in group.features if isinstance(group, TableGroup | DerivedGroup) else ():
             if not _is_stored(feature.type):
                 what = f"`features.{group.name}` keeps `{feature.name}` of type `{feature.type.not_null()}`"
                 yield Diagnostic(code="E3005", what=f"{what}, which no stored row can hold", span=feature.span)

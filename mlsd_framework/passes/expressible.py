@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.ir.features import WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, WindowGroup
 from mlsd_framework.ir.system import System
 
 
@@ -27,6 +27,14 @@ def expressible(system: System) -> Iterator[Diagnostic]:
                 what=f"`features.{group.name}` is exact to the event, and its source `{group.source}` has no `stream`",
                 span=group.span,
                 expected="`stream:` on the source, or `refresh:` with how often a batch computes the group",
+            )
+    for group in system.features:
+        if isinstance(group, DerivedGroup) and environment.offline == "spark":
+            yield Diagnostic(
+                code="E3007",
+                what=f"`features.{group.name}` is of kind `{group.kind}`, which the Spark jobs do not compute",
+                span=group.span,
+                expected=f"`offline: polars` in the environment `{environment.name}`",
             )
     if not environment.loopback and environment.token is None:
         yield Diagnostic(

@@ -67,6 +67,11 @@ class EnvironmentSpec(SpecModel):
     )
     port: int = Field(3000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     workers: int = Field(1, ge=1, le=256, description="Processes that answer requests.")
+    offline: Literal["polars", "spark"] = Field(
+        "polars",
+        description="What computes training columns and stored features: `polars` on one machine; with `spark`, jobs "
+        "for a cluster are generated too.",
+    )
     online_store: Literal["embedded"] | OnlineStoreSpec = Field(
         "embedded", description="`embedded` starts a Valkey beside the service."
     )

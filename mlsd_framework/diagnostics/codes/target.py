@@ -13,6 +13,14 @@ CODES: tuple[Code, ...] = (
         "card_activity: {entity: card, from: payments, refresh: 1h, windows: [1d], …}",
     ),
     Code(
+        "E3007",
+        "group-not-on-spark",
+        "The environment computes features with Spark, and a group's kind gives snapshots that only one machine makes.",
+        "Compute features with polars in this environment, or leave the group out there by an override.",
+        "environments: {production: {offline: spark}}",
+        "environments: {production: {offline: polars}}",
+    ),
+    Code(
         "E3006",
         "live-value-unknown",
         "A live group reads what an event does not say when it comes: the label, or a column that is known only later.",

@@ -16,8 +16,8 @@ class ColumnGroup:
     A question at time t sees the newest row with `valid_from` <= as_of and, where `valid_to` is given and not null,
     as_of < `valid_to`; with `ingest_time` only rows that were written by as_of. as_of is t, or with `refresh` t floored
     to a multiple of it since 1970-01-01 UTC. Of rows with one `valid_from` the last by the source's `key` wins, without
-    one the last in the table. Without `valid_from` rows are always valid. A key without a valid row, or with a null, has
-    nulls.
+    one the last in the table. Without `valid_from` rows are always valid. A key without a valid row, or with a null,
+    has nulls.
     """
 
     name: str

@@ -8,6 +8,7 @@ import polars as pl
 
 from mlsd_framework.runtime.data.schema import SourceTable
 from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.windows import WindowGroup, as_microseconds
 from mlsd_framework.runtime.verify.sampling import CASE, Sample
 from mlsd_framework.runtime.verify.subject import Expressions
@@ -39,7 +40,14 @@ class _Key:
 def coverage_of(sample: Sample) -> list[FeatureCoverage]:
     """Count the cases of every feature of a group."""
     group = sample.stored.group
-    found = _of_table(sample, group) if isinstance(group, ColumnGroup) else _of_windows(sample, group)
+    match group:
+        case ColumnGroup():
+            found = _of_table(sample, group)
+        case DerivedGroup():
+            before = (sample.questions.get_column(CASE) == "at a materialisation").sum()
+            found = [FeatureCoverage(f"{group.name}.{one.name}", {"moments": int(before)}) for one in group.columns]
+        case _:
+            found = _of_windows(sample, group)
     cases = sample.questions.get_column(CASE)
     strangers, keyless = int((cases == "unseen key").sum()), int((cases == "null key").sum())
     for one in found:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.windows import WindowGroup, as_microseconds, window_label
 
 Draw: TypeAlias = np.random.Generator
@@ -70,8 +71,19 @@ def of_table(rows: pl.DataFrame, group: ColumnGroup, draw: Draw) -> tuple[int, .
     return tuple(sorted({*picked, *(one - 1 for one in picked[: _MOMENTS // 2]), max(times) + _DAY}))
 
 
+def of_snapshots(rows: pl.DataFrame, group: DerivedGroup) -> tuple[int, ...]:
+    """Return moments of snapshots: spread over the log, and before it begins."""
+    times = rows.get_column(group.readings[0].event_time).to_physical()
+    if not times.len():
+        return (0,)
+    refresh = as_microseconds(group.refresh)
+    found = [int(times.quantile(part, "nearest") or 0) for part in (0.4, 0.7, 1.0)]
+    found.append(int(times.min() or 0) - _DAY)  # type: ignore[arg-type] # integers
+    return tuple(sorted({one - one % refresh for one in found}))
+
+
 def on_grid(
-    events: pl.DataFrame, group: WindowGroup | ColumnGroup, moments: Sequence[int], rows: int, draw: Draw
+    events: pl.DataFrame, group: WindowGroup | ColumnGroup | DerivedGroup, moments: Sequence[int], rows: int, draw: Draw
 ) -> pl.DataFrame:
     """Ask about every key at moments that see one materialisation: at it, and until just before the next."""
     keys = events.select(group.entity).drop_nulls().unique(maintain_order=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.verify.homes import definition, offline, store
 from mlsd_framework.runtime.verify.homes.offline import Answers
@@ -54,7 +55,9 @@ class GroupParity:
 
 def homes_of(stored: Stored, url: str) -> dict[str, Home]:
     """Return the homes of a group, the training set's first; the others are held against it."""
-    found: dict[str, Home] = {"offline": offline.offline, "definition": definition.definition}
+    found: dict[str, Home] = {"offline": offline.offline}
+    if not isinstance(stored.group, DerivedGroup):  # what a plugin's function computes has no other definition
+        found["definition"] = definition.definition
     if stored.live is not None:
         from mlsd_framework.runtime.verify.homes import live_store, stream  # noqa: PLC0415 - only live groups pay
 

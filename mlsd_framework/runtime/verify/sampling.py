@@ -1,12 +1,13 @@
 """The questions that every home of a group is asked: some keys with all their events, and moments of every kind."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.windows import WindowGroup
 from mlsd_framework.runtime.verify import moments as at
 from mlsd_framework.runtime.verify.made_rows import at_edges, is_countable, new_values, ordinary, with_own_keys
@@ -15,13 +16,15 @@ from mlsd_framework.runtime.verify.subject import Log, Stored, Subject
 MOMENT, CASE = "__moment", "__case"
 _KEYS = 28
 _EVENTS = 4_000
+_OTHERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A part of a group's log with every event of its keys, and what is asked of it.
 
-    `rows` are the source's, as a stream gives them; `events` have the values that aggregates read. `questions` have
+    `rows` are the source's, as a stream gives them; `events` have the values that aggregates read; `others` are the
+    further sources of a derived group. `questions` have
     the entity's columns, a MOMENT in microseconds and the CASE that it stands for, in order of the moments.
     """
 
@@ -31,6 +34,13 @@ class Sample:
     events: pl.DataFrame
     questions: pl.DataFrame
     made: int
+    others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> pl.DataFrame | dict[str, pl.DataFrame]:
+        """What materialisation takes: the events, or for a derived group every source that it reads."""
+        derived = isinstance(self.stored.group, DerivedGroup)
+        return {self.log.name: self.events, **self.others} if derived else self.events
 
     @property
     def keys(self) -> list[tuple[object, ...]]:
@@ -50,9 +60,14 @@ def sampled(subject: Subject, stored: Stored, rows: int, seed: int = 0) -> Sampl
     keys = _keys(log.rows, group.entity, draw)
     part = log.rows.join(keys, on=group.entity, how="semi", maintain_order="left")
     made = 0
+    others: dict[str, pl.DataFrame] = {}
     if isinstance(group, ColumnGroup):
         grid = at.of_table(part, group, draw)
         events = part
+    elif isinstance(group, DerivedGroup):
+        grid = at.of_snapshots(part, group)
+        events = part
+        others = {name: subject.log(name).rows.head(_OTHERS) for name in stored.reads[1:]}
     elif stored.live:
         added = with_own_keys(ordinary(part, log, group, draw), log)
         part, made, grid = pl.concat([part, added]), added.height, ()
@@ -65,7 +80,7 @@ def sampled(subject: Subject, stored: Stored, rows: int, seed: int = 0) -> Sampl
         )
         events, made = pl.concat([events, added]), added.height
     asked = _questions(events, stored, grid, rows, draw)
-    return Sample(stored, log, part, events, asked, made)
+    return Sample(stored, log, part, events, asked, made, others)
 
 
 def _keys(rows: pl.DataFrame, entity: Sequence[str], draw: np.random.Generator) -> pl.DataFrame:

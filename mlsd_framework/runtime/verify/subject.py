@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mlsd_framework.runtime.data.schema import SourceTable
-from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.materialisation import Group
 from mlsd_framework.runtime.features.windows import WindowGroup, column_names
 from mlsd_framework.runtime.stream.live import LiveSource
@@ -53,12 +53,12 @@ class Stored:
     @property
     def features(self) -> tuple[str, ...]:
         """The names of its features, in order."""
-        return column_names(self.group) if isinstance(self.group, WindowGroup) else self.group.columns
-
-    @property
-    def time(self) -> str | None:
-        """The column that says when a row is of."""
-        return self.group.valid_from if isinstance(self.group, ColumnGroup) else self.group.event_time
+        match self.group:
+            case WindowGroup():
+                return column_names(self.group)
+            case DerivedGroup():
+                return tuple(column.name for column in self.group.columns)
+        return self.group.columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from mlsd_framework.codegen.events_code import events_call, labels_of
+from mlsd_framework.codegen.derived_code import frames
+from mlsd_framework.codegen.events_code import events_call, labels_of, used_sources
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.layout import INDENT, WIDTH
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
@@ -12,11 +13,10 @@ from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
-from mlsd_framework.ir.features import Computed, RequestGroup, WindowGroup
+from mlsd_framework.ir.features import Computed, DerivedGroup, RequestGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.features import used_sources
 
 DATASET = "mlsd_framework.runtime.features.dataset"
 
@@ -46,16 +46,16 @@ def dataset_file(system: System, spec: str) -> str:
     script.imports.add("polars as pl")
     sources = example_sources(system)
     joined, stored, computed = script.label(label, examples), list(script.stored(examples)), script.returned()
-    frames = [script.names.frame(name) for name in sources]
+    passed = [script.names.frame(name) for name in sources]
     context = DatasetFile(
         spec=spec,
         imports="",
-        signature=signature("examples", [f"{frame}: pl.DataFrame" for frame in frames], "pl.DataFrame"),
+        signature=signature("examples", [f"{frame}: pl.DataFrame" for frame in passed], "pl.DataFrame"),
         label=joined,
         stored=stored,
         computed=computed,
         loads=[script.load(name) for name in sources],
-        written=called(Call("write_dataset", (Call("examples", tuple(map(Raw, frames))), Raw("WORKSPACE")))),
+        written=called(Call("write_dataset", (Call("examples", tuple(map(Raw, passed))), Raw("WORKSPACE")))),
     )
     return render("training/dataset.py.j2", replace(context, imports="\n".join(script.imports.lines())))
 
@@ -122,6 +122,9 @@ class _Dataset:
                 self.ours(self.names.events(group))
                 yield from assigned("events", events_call(group, self.system, self.names), 1)
                 values = Call("window_features", (Raw("events"), Raw("rows"), Raw(declared)), time)
+            elif isinstance(group, DerivedGroup):
+                self.imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
+                values = Call("derived_features", (frames(group, self.names), Raw("rows"), Raw(declared)), time)
             else:
                 self.imports.add("mlsd_framework.runtime.features.asof", "column_features")
                 values = Call(

@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.events_code import events_call
+from mlsd_framework.codegen.events_code import events_call, used_sources
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, columns
-from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import RequestGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.training.dataset import example_sources, in_order
-from mlsd_framework.targets.training.features import used_sources
 
 VERIFY = "mlsd_framework.runtime.verify"
 
@@ -92,12 +91,12 @@ class _Verify:
         table, frame = Raw(self.names.table(source)), Raw(self.names.frame(name))
         return Call("Log", (table, frame), given(ingest_time=source.ingest_time))
 
-    def stored(self, group: WindowGroup | TableGroup) -> Call:
+    def stored(self, group: StoredGroup) -> Call:
         self.imports.add(f"{VERIFY}.subject", "Stored")
         declared = self.names.group(group)
         self.ours(declared)
-        if isinstance(group, TableGroup):
-            return Call("Stored", (Raw(declared), (group.source,)))
+        if not isinstance(group, WindowGroup):
+            return Call("Stored", (Raw(declared), tuple(group.sources)))
         events = events_call(group, self.system, self.names)
         self.ours(events.name)
         label = self.system.label

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.features.columns import ColumnGroup
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup, as_microseconds
 from mlsd_framework.runtime.verify.homes.offline import Answers
@@ -34,6 +35,8 @@ def definition(sample: Sample) -> Answers:
     group = sample.stored.group
     answers: Answers = [None] * len(sample.keys)
     left = _BUDGET
+    if isinstance(group, DerivedGroup):
+        raise TypeError(group.name)
     if isinstance(group, ColumnGroup):
         rows = _rows_by_key(sample.events, group.entity)
         for at, (key, moment) in enumerate(zip(sample.keys, sample.moments, strict=True)):

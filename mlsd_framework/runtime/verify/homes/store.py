@@ -49,7 +49,7 @@ def materialised(sample: Sample, url: str) -> Answers:
     answers: Answers = [None] * len(keys)
     for moment in sorted(set(of)):
         as_of = _EPOCH + timedelta(microseconds=moment)
-        made = materialise_all([(group, sample.events)], as_of=as_of)
+        made = materialise_all([(group, sample.frames)], as_of=as_of)
         store = OnlineStore.connect(
             url, system=SYSTEM, features=stored.name, layouts=[one.layout for one in made], timeout=5.0
         )

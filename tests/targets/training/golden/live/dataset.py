@@ -22,6 +22,18 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from tests/targets/cases/live.yaml:66
+    taken = ["amount"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
+    return computed(
+        rows,
+        "payment",
+        share=sql.div(pl.col("amount"), sql.nullif(pl.col("velocity.spend_1d"), 0.0)),
+    )
+
+
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     payments = load(PAYMENTS)
@@ -44,15 +56,7 @@ def main() -> None:
     # from tests/targets/cases/live.yaml:60
     events = activity_events(payments)
     rows = beside(rows, "activity", window_features(events, rows, ACTIVITY_GROUP, time="ts"))
-
-    # from tests/targets/cases/live.yaml:66
-    taken = ["amount"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = computed(
-        rows,
-        "payment",
-        share=sql.div(pl.col("amount"), sql.nullif(pl.col("velocity.spend_1d"), 0.0)),
-    )
+    rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)
 
