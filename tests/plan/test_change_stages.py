@@ -5,7 +5,7 @@ import pytest
 from tests.plan.small_project import Small
 
 BUILD, DATASET, FRAUD, SECOND, EVALUATE = "build", "dataset", "train fraud", "train second", "evaluate"
-MATERIALISE, SERVE = "materialise", "serve"
+MATERIALISE, VERIFY, SERVE = "materialise", "verify", "serve"
 DECIDED = {BUILD, EVALUATE, SERVE}
 
 # ruff: noqa: E501 - a table
@@ -23,15 +23,15 @@ CHANGES = {
     "a hyperparameter": (("iterations: 5", "iterations: 6"), {FRAUD, *DECIDED}),
     "the calibration": (("    depth: 2\n    gates", "    depth: 2\n    calibration: isotonic\n    gates"), {FRAUD, *DECIDED}),
     "a split's seed": (("seed: 7", "seed: 8"), {FRAUD, *DECIDED}),
-    "a feature of one model": (("amount > 100\n", "amount > 90\n"), {DATASET, SECOND, *DECIDED}),
-    "a feature of the other": (("hour(ts) < 6", "hour(ts) < 5"), {DATASET, FRAUD, *DECIDED}),
-    "a stored feature of one model": (("sum(amount)", "mean(amount)"), {DATASET, SECOND, MATERIALISE, *DECIDED}),
-    "a stored feature of no model": (("      spend: sum", "      most: max(amount)\n      spend: sum"), {DATASET, MATERIALISE, *DECIDED}),
-    "a delay of a group": (("    windows: [1d", "    delay: 1d\n    windows: [1d"), {DATASET, FRAUD, SECOND, MATERIALISE, *DECIDED}),
-    "a column of the request": (("      note: string?\n", "      note: string?\n      more: string?\n"), {DATASET, *DECIDED}),
+    "a feature of one model": (("amount > 100\n", "amount > 90\n"), {DATASET, VERIFY, SECOND, *DECIDED}),
+    "a feature of the other": (("hour(ts) < 6", "hour(ts) < 5"), {DATASET, VERIFY, FRAUD, *DECIDED}),
+    "a stored feature of one model": (("sum(amount)", "mean(amount)"), {DATASET, VERIFY, SECOND, MATERIALISE, *DECIDED}),
+    "a stored feature of no model": (("      spend: sum", "      most: max(amount)\n      spend: sum"), {DATASET, VERIFY, MATERIALISE, *DECIDED}),
+    "a delay of a group": (("    windows: [1d", "    delay: 1d\n    windows: [1d"), {DATASET, VERIFY, FRAUD, SECOND, MATERIALISE, *DECIDED}),
+    "a column of the request": (("      note: string?\n", "      note: string?\n      more: string?\n"), {DATASET, VERIFY, *DECIDED}),
     "the port": (("port: 0", "port: 3999"), {SERVE}),
     "the workers": (("workers: 1", "workers: 2"), {SERVE}),
-    "the label's delay": (("column: is_fraud}", "column: is_fraud, matures_after: 1h}"), {DATASET, FRAUD, SECOND, *DECIDED}),
+    "the label's delay": (("column: is_fraud}", "column: is_fraud, matures_after: 1h}"), {DATASET, VERIFY, FRAUD, SECOND, *DECIDED}),
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_changed_rows_make_the_data_stale(settled: Small) -> None:
     assert settled.stale() == []
     file.write_text(text.replace("shop", "online", 1))
     plan = settled.plan()
-    assert {one.stage.name for one in plan.actions} == {DATASET, FRAUD, SECOND, EVALUATE, MATERIALISE, SERVE}
+    assert {one.stage.name for one in plan.actions} == {DATASET, FRAUD, SECOND, EVALUATE, MATERIALISE, VERIFY, SERVE}
     assert plan.actions[0].reasons == ("the data of `sources.payments` has changed",)
 
 
@@ -88,7 +88,7 @@ def test_a_reason_names_the_part_and_both_values(settled: Small) -> None:
     assert reasons[EVALUATE] == ("it follows `train fraud`",)
 
 
-@pytest.mark.parametrize("stage", [DATASET, FRAUD, EVALUATE, MATERIALISE])
+@pytest.mark.parametrize("stage", [DATASET, FRAUD, EVALUATE, MATERIALISE, VERIFY])
 def test_a_damaged_output_is_made_again(settled: Small, stage: str) -> None:
     """A file that is gone, or that someone changed, makes its stage stale, and that alone."""
     found = settled.project().blueprint.stage(stage)
@@ -116,7 +116,7 @@ def test_a_damaged_state_is_a_state_without_what_it_lost(settled: Small, text: s
     """A state that cannot be read makes stages stale; it never stops a plan."""
     settled.project().workspace.state.write_text(text)
     plan = settled.plan()
-    assert {one.stage.name for one in plan.actions} == {DATASET, FRAUD, SECOND, EVALUATE, MATERIALISE, SERVE}
+    assert {one.stage.name for one in plan.actions} == {DATASET, FRAUD, SECOND, EVALUATE, MATERIALISE, VERIFY, SERVE}
 
 
 def test_breaking_changes_are_told(settled: Small) -> None:

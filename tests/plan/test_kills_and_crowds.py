@@ -20,7 +20,7 @@ from tests.plan.small_project import Small
 
 pytestmark = pytest.mark.process
 HERE = Path(__file__).resolve().parent
-ALL = ["build", "dataset", "train fraud", "train second", "evaluate", "materialise", "serve"]
+ALL = ["build", "dataset", "train fraud", "train second", "evaluate", "materialise", "verify", "serve"]
 
 
 class Commands:

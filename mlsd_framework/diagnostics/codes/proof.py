@@ -14,7 +14,7 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "E6702",
-        "leak",
+        "changed-by-the-future",
         "Rows of the training set depend on what was known only later: a change after a moment has changed features "
         "before it. A model that learns from them is better in its report than it will ever be in service.",
         "Give the group that reads a label the `delay` after which labels are really known, and a source whose rows "

@@ -63,12 +63,13 @@ def grid(events: pl.DataFrame, group: WindowGroup) -> tuple[int, ...]:
 
 def of_table(rows: pl.DataFrame, group: ColumnGroup, draw: Draw) -> tuple[int, ...]:
     """Return moments at which rows of a table begin and end to be valid, and just before."""
-    named = [name for name in (group.valid_from, group.valid_to, group.ingest_time) if name]
-    times = [time for name in named for time in rows.get_column(name).drop_nulls().to_physical().to_list()]
-    if not times:
-        return (1_700_000_000_000_000,)
-    picked = draw.choice(times, _MOMENTS).tolist()
-    return tuple(sorted({*picked, *(one - 1 for one in picked[: _MOMENTS // 2]), max(times) + _DAY}))
+    moments: set[int] = set()
+    for name in (group.valid_from, group.valid_to, group.ingest_time):
+        times = rows.get_column(name).drop_nulls().to_physical().to_list() if name else []
+        if times:
+            picked = draw.choice(times, _MOMENTS // 2).tolist()
+            moments |= {*picked, *(one - 1 for one in picked), max(times) + _DAY}
+    return tuple(sorted(moments)) or (1_700_000_000_000_000,)
 
 
 def of_snapshots(rows: pl.DataFrame, group: DerivedGroup) -> tuple[int, ...]:

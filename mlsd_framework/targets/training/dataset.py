@@ -28,8 +28,7 @@ class DatasetFile:
     spec: str
     imports: str
     signature: str
-    label: list[str]
-    stored: list[str]
+    examples: list[str]
     computed: list[str]
     loads: list[str]
     written: list[str]
@@ -45,19 +44,24 @@ def dataset_file(system: System, spec: str) -> str:
     script.ours("load", "WORKSPACE")
     script.imports.add("polars as pl")
     sources = example_sources(system)
-    joined, stored, computed = script.label(label, examples), list(script.stored(examples)), script.returned()
+    body, computed = [*script.label(label, examples), *script.stored(examples)], script.returned()
     passed = [script.names.frame(name) for name in sources]
     context = DatasetFile(
         spec=spec,
         imports="",
         signature=signature("examples", [f"{frame}: pl.DataFrame" for frame in passed], "pl.DataFrame"),
-        label=joined,
-        stored=stored,
+        examples=[*body, "return with_computed(rows)"] if computed else _returning(body),
         computed=computed,
         loads=[script.load(name) for name in sources],
         written=called(Call("write_dataset", (Call("examples", tuple(map(Raw, passed))), Raw("WORKSPACE")))),
     )
     return render("training/dataset.py.j2", replace(context, imports="\n".join(script.imports.lines())))
+
+
+def _returning(lines: list[str]) -> list[str]:
+    """Return the lines with the last statement, which makes `rows`, as what the function returns."""
+    last = max(at for at, line in enumerate(lines) if line.startswith("rows = "))
+    return [*lines[:last], lines[last].replace("rows = ", "return ", 1), *lines[last + 1 :]]
 
 
 def example_sources(system: System) -> list[str]:
@@ -136,8 +140,7 @@ class _Dataset:
         """Return the lines of the function that computes features; its last statement is what it returns."""
         lines = list(self.computed())[1:]
         if lines:
-            last = max(at for at, line in enumerate(lines) if line.startswith("rows = "))
-            lines[last] = lines[last].replace("rows = ", "return ", 1)
+            return _returning(lines)
         return lines
 
     def computed(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.events_code import events_call, used_sources
 from mlsd_framework.codegen.expressions_python import to_python
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, given, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
@@ -154,8 +154,7 @@ class _Verify:
             code = to_python(one.expression, lambda column, group=group: f"row[{literal(_path(column, group))}]")  # type: ignore[misc] # a default that binds the group
             self.imports.add_lines(code.imports)
             target = f"row[{literal(f'{group.name}.{one.name}')}]"
-            text = f"{target} = {emit(Raw(code.text), 1, len(target) + 3)}"
-            lines += text.replace("\n    ", "\n").split("\n")
+            lines += assigned(target, Raw(code.text), 1)
         return lines
 
 

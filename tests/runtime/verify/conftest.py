@@ -1,7 +1,6 @@
 """A proof that holds, made once, and its parts by themselves."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,7 +39,7 @@ def asked(store: str) -> Asked:
 @pytest.fixture(scope="session")
 def proved(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     """The proof of the shop."""
-    folder: Path = tmp_path_factory.mktemp("shop")
+    folder = tmp_path_factory.mktemp("shop")
     for name, frame in zip(("payments", "cards", "labels"), frames(), strict=True):
         frame.write_parquet(folder / f"{name}.parquet")
     assert fingerprints.runtime_fingerprint().startswith("sha256:")

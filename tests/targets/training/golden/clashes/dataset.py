@@ -43,12 +43,8 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    rows_2 = load(ROWS)
-    a_events = load(A_EVENTS)
-    load_2 = load(LOAD)
-
+def examples(rows_2: pl.DataFrame, a_events: pl.DataFrame, load_2: pl.DataFrame) -> pl.DataFrame:
+    """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/clashes.yaml:35
     rows = with_known_labels(rows_2, "label")
 
@@ -66,9 +62,15 @@ def main() -> None:
     # from tests/targets/cases/clashes.yaml:32
     events = stage_load_events(rows_2)
     rows = beside(rows, "stage_load", window_features(events, rows, STAGE_LOAD_GROUP, time="events"))
-    rows = with_computed(rows)
+    return with_computed(rows)
 
-    write_dataset(rows, WORKSPACE)
+
+def main() -> None:
+    """Read and check the sources, and write the training set that is made of them."""
+    rows_2 = load(ROWS)
+    a_events = load(A_EVENTS)
+    load_2 = load(LOAD)
+    write_dataset(examples(rows_2, a_events, load_2), WORKSPACE)
 
 
 if __name__ == "__main__":

@@ -67,13 +67,10 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    payments = load(PAYMENTS)
-    disputes = load(DISPUTES)
-    merchants = load(MERCHANTS)
-    cards = load(CARDS)
-
+def examples(
+    payments: pl.DataFrame, disputes: pl.DataFrame, merchants: pl.DataFrame, cards: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/everything.yaml:115
     labels = disputes.select("payment_id", disputed="upheld")
     rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "disputed")
@@ -95,9 +92,16 @@ def main() -> None:
 
     # from tests/targets/cases/everything.yaml:95
     rows = beside(rows, "card_facts", column_features(cards, rows, CARD_FACTS_GROUP, time="ts"))
-    rows = with_computed(rows)
+    return with_computed(rows)
 
-    write_dataset(rows, WORKSPACE)
+
+def main() -> None:
+    """Read and check the sources, and write the training set that is made of them."""
+    payments = load(PAYMENTS)
+    disputes = load(DISPUTES)
+    merchants = load(MERCHANTS)
+    cards = load(CARDS)
+    write_dataset(examples(payments, disputes, merchants, cards), WORKSPACE)
 
 
 if __name__ == "__main__":

@@ -20,15 +20,17 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    orders = load(ORDERS)
-
+def examples(orders: pl.DataFrame) -> pl.DataFrame:
+    """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/minimal.yaml:19
     rows = with_known_labels(orders, "returned")
-    rows = with_computed(rows)
+    return with_computed(rows)
 
-    write_dataset(rows, WORKSPACE)
+
+def main() -> None:
+    """Read and check the sources, and write the training set that is made of them."""
+    orders = load(ORDERS)
+    write_dataset(examples(orders), WORKSPACE)
 
 
 if __name__ == "__main__":
