@@ -153,8 +153,8 @@ def test_ttl_of_a_view(tmp_path, valkey_path):
         store = feature_store(tmp_path, online, project=f"ttl{wanted}")
         view = view_of(tmp_path / "t.parquet", ttl=timedelta(hours=1))
         store.apply([CARD, view])
-        store.write_to_online_store("spend", rows_of(1, NOW - timedelta(minutes=59), keys=(1,)))
-        store.write_to_online_store("spend", rows_of(2, NOW - timedelta(minutes=61), keys=(2,)))
+        store.write_to_online_store("spend", rows_of(1, NOW - timedelta(minutes=30), keys=(1,)))
+        store.write_to_online_store("spend", rows_of(2, NOW - timedelta(minutes=90), keys=(2,)))
         assert asked(store, ["spend:n"])["n"] == seen
         assert [row[0] for row in hot(valkey_path, store, view).read([("spend", (1,)), ("spend", (2,))])] == seen
 
