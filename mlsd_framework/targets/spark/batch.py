@@ -195,10 +195,7 @@ class _Batch:
     def written(self, sources: list[str]) -> Iterator[str]:
         """Yield how the groups of `sources` are written."""
         self.imports.add(JOB, "end_of", "write_groups")
-        logs = {
-            group.source: self.system.source(group.source).event_time
-            for group in self.system.relational
-        }
+        logs = {group.source: self.system.source(group.source).event_time for group in self.system.relational}
         ends: tuple[Item, ...] = tuple((Raw(self.names.frame(name)), time) for name, time in logs.items() if time)
         yield from assigned("as_of", Call("end_of", ends), 1, sign="= arguments.as_of or")
         made = Call("groups", (*(Raw(self.names.frame(name)) for name in sources), Raw("as_of")))
