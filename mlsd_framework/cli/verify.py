@@ -10,6 +10,7 @@ from mlsd_framework.diagnostics.errors import PlanError, RunError
 from mlsd_framework.plan.evaluator import bring
 from mlsd_framework.plan.progress import Progress
 from mlsd_framework.plan.project import Project
+from mlsd_framework.plan.proving import FINDINGS
 from mlsd_framework.plan.verification import prove
 
 _ROWS = 2000
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
         return 0 if fault is None else 1
     if fault is not None:
         print(f"report: {project.workspace.proof_report}")
-        raise fault
+        findings = [one for one in fault.diagnostics if one.code in FINDINGS]
+        raise RunError(findings or fault.diagnostics)
     print(_summary(said))
     print(f"report: {project.workspace.proof_report}")
     return 0

@@ -7,6 +7,9 @@ from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.plan.stages import Verify
 
+FINDINGS = frozenset({"E6701", "E6702", "E6703"})
+"""What a proof finds; any other fault is of the script that makes it."""
+
 
 def today() -> date:
     """Return the day on which overrides are looked at, in UTC."""

@@ -33,7 +33,7 @@ def spark_home(*, wanted: bool) -> Iterator[tuple[SparkHome | None, str]]:
         return
     session = _session()
     try:
-        yield lambda sample: _answers(session, sample), ""
+        yield lambda sample: answers(session, sample), ""
     finally:
         session.stop()
 
@@ -68,7 +68,8 @@ def _session() -> "SparkSession":
     return session
 
 
-def _answers(session: "SparkSession", sample: Sample) -> Answers:
+def answers(session: "SparkSession", sample: Sample) -> Answers:
+    """Answer in a session, the rows spread over buckets of keys."""
     from mlsd_framework.runtime.spark.tables import column_features_spark  # noqa: PLC0415 - as above
     from mlsd_framework.runtime.spark.windows import window_features_spark  # noqa: PLC0415 - as above
 
