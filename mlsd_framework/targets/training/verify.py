@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.events_code import events_call, used_sources
+from mlsd_framework.codegen.events_code import events_call, read_sources, used_sources
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, given, literal
 from mlsd_framework.codegen.script_names import ScriptNames
@@ -82,7 +82,7 @@ class _Verify:
         )
         if _has_examples(system):
             named += (("examples", self.examples(sources)),)
-            if system.computed:
+            if in_order(system.computed):
                 named += (("expressions", self.expressions()),)
         return Call("Subject", (), named)
 
@@ -99,14 +99,12 @@ class _Verify:
             return Call("Stored", (Raw(declared), tuple(group.sources)))
         events = events_call(group, self.system, self.names)
         self.ours(events.name)
-        label = self.system.label
-        reads = (group.source, *([label.source] if label is not None and len(events.positional) > 1 else []))
         live: tuple[tuple[str, Item], ...] = ()
         if group.live:
             self.ours("FEEDS")
             fed = list(dict.fromkeys(one.source for one in self.system.live))
             live = (("live", Raw(f"FEEDS[{fed.index(group.source)}].source")),)
-        return Call("Stored", (Raw(declared), reads, Raw(events.name)), live)
+        return Call("Stored", (Raw(declared), read_sources(group, self.system), Raw(events.name)), live)
 
     def examples(self, sources: list[str]) -> Call:
         label = self.system.label

@@ -26,11 +26,8 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(taken).name.prefix("payment."))
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    payments = load(PAYMENTS)
-    cards = load(CARDS)
-
+def examples(payments: pl.DataFrame, cards: pl.DataFrame) -> pl.DataFrame:
+    """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/second_pass.yaml:35
     rows = with_known_labels(payments, "is_fraud")
 
@@ -44,9 +41,14 @@ def main() -> None:
     # from tests/targets/cases/second_pass.yaml:26
     events = surprise_events(payments, cards)
     rows = beside(rows, "surprise", window_features(events, rows, SURPRISE_GROUP, time="ts"))
-    rows = with_computed(rows)
+    return with_computed(rows)
 
-    write_dataset(rows, WORKSPACE)
+
+def main() -> None:
+    """Read and check the sources, and write the training set that is made of them."""
+    payments = load(PAYMENTS)
+    cards = load(CARDS)
+    write_dataset(examples(payments, cards), WORKSPACE)
 
 
 if __name__ == "__main__":
