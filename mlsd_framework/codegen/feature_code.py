@@ -64,3 +64,8 @@ def value_column(one: Aggregate, source: Source) -> str | None:
 def plain(expression: Expression | None) -> str | None:
     """Return the name of the column that an expression is, or none where it is more."""
     return expression.name if isinstance(expression, Column) and expression.qualifier is None else None
+
+
+def has_own_value(one: Aggregate) -> bool:
+    """Say whether an aggregate reads a column that has to be computed first."""
+    return one.where is not None or (one.value is not None and plain(one.value) is None)

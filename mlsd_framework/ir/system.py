@@ -48,6 +48,11 @@ class System:
         return tuple(group for group in self.features if isinstance(group, WindowGroup))
 
     @property
+    def live(self) -> tuple[WindowGroup, ...]:
+        """Return the groups that are kept up to date from a stream."""
+        return tuple(group for group in self.windows if group.live)
+
+    @property
     def tables(self) -> tuple[TableGroup, ...]:
         """Return the groups that are columns of a table."""
         return tuple(group for group in self.features if isinstance(group, TableGroup))

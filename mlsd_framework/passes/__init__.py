@@ -9,6 +9,7 @@ from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
 from mlsd_framework.passes.known_in_time import known_in_time
 from mlsd_framework.passes.latency_budget import latency_budget
+from mlsd_framework.passes.live_values import live_values
 from mlsd_framework.passes.mature_labels import mature_labels
 from mlsd_framework.passes.metric_needs import metric_needs
 from mlsd_framework.passes.paths_inside import paths_inside
@@ -23,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     reserved_names,
     paths_inside,
     known_in_time,
+    live_values,
     supervised,
     split_columns,
     mature_labels,

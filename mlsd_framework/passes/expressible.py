@@ -10,7 +10,7 @@ from mlsd_framework.ir.system import System
 def expressible(system: System) -> Iterator[Diagnostic]:
     """Find what no target can do as it stands.
 
-    A window group without `refresh` that a pipeline fetches → E3001; a wide `host` without `auth` → E3002.
+    A window group without `refresh` and without a stream that a pipeline fetches → E3001; a wide `host` without `auth` → E3002.
     """
     environment = system.environment
     fetched = {
@@ -21,12 +21,12 @@ def expressible(system: System) -> Iterator[Diagnostic]:
         if stage.kind == "fetch"
     }
     for group in system.features:
-        if isinstance(group, WindowGroup) and group.refresh is None and group.name in fetched:
+        if isinstance(group, WindowGroup) and group.refresh is None and not group.live and group.name in fetched:
             yield Diagnostic(
                 code="E3001",
-                what=f"`features.{group.name}` is exact to the event, and no stream updater feeds the online store",
+                what=f"`features.{group.name}` is exact to the event, and its source `{group.source}` has no `stream`",
                 span=group.span,
-                expected="`refresh:` with how often a batch computes it, such as `refresh: 1h`",
+                expected="`stream:` on the source, or `refresh:` with how often a batch computes the group",
             )
     if not environment.loopback and environment.token is None:
         yield Diagnostic(

@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 
-FEATURES = "sha256:813080f9d4d33f09"
+FEATURES = "sha256:021182eacf41bef6"
 APP = Application(
     "card-fraud",
-    spec="sha256:b246e481613aef42",
+    spec="sha256:85335069c0934479",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:b246e481613aef42",
-    features="sha256:813080f9d4d33f09",
+    spec="sha256:85335069c0934479",
+    features="sha256:021182eacf41bef6",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")

@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:813080f9d4d33f09"
+FINGERPRINT = "sha256:021182eacf41bef6"
 
 # from specs/fraud.yaml:12
 PAYMENTS = SourceTable(

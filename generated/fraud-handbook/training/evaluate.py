@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-handbook",
-    spec="sha256:640d263519f611d7",
-    features="sha256:f0cec945fc8905ff",
+    spec="sha256:d6c74012af01b7f9",
+    features="sha256:d5914fd649eaa455",
     created_from={"spec": "specs/benchmarks/fraud_handbook.yaml"},
 )
 MODELS = ("published_features", "fraud")

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-ulb",
-    spec="sha256:ecb134d95d7471b2",
+    spec="sha256:97348e8ab3d0da88",
     features="sha256:8fab8322f51655f3",
     created_from={"spec": "specs/benchmarks/fraud_ulb.yaml"},
 )

@@ -7,9 +7,19 @@ CODES: tuple[Code, ...] = (
         "E3001",
         "exact-windows-unfed",
         "A pipeline fetches windows that are exact to the event, and nothing feeds the online store event by event.",
-        "Give the group a `refresh`, which is how often a batch computes it; training then sees the same steps.",
+        "Say on which `stream` new events of its source come, or give the group a `refresh`, which is how often a batch "
+        "computes it; training then sees the same steps.",
         "card_activity: {entity: card, from: payments, windows: [1d], …}",
         "card_activity: {entity: card, from: payments, refresh: 1h, windows: [1d], …}",
+    ),
+    Code(
+        "E3006",
+        "live-value-unknown",
+        "A live group reads what an event does not say when it comes: the label, or a column that is known only later.",
+        "Give the group a `refresh` and a `delay`, so that a batch computes it once the values are known.",
+        "risk: {entity: card, from: payments, windows: [7d], aggregate: {frauds: count() where is_fraud}}",
+        "risk: {entity: card, from: payments, refresh: 1d, delay: 7d, windows: [7d], "
+        "aggregate: {frauds: count() where is_fraud}}",
     ),
     Code(
         "E3002",

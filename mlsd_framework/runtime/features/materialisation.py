@@ -40,16 +40,26 @@ def materialise_all(groups: Iterable[tuple[Group, pl.DataFrame]], as_of: datetim
 
 
 def write_groups(
-    materialised: Sequence[Materialised], workspace: Workspace, *, system: str, features: str, store: str | None = None
+    materialised: Sequence[Materialised],
+    workspace: Workspace,
+    *,
+    system: str,
+    features: str,
+    store: str | None = None,
+    published: Sequence[str] | None = None,
 ) -> None:
-    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish all rows at once."""
+    """Write `<group>.parquet` with an `event_timestamp` for each group; with `store`, publish rows, all at once.
+
+    `published` names the groups whose rows the store is given: all, where it is left out; live ones have states there.
+    """
     for one in materialised:
         stamped = one.rows.with_columns(pl.lit(one.as_of).cast(pl.Datetime("us", "UTC")).alias("event_timestamp"))
         with atomic.replacing(workspace.features / f"{one.group.name}.parquet") as part:
             stamped.write_parquet(part)
         print(f"{one.group.name}: {one.rows.height:,} rows as of {one.as_of:%Y-%m-%d %H:%M} UTC")
-    if store is not None:
-        _publish(materialised, system, features, store)
+    given = [one for one in materialised if published is None or one.group.name in published]
+    if store is not None and given:
+        _publish(given, system, features, store)
 
 
 def _publish(materialised: Sequence[Materialised], system: str, features: str, url: str) -> None:

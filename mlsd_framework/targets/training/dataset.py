@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from mlsd_framework.codegen.events_code import events_call, labels_of
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
+from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
@@ -13,8 +15,7 @@ from mlsd_framework.ir.features import Computed, RequestGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.features import events_call, labels_of, used_sources
-from mlsd_framework.targets.training.names import ScriptNames
+from mlsd_framework.targets.training.features import used_sources
 
 DATASET = "mlsd_framework.runtime.features.dataset"
 

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.expressions_polars import to_polars
-from mlsd_framework.codegen.feature_code import FEATURES, computed_name, plain
+from mlsd_framework.codegen.events_code import events_call, events_function, reads_label
+from mlsd_framework.codegen.feature_code import FEATURES
+from mlsd_framework.codegen.feed_code import feeds
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, identifier, literal
-from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
+from mlsd_framework.codegen.script_names import ScriptNames
+from mlsd_framework.codegen.source_code import DATA
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.expressions import Expression, columns
-from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
+from mlsd_framework.ir.features import TableGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
-from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.declarations import DATA, declarations
-from mlsd_framework.targets.training.names import ScriptNames
+from mlsd_framework.targets.training.declarations import declarations
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,9 @@ class FeaturesFile:
     materialised: list[str]
     has_groups: bool
     loads: list[str]
+    published: str
+    feeds: str
+    logs: str
 
 
 def features_file(system: System, spec: str) -> str:
@@ -40,11 +42,15 @@ def features_file(system: System, spec: str) -> str:
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     blocks = list(declarations(system, names, imports))
     imports.add(f"{DATA}.check", "load_source")
-    functions = [_events(group, system, names, imports) for group in system.windows]
-    stored = system.stored
+    functions = [events_function(group, system, names, imports) for group in system.windows]
+    stored, live = system.stored, system.live
+    declared = feeds(system, names, imports) if live else ""
+    if live:
+        imports.add("mlsd_framework.runtime.stream.feeds", "fill_states")
     if stored:
         imports.add("argparse")
         imports.add(f"{FEATURES}.materialisation", "materialise_all", "write_groups")
+    fed = list(dict.fromkeys(group.source for group in live))
     context = FeaturesFile(
         system=literal(system.name),
         spec=spec,
@@ -55,90 +61,12 @@ def features_file(system: System, spec: str) -> str:
         functions=functions,
         materialised=_materialised(stored, system, names),
         has_groups=bool(stored),
+        published=emit([group.name for group in stored if group not in live], 2, 8) if live else "",
+        feeds=declared,
+        logs=emit(Mapping(tuple((name, Raw(names.frame(name))) for name in fed)), 2, 19),
         loads=[f"{names.frame(name)} = load({names.table(system.source(name))})" for name in used_sources(system)],
     )
     return render("training/features.py.j2", context)
-
-
-def events_call(group: WindowGroup, system: System, names: ScriptNames) -> Call:
-    """Return the call that gives a group's events, given the frames of its source and of the label."""
-    frames = [names.frame(group.source)]
-    label = system.label
-    if reads_label(group, system) and label is not None and label.source != group.source:
-        frames.append(names.frame(label.source))
-    return Call(names.events(group), tuple(Raw(frame) for frame in frames))
-
-
-def reads_label(group: WindowGroup, system: System) -> bool:
-    """Say whether an aggregate of the group reads the label of its source's rows."""
-    label = system.label
-    if label is None or label.of != group.source:
-        return False
-    read = [expression for one in group.aggregates for expression in (one.value, one.where) if expression is not None]
-    return label.name in {node.name for expression in read for node in columns(expression)}
-
-
-def _events(group: WindowGroup, system: System, names: ScriptNames, imports: Imports) -> str:
-    """Return the function that gives the events of a group with the values that its aggregates read."""
-    label = system.label
-    source = names.frame(group.source)
-    parameters = [f"{source}: pl.DataFrame"]
-    lines: list[str] = []
-    result = source
-    if reads_label(group, system) and label is not None:
-        if label.source != group.source:
-            parameters.append(f"{names.frame(label.source)}: pl.DataFrame")
-            lines += assigned("labels", Raw(labels_of(label, names)), 1)
-            result = f'{source}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left")'
-        elif label.name != label.column:
-            result = f"{source}.with_columns({_renamed(label.column, label.name)})"
-    holder = system.source(group.source)
-    named = tuple(
-        (computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if _has_own_value(one)
-    )
-    if named:
-        if result != source:
-            lines += assigned("events", Raw(result), 1)
-            result = "events"
-        lines.append(f"return {result}.with_columns(")
-        lines += [f"    {name}={emit(value, 2, len(name) + 2)}," for name, value in named]
-        lines.append(")")
-    else:
-        lines += [f"return {emit(Raw(result), 1, 7)}"]
-    body = "\n".join(f"    {text}" for text in lines)  # what follows the first line of a text is indented already
-    doc = f'    """Return the events of `{group.name}` with the values that its aggregates read."""'
-    opening = f"def {names.events(group)}({', '.join(parameters)}) -> pl.DataFrame:"
-    return f"{pointer(group.span)}\n{opening}\n{doc}\n{body}"
-
-
-def labels_of(label: Label, names: ScriptNames) -> str:
-    """Return the source of the labels by the column that joins them to the examples."""
-    column = (
-        literal(label.column) if label.column == label.name else f"{identifier(label.name)}={literal(label.column)}"
-    )
-    return f"{names.frame(label.source)}.select({literal(label.join or '')}, {column})"
-
-
-def _has_own_value(one: Aggregate) -> bool:
-    return one.where is not None or (one.value is not None and plain(one.value) is None)
-
-
-def _value(one: Aggregate, imports: Imports) -> str:
-    """Return the column that an aggregate reads; where its condition is not true it is null, so it does not count."""
-    value = "pl.lit(value=True)" if one.value is None else _polars(one.value, imports)
-    if one.where is not None:
-        value = f"pl.when({_polars(one.where, imports)}).then({value})"
-    return value
-
-
-def _polars(expression: Expression, imports: Imports) -> str:
-    code = to_polars(expression, lambda column: column.path)
-    imports.add_lines(code.imports)
-    return code.text
-
-
-def _renamed(column: str, name: str) -> str:
-    return literal(column) if column == name else f"{name}={literal(column)}"
 
 
 def _materialised(stored: tuple[WindowGroup | TableGroup, ...], system: System, names: ScriptNames) -> list[str]:

@@ -8,7 +8,9 @@ from mlsd_framework.ir.system import System
 _OURS = frozenset(
     {
         "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE",
-        "WindowGroup", "Workspace", "argparse", "arguments", "events", "groups", "labels", "load", "load_source",
+        "WindowGroup", "Workspace", "FEATURES", "FEEDS", "Feed", "LiveGroup", "LiveSource", "StateLayout",
+        "fill_states", "logs", "published", "run", "sys", "argparse", "arguments", "events", "groups", "labels",
+        "load", "load_source",
         "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
         "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
         "with_known_labels", "write_dataset",

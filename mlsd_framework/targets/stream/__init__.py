@@ -1,0 +1,1 @@
+"""The stream target: what keeps live features up to date."""
