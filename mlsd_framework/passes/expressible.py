@@ -10,7 +10,8 @@ from mlsd_framework.ir.system import System
 def expressible(system: System) -> Iterator[Diagnostic]:
     """Find what no target can do as it stands.
 
-    A window group without `refresh` and without a stream that a pipeline fetches → E3001; a wide `host` without `auth` → E3002.
+    A window group without `refresh` and without a stream that a pipeline fetches → E3001; a wide `host` without
+    `auth` → E3002.
     """
     environment = system.environment
     fetched = {

@@ -12,9 +12,11 @@ FEATURES = project(__file__) / ".mlsd/card-fraud/features"
 
 CARD_ID_ENTITY = Entity(name="card_id", join_keys=["card_id"], value_type=ValueType.INT64)
 
+DEVICE_ID_ENTITY = Entity(name="device_id", join_keys=["device_id"], value_type=ValueType.INT64)
+
 TERMINAL_ID_ENTITY = Entity(name="terminal_id", join_keys=["terminal_id"], value_type=ValueType.INT64)
 
-# from specs/fraud.yaml:45
+# from specs/fraud.yaml:47
 CARD_ACTIVITY_VIEW = FeatureView(
     name="card_activity",
     entities=[CARD_ID_ENTITY],
@@ -37,7 +39,51 @@ CARD_ACTIVITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/fraud.yaml:54
+# from specs/fraud.yaml:55
+CARD_VELOCITY_VIEW = FeatureView(
+    name="card_velocity",
+    entities=[CARD_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="payments_10m", dtype=Int64),
+        Field(name="payments_1h", dtype=Int64),
+        Field(name="payments_1d", dtype=Int64),
+        Field(name="spend_10m", dtype=Float64),
+        Field(name="spend_1h", dtype=Float64),
+        Field(name="spend_1d", dtype=Float64),
+        Field(name="spend_max_10m", dtype=Float64),
+        Field(name="spend_max_1h", dtype=Float64),
+        Field(name="spend_max_1d", dtype=Float64),
+        Field(name="terminals_10m", dtype=Int64),
+        Field(name="terminals_1h", dtype=Int64),
+        Field(name="terminals_1d", dtype=Int64),
+    ],
+    source=FileSource(
+        name="card_velocity_rows",
+        path=str(FEATURES / "card_velocity.parquet"),
+        timestamp_field="event_timestamp",
+    ),
+)
+
+# from specs/fraud.yaml:64
+DEVICE_ACTIVITY_VIEW = FeatureView(
+    name="device_activity",
+    entities=[DEVICE_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="payments_1d", dtype=Int64),
+        Field(name="payments_7d", dtype=Int64),
+        Field(name="cards_1d", dtype=Int64),
+        Field(name="cards_7d", dtype=Int64),
+    ],
+    source=FileSource(
+        name="device_activity_rows",
+        path=str(FEATURES / "device_activity.parquet"),
+        timestamp_field="event_timestamp",
+    ),
+)
+
+# from specs/fraud.yaml:71
 TERMINAL_ACTIVITY_VIEW = FeatureView(
     name="terminal_activity",
     entities=[TERMINAL_ID_ENTITY],
@@ -54,7 +100,7 @@ TERMINAL_ACTIVITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/fraud.yaml:61
+# from specs/fraud.yaml:78
 TERMINAL_RISK_VIEW = FeatureView(
     name="terminal_risk",
     entities=[TERMINAL_ID_ENTITY],

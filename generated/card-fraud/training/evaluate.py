@@ -22,13 +22,13 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:85335069c0934479",
-    features="sha256:021182eacf41bef6",
+    spec="sha256:9508d2209ecf8e1e",
+    features="sha256:683bde6a044def0f",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")
 
-# from specs/fraud.yaml:83
+# from specs/fraud.yaml:100
 FRAUD_METRICS = [
     "average_precision",
     "roc_auc",
@@ -53,7 +53,7 @@ def main(workspace: Workspace) -> None:
     fraud = artefacts.read_predictions(workspace.model("fraud"))
     label = data["is_fraud"].to_numpy()
 
-    # from specs/fraud.yaml:110
+    # from specs/fraud.yaml:127
     decide_costs = Costs(false_negative=data["amount"].to_numpy(), false_positive=5.0, review=2.0)
     decide = thresholds.by_cost(
         score="fraud",

@@ -10,11 +10,14 @@ from mlsd_framework.runtime.data.check import load_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
+from mlsd_framework.runtime.state.layout import StateLayout
+from mlsd_framework.runtime.stream.feeds import Feed, fill_states
+from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:021182eacf41bef6"
+FINGERPRINT = "sha256:683bde6a044def0f"
 
 # from specs/fraud.yaml:12
 PAYMENTS = SourceTable(
@@ -35,7 +38,7 @@ PAYMENTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from specs/fraud.yaml:28
+# from specs/fraud.yaml:29
 CHARGEBACKS = SourceTable(
     name="chargebacks",
     paths=(".mlsd/card-fraud/data/cards-9b4f42bec899a342/chargebacks.parquet",),
@@ -49,7 +52,7 @@ CHARGEBACKS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from specs/fraud.yaml:45
+# from specs/fraud.yaml:47
 CARD_ACTIVITY_GROUP = WindowGroup(
     name="card_activity",
     entity=("card_id",),
@@ -61,11 +64,37 @@ CARD_ACTIVITY_GROUP = WindowGroup(
         Aggregate("spend_mean", "mean", "amount"),
         Aggregate("spend_max", "max", "amount"),
     ),
-    refresh=timedelta(hours=1),
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:54
+# from specs/fraud.yaml:55
+CARD_VELOCITY_GROUP = WindowGroup(
+    name="card_velocity",
+    entity=("card_id",),
+    source="payments",
+    event_time="ts",
+    windows=(timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)),
+    aggregates=(
+        Aggregate("payments", "count"),
+        Aggregate("spend", "sum", "amount"),
+        Aggregate("spend_max", "max", "amount"),
+        Aggregate("terminals", "count_distinct", "terminal_id"),
+    ),
+    key=("payment_id",),
+)
+
+# from specs/fraud.yaml:64
+DEVICE_ACTIVITY_GROUP = WindowGroup(
+    name="device_activity",
+    entity=("device_id",),
+    source="payments",
+    event_time="ts",
+    windows=(timedelta(days=1), timedelta(days=7)),
+    aggregates=(Aggregate("payments", "count"), Aggregate("cards", "count_distinct", "card_id")),
+    key=("payment_id",),
+)
+
+# from specs/fraud.yaml:71
 TERMINAL_ACTIVITY_GROUP = WindowGroup(
     name="terminal_activity",
     entity=("terminal_id",),
@@ -77,7 +106,7 @@ TERMINAL_ACTIVITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:61
+# from specs/fraud.yaml:78
 TERMINAL_RISK_GROUP = WindowGroup(
     name="terminal_risk",
     entity=("terminal_id",),
@@ -103,19 +132,31 @@ def load(table: SourceTable) -> pl.DataFrame:
     return loaded.frame
 
 
-# from specs/fraud.yaml:45
+# from specs/fraud.yaml:47
 def card_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `card_activity` with the values that its aggregates read."""
     return payments
 
 
-# from specs/fraud.yaml:54
+# from specs/fraud.yaml:55
+def card_velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `card_velocity` with the values that its aggregates read."""
+    return payments
+
+
+# from specs/fraud.yaml:64
+def device_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the events of `device_activity` with the values that its aggregates read."""
+    return payments
+
+
+# from specs/fraud.yaml:71
 def terminal_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `terminal_activity` with the values that its aggregates read."""
     return payments
 
 
-# from specs/fraud.yaml:61
+# from specs/fraud.yaml:78
 def terminal_risk_events(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `terminal_risk` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")
@@ -123,6 +164,26 @@ def terminal_risk_events(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> p
     return events.with_columns(
         frauds_value=pl.when(pl.col("is_fraud")).then(pl.lit(value=True)),
     )
+
+
+FEEDS = (
+    Feed(
+        LiveSource(
+            table=PAYMENTS,
+            groups=(
+                LiveGroup(StateLayout(CARD_ACTIVITY_GROUP, {"payment_id": "int64", "amount": "float64"})),
+                LiveGroup(
+                    StateLayout(
+                        CARD_VELOCITY_GROUP, {"payment_id": "int64", "amount": "float64", "terminal_id": "int64"}
+                    ),
+                ),
+                LiveGroup(StateLayout(DEVICE_ACTIVITY_GROUP, {"payment_id": "int64", "card_id": "int64"})),
+            ),
+            future=timedelta(hours=1),
+        ),
+        stream="payments",
+    ),
+)
 
 
 def main() -> None:
@@ -135,11 +196,17 @@ def main() -> None:
     groups = materialise_all(
         (
             (CARD_ACTIVITY_GROUP, card_activity_events(payments)),
+            (CARD_VELOCITY_GROUP, card_velocity_events(payments)),
+            (DEVICE_ACTIVITY_GROUP, device_activity_events(payments)),
             (TERMINAL_ACTIVITY_GROUP, terminal_activity_events(payments)),
             (TERMINAL_RISK_GROUP, terminal_risk_events(payments, chargebacks)),
         ),
     )
-    write_groups(groups, WORKSPACE, system="card-fraud", features=FINGERPRINT, store=store)
+    rows = ["terminal_activity", "terminal_risk"]
+    write_groups(groups, WORKSPACE, system="card-fraud", features=FINGERPRINT, store=store, published=rows)
+    if store is not None:
+        logs = {"payments": payments}
+        fill_states(FEEDS, logs, system="card-fraud", features=FINGERPRINT, store=store)
 
 
 if __name__ == "__main__":

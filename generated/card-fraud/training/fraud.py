@@ -21,6 +21,22 @@ NUMBERS = [
     "card_activity.spend_max_1d",
     "card_activity.spend_max_7d",
     "card_activity.spend_max_30d",
+    "card_velocity.payments_10m",
+    "card_velocity.payments_1h",
+    "card_velocity.payments_1d",
+    "card_velocity.spend_10m",
+    "card_velocity.spend_1h",
+    "card_velocity.spend_1d",
+    "card_velocity.spend_max_10m",
+    "card_velocity.spend_max_1h",
+    "card_velocity.spend_max_1d",
+    "card_velocity.terminals_10m",
+    "card_velocity.terminals_1h",
+    "card_velocity.terminals_1d",
+    "device_activity.payments_1d",
+    "device_activity.payments_7d",
+    "device_activity.cards_1d",
+    "device_activity.cards_7d",
     "terminal_activity.payments_1d",
     "terminal_activity.payments_7d",
     "terminal_activity.payments_30d",
@@ -44,7 +60,7 @@ NUMBERS = [
 CATEGORIES = ["payment.merchant_category", "payment.channel"]
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from specs/fraud.yaml:83
+# from specs/fraud.yaml:100
 PARAMETERS = {
     "iterations": 300,
     "depth": 6,
@@ -69,7 +85,7 @@ def main(workspace: Workspace) -> None:
     data = artefacts.read_dataset(workspace.dataset, [*FEATURES, "ts", "is_fraud"])
     label = data["is_fraud"].cast(pl.Int8).to_numpy()
 
-    # from specs/fraud.yaml:83
+    # from specs/fraud.yaml:100
     time = data["ts"].to_physical().to_numpy()
     parts = splits.by_time(time, train=0.7, validate=0.15, test=0.15, gap=timedelta(days=7))
     splits.checked(parts, label=label)

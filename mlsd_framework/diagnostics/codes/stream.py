@@ -64,4 +64,10 @@ CODES: tuple[Code, ...] = (
         "A bootstrap names partitions or groups that are not those of the source.",
         "Give the position of every partition from which its stream goes on.",
     ),
+    Code(
+        "E6610",
+        "topic-not-written",
+        "The brokers refuse events for a topic, or do not acknowledge them in time.",
+        "Look at the brokers, at who may write to the topic, and at `environments.<name>.stream.kafka`.",
+    ),
 )

@@ -7,7 +7,7 @@ CODES: tuple[Code, ...] = (
         "E3001",
         "exact-windows-unfed",
         "A pipeline fetches windows that are exact to the event, and nothing feeds the online store event by event.",
-        "Say on which `stream` new events of its source come, or give the group a `refresh`, which is how often a batch "
+        "Say on which `stream` new events of its source come, or give the group a `refresh`: how often a batch "
         "computes it; training then sees the same steps.",
         "card_activity: {entity: card, from: payments, windows: [1d], …}",
         "card_activity: {entity: card, from: payments, refresh: 1h, windows: [1d], …}",

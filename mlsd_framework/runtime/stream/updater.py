@@ -90,13 +90,17 @@ class Updater:
             self._stop.set()
 
 
-def run_updater(feeds: Sequence[tuple[LiveSource, StreamSource]], settings: UpdaterSettings) -> int:
+def run_updater(
+    feeds: Sequence[tuple[LiveSource, StreamSource]],
+    settings: UpdaterSettings,
+    ready: Callable[[int], None] | None = None,
+) -> int:
     """Run an updater as a process: return 0 after SIGTERM or SIGINT, 3 where it refuses to go on (told on stderr)."""
     try:
         updater = Updater(feeds, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: updater.stop())
-        updater.run()
+        updater.run(ready)
     except RunError as error:
         for fault in error.diagnostics:
             print(f"error[{fault.code}]: {fault.what}", file=sys.stderr)  # noqa: T201 - as a service's worker
