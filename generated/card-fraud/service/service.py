@@ -334,14 +334,12 @@ class Decide:
                 ("terminal_activity", (request.terminal_id,)),
                 ("terminal_risk", (request.terminal_id,)),
             )
-            card_activity_row, card_velocity_row, device_activity_row, terminal_activity_row, terminal_risk_row = self.store.read(
-                asked, call.remaining(), at=ts
-            )
-            card_activity = CardActivity._make(card_activity_row)
-            card_velocity = CardVelocity._make(card_velocity_row)
-            device_activity = DeviceActivity._make(device_activity_row)
-            terminal_activity = TerminalActivity._make(terminal_activity_row)
-            terminal_risk = TerminalRisk._make(terminal_risk_row)
+            rows = self.store.read(asked, call.remaining(), at=ts)
+            card_activity = CardActivity._make(rows[0])
+            card_velocity = CardVelocity._make(rows[1])
+            device_activity = DeviceActivity._make(rows[2])
+            terminal_activity = TerminalActivity._make(rows[3])
+            terminal_risk = TerminalRisk._make(rows[4])
 
         # from specs/fraud.yaml:121
         with call.stage(COMPUTE_STAGE):

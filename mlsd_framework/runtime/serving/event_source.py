@@ -9,9 +9,7 @@ import msgspec
 
 from mlsd_framework.runtime.serving.validation import Fault, MalformedError, UnfitError, explain
 
-_EXPLAINED = (
-    100  # events: finding all that is wrong with one takes long, and whoever sends such needs no more to see it
-)
+_EXPLAINED = 100  # events: finding all that is wrong with one takes long, and nobody reads more
 _SEVERAL = b"["
 _SPACE = b" \t\r\n"
 

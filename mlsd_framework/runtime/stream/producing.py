@@ -61,7 +61,7 @@ class StreamWriter:
 
 
 def writer_of(stream: str, partitions: int, store: str) -> Add:
-    """Return what adds events to a stream: in the brokers that this process was told of, else in the store at an URL."""
+    """Return what adds events to a stream: at the brokers that this process was told of, else in the store at a URL."""
     brokers = brokers_told()
     if brokers is not None:
         from mlsd_framework.runtime.stream.topic_writer import TopicWriter  # noqa: PLC0415 - for those who have topics

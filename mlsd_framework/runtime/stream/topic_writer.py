@@ -8,6 +8,8 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.stream.brokers import Brokers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from confluent_kafka import KafkaError, Message
 
 _POLL_S = 0.05
@@ -42,17 +44,18 @@ class TopicWriter:
         positions = [""] * len(events)
         faults: list[KafkaError] = []
 
-        def delivered(at: int, fault: "KafkaError | None", message: "Message") -> None:
-            if fault is not None:
-                faults.append(fault)
-            else:
-                positions[at] = f"{self._topic}:{message.partition()}:{message.offset()}"
+        def delivered(at: int) -> "Callable[[KafkaError | None, Message], None]":
+            def learn(fault: "KafkaError | None", message: "Message") -> None:
+                if fault is not None:
+                    faults.append(fault)
+                else:
+                    positions[at] = f"{self._topic}:{message.partition()}:{message.offset()}"
+
+            return learn
 
         try:
             for at, (key, content) in enumerate(events):
-                self._producer.produce(
-                    self._topic, content, key, on_delivery=lambda fault, sent, at=at: delivered(at, fault, sent)
-                )
+                self._producer.produce(self._topic, content, key, on_delivery=delivered(at))
         except BufferError as fault:
             raise _refused(self._topic, "too many events wait for the brokers") from fault
         limit = time.monotonic() + timeout

@@ -20,7 +20,7 @@ _BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
 
 
 def event_struct(name: str, source: Source, imports: Imports) -> str:
-    """Return the class `name` of a source's events: every column is there, under its name in files; some may be null."""
+    """Return the class `name` of a source's events: every column under its name in files; some may be null."""
     imports.add("msgspec", "Struct")
     fields = "\n".join(
         f"    {identifier(one.name)}: {_annotation(one, imports)}{_renamed(one, imports)}" for one in _event(source)
