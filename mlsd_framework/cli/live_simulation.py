@@ -116,10 +116,8 @@ def _receiver(project: Project, source: Source, url: str | None) -> "Add":
     return writer_of(stream.name, stream.partitions, store_url(project.workspace))
 
 
-def _events(
-    days: "Iterator[pl.DataFrame]", source: Source, keys: tuple[str, ...], span: list[str]
-) -> "Iterator[Event]":
-    """Yield events as JSON of the source's columns, each with its key; `span` learns when they happen."""
+def _events(days: "Iterator[pl.DataFrame]", source: Source, keys: tuple[str, ...], told: _Told) -> "Iterator[Event]":
+    """Yield events as JSON of the source's columns, each with its key; `told` learns what they are."""
     import msgspec
     from polars import col
 
