@@ -16,7 +16,7 @@ DEVICE_ID_ENTITY = Entity(name="device_id", join_keys=["device_id"], value_type=
 
 TERMINAL_ID_ENTITY = Entity(name="terminal_id", join_keys=["terminal_id"], value_type=ValueType.INT64)
 
-# from specs/fraud.yaml:47
+# from specs/fraud.yaml:48
 CARD_ACTIVITY_VIEW = FeatureView(
     name="card_activity",
     entities=[CARD_ID_ENTITY],
@@ -39,7 +39,7 @@ CARD_ACTIVITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/fraud.yaml:55
+# from specs/fraud.yaml:56
 CARD_VELOCITY_VIEW = FeatureView(
     name="card_velocity",
     entities=[CARD_ID_ENTITY],
@@ -65,7 +65,7 @@ CARD_VELOCITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/fraud.yaml:64
+# from specs/fraud.yaml:65
 DEVICE_ACTIVITY_VIEW = FeatureView(
     name="device_activity",
     entities=[DEVICE_ID_ENTITY],
@@ -83,7 +83,7 @@ DEVICE_ACTIVITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/fraud.yaml:71
+# from specs/fraud.yaml:72
 TERMINAL_ACTIVITY_VIEW = FeatureView(
     name="terminal_activity",
     entities=[TERMINAL_ID_ENTITY],
@@ -100,7 +100,7 @@ TERMINAL_ACTIVITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/fraud.yaml:78
+# from specs/fraud.yaml:79
 TERMINAL_RISK_VIEW = FeatureView(
     name="terminal_risk",
     entities=[TERMINAL_ID_ENTITY],

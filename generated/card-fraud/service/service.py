@@ -36,7 +36,7 @@ APP = Application(
 )
 
 
-# from specs/fraud.yaml:12
+# from specs/fraud.yaml:13
 class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """A row of `payments` to answer."""
 
@@ -50,7 +50,7 @@ class DecideRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     device_id: Int64 | None = None
 
 
-# from specs/fraud.yaml:47
+# from specs/fraud.yaml:48
 class CardActivity(NamedTuple):
     """A row of the feature group `card_activity`."""
 
@@ -83,7 +83,7 @@ CARD_ACTIVITY = StateLayout(
 )
 
 
-# from specs/fraud.yaml:55
+# from specs/fraud.yaml:56
 class CardVelocity(NamedTuple):
     """A row of the feature group `card_velocity`."""
 
@@ -120,7 +120,7 @@ CARD_VELOCITY = StateLayout(
 )
 
 
-# from specs/fraud.yaml:64
+# from specs/fraud.yaml:65
 class DeviceActivity(NamedTuple):
     """A row of the feature group `device_activity`."""
 
@@ -144,7 +144,7 @@ DEVICE_ACTIVITY = StateLayout(
 )
 
 
-# from specs/fraud.yaml:71
+# from specs/fraud.yaml:72
 class TerminalActivity(NamedTuple):
     """A row of the feature group `terminal_activity`."""
 
@@ -164,7 +164,7 @@ TERMINAL_ACTIVITY = RowLayout(
 )
 
 
-# from specs/fraud.yaml:78
+# from specs/fraud.yaml:79
 class TerminalRisk(NamedTuple):
     """A row of the feature group `terminal_risk`."""
 
@@ -209,20 +209,20 @@ SCORE_STAGE = Stage("score", on_error="fallback")
 
 SCORE_2_STAGE = Stage("score_2", on_error="skip")
 
-# from specs/fraud.yaml:125
+# from specs/fraud.yaml:126
 CARD_VELOCITY_RULE = Rule("card_velocity", "decline", "the card is used very often within minutes", priority=10)
 
-# from specs/fraud.yaml:126
+# from specs/fraud.yaml:127
 UNUSUAL_RULE = Rule("unusual", "review", "the payment is unlike any seen before")
 
 RULES_STAGE = Stage("rules")
 
-# from specs/fraud.yaml:127
+# from specs/fraud.yaml:128
 DECIDE_ACTIONS = ("approve", "review", "decline")
 
 DECIDE_STAGE = Stage("decide")
 
-# from specs/fraud.yaml:100
+# from specs/fraud.yaml:101
 FRAUD_FEATURES = (
     Feature("card_activity.payments_1d", "payments of the card in 1 day"),
     Feature("card_activity.payments_7d", "payments of the card in 7 days"),
@@ -325,7 +325,7 @@ class Decide:
         terminal_activity = TerminalActivity._make(TERMINAL_ACTIVITY.defaults)
         terminal_risk = TerminalRisk._make(TERMINAL_RISK.defaults)
 
-        # from specs/fraud.yaml:120
+        # from specs/fraud.yaml:121
         with call.stage(FETCH_STAGE):
             asked = (
                 ("card_activity", (request.card_id,)),
@@ -341,13 +341,13 @@ class Decide:
             terminal_activity = TerminalActivity._make(rows[3])
             terminal_risk = TerminalRisk._make(rows[4])
 
-        # from specs/fraud.yaml:121
+        # from specs/fraud.yaml:122
         with call.stage(COMPUTE_STAGE):
             payment_night = sql.hour(ts) < 6
             payment_amount_ratio = sql.div(request.amount, sql.nullif(card_activity.spend_mean_30d, 0.0))
             payment_max_ratio = sql.div(card_activity.spend_max_7d, sql.nullif(card_activity.spend_mean_30d, 0.0))
 
-        # from specs/fraud.yaml:122
+        # from specs/fraud.yaml:123
         with call.stage(SCORE_STAGE):
             fraud_row = (
                 card_activity.payments_1d,
@@ -401,7 +401,7 @@ class Decide:
 
         novelty = None
 
-        # from specs/fraud.yaml:123
+        # from specs/fraud.yaml:124
         with call.stage(SCORE_2_STAGE):
             novelty_row = (
                 request.amount,
@@ -410,21 +410,21 @@ class Decide:
             )
             novelty = self.novelty_rank(self.novelty.score(novelty_row))
 
-        # from specs/fraud.yaml:124
+        # from specs/fraud.yaml:125
         with call.stage(RULES_STAGE):
             rules_held = fired(
                 (CARD_VELOCITY_RULE, card_velocity.payments_10m >= 6 or card_velocity.terminals_1h >= 8),
                 (UNUSUAL_RULE, sql.and_(sql.gt(novelty, 0.999), request.amount > 200)),
             )
 
-        # from specs/fraud.yaml:127
+        # from specs/fraud.yaml:128
         with call.stage(DECIDE_STAGE):
             risk = expected_cost_ratio(fraud, request.amount, 5)
             action = self.decide.decide(risk, rules_held)
 
         reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in rules_held]
 
-        # from specs/fraud.yaml:131
+        # from specs/fraud.yaml:132
         with call.stage(EXPLAIN_STAGE):
             reasons += feature_reasons(FRAUD_FEATURES, fraud_row, self.fraud.explain(fraud_row).values, top=3)
 
@@ -440,7 +440,7 @@ class Decide:
 
     def fall_back(self, request: DecideRequest, call: Call) -> Decision:
         """Answer from the request alone."""
-        # from specs/fraud.yaml:132
+        # from specs/fraud.yaml:133
         action = "review"
         if request.amount < 20:
             action = "approve"
@@ -456,7 +456,7 @@ class Decide:
         )
 
 
-# from specs/fraud.yaml:12
+# from specs/fraud.yaml:13
 class PaymentsEvent(Struct, forbid_unknown_fields=True, kw_only=True):
     """An event of `payments`, as its stream has it."""
 

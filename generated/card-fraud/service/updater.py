@@ -13,7 +13,7 @@ from mlsd_framework.runtime.stream.process import run
 
 FEATURES = "sha256:683bde6a044def0f"
 
-# from specs/fraud.yaml:12
+# from specs/fraud.yaml:13
 PAYMENTS = SourceTable(
     name="payments",
     paths=(".mlsd/card-fraud/data/cards-9b4f42bec899a342/payments.parquet",),
@@ -32,7 +32,7 @@ PAYMENTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from specs/fraud.yaml:47
+# from specs/fraud.yaml:48
 CARD_ACTIVITY_GROUP = WindowGroup(
     name="card_activity",
     entity=("card_id",),
@@ -47,7 +47,7 @@ CARD_ACTIVITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:55
+# from specs/fraud.yaml:56
 CARD_VELOCITY_GROUP = WindowGroup(
     name="card_velocity",
     entity=("card_id",),
@@ -63,7 +63,7 @@ CARD_VELOCITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:64
+# from specs/fraud.yaml:65
 DEVICE_ACTIVITY_GROUP = WindowGroup(
     name="device_activity",
     entity=("device_id",),
@@ -94,4 +94,4 @@ FEEDS = (
 )
 
 if __name__ == "__main__":
-    sys.exit(run(FEEDS, system="card-fraud", features=FEATURES))
+    sys.exit(run(FEEDS, system="card-fraud", features=FEATURES, freshness=5.0))

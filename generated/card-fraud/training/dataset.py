@@ -29,31 +29,31 @@ def main() -> None:
     payments = load(PAYMENTS)
     chargebacks = load(CHARGEBACKS)
 
-    # from specs/fraud.yaml:97
+    # from specs/fraud.yaml:98
     labels = chargebacks.select("payment_id", "is_fraud")
     rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "is_fraud")
 
-    # from specs/fraud.yaml:47
+    # from specs/fraud.yaml:48
     events = card_activity_events(payments)
     rows = beside(rows, "card_activity", window_features(events, rows, CARD_ACTIVITY_GROUP, time="ts"))
 
-    # from specs/fraud.yaml:55
+    # from specs/fraud.yaml:56
     events = card_velocity_events(payments)
     rows = beside(rows, "card_velocity", window_features(events, rows, CARD_VELOCITY_GROUP, time="ts"))
 
-    # from specs/fraud.yaml:64
+    # from specs/fraud.yaml:65
     events = device_activity_events(payments)
     rows = beside(rows, "device_activity", window_features(events, rows, DEVICE_ACTIVITY_GROUP, time="ts"))
 
-    # from specs/fraud.yaml:71
+    # from specs/fraud.yaml:72
     events = terminal_activity_events(payments)
     rows = beside(rows, "terminal_activity", window_features(events, rows, TERMINAL_ACTIVITY_GROUP, time="ts"))
 
-    # from specs/fraud.yaml:78
+    # from specs/fraud.yaml:79
     events = terminal_risk_events(payments, chargebacks)
     rows = beside(rows, "terminal_risk", window_features(events, rows, TERMINAL_RISK_GROUP, time="ts"))
 
-    # from specs/fraud.yaml:88
+    # from specs/fraud.yaml:89
     taken = ["amount", "merchant_category", "channel"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
     rows = computed(

@@ -28,7 +28,7 @@ ORIGIN = bundle.Origin(
 )
 MODELS = ("fraud", "novelty")
 
-# from specs/fraud.yaml:100
+# from specs/fraud.yaml:101
 FRAUD_METRICS = [
     "average_precision",
     "roc_auc",
@@ -53,7 +53,7 @@ def main(workspace: Workspace) -> None:
     fraud = artefacts.read_predictions(workspace.model("fraud"))
     label = data["is_fraud"].to_numpy()
 
-    # from specs/fraud.yaml:127
+    # from specs/fraud.yaml:128
     decide_costs = Costs(false_negative=data["amount"].to_numpy(), false_positive=5.0, review=2.0)
     decide = thresholds.by_cost(
         score="fraud",

@@ -19,7 +19,7 @@ PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
 FINGERPRINT = "sha256:683bde6a044def0f"
 
-# from specs/fraud.yaml:12
+# from specs/fraud.yaml:13
 PAYMENTS = SourceTable(
     name="payments",
     paths=(".mlsd/card-fraud/data/cards-9b4f42bec899a342/payments.parquet",),
@@ -38,7 +38,7 @@ PAYMENTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from specs/fraud.yaml:29
+# from specs/fraud.yaml:30
 CHARGEBACKS = SourceTable(
     name="chargebacks",
     paths=(".mlsd/card-fraud/data/cards-9b4f42bec899a342/chargebacks.parquet",),
@@ -52,7 +52,7 @@ CHARGEBACKS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from specs/fraud.yaml:47
+# from specs/fraud.yaml:48
 CARD_ACTIVITY_GROUP = WindowGroup(
     name="card_activity",
     entity=("card_id",),
@@ -67,7 +67,7 @@ CARD_ACTIVITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:55
+# from specs/fraud.yaml:56
 CARD_VELOCITY_GROUP = WindowGroup(
     name="card_velocity",
     entity=("card_id",),
@@ -83,7 +83,7 @@ CARD_VELOCITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:64
+# from specs/fraud.yaml:65
 DEVICE_ACTIVITY_GROUP = WindowGroup(
     name="device_activity",
     entity=("device_id",),
@@ -94,7 +94,7 @@ DEVICE_ACTIVITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:71
+# from specs/fraud.yaml:72
 TERMINAL_ACTIVITY_GROUP = WindowGroup(
     name="terminal_activity",
     entity=("terminal_id",),
@@ -106,7 +106,7 @@ TERMINAL_ACTIVITY_GROUP = WindowGroup(
     key=("payment_id",),
 )
 
-# from specs/fraud.yaml:78
+# from specs/fraud.yaml:79
 TERMINAL_RISK_GROUP = WindowGroup(
     name="terminal_risk",
     entity=("terminal_id",),
@@ -132,31 +132,31 @@ def load(table: SourceTable) -> pl.DataFrame:
     return loaded.frame
 
 
-# from specs/fraud.yaml:47
+# from specs/fraud.yaml:48
 def card_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `card_activity` with the values that its aggregates read."""
     return payments
 
 
-# from specs/fraud.yaml:55
+# from specs/fraud.yaml:56
 def card_velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `card_velocity` with the values that its aggregates read."""
     return payments
 
 
-# from specs/fraud.yaml:64
+# from specs/fraud.yaml:65
 def device_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `device_activity` with the values that its aggregates read."""
     return payments
 
 
-# from specs/fraud.yaml:71
+# from specs/fraud.yaml:72
 def terminal_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `terminal_activity` with the values that its aggregates read."""
     return payments
 
 
-# from specs/fraud.yaml:78
+# from specs/fraud.yaml:79
 def terminal_risk_events(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
     """Return the events of `terminal_risk` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")

@@ -60,7 +60,7 @@ NUMBERS = [
 CATEGORIES = ["payment.merchant_category", "payment.channel"]
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from specs/fraud.yaml:100
+# from specs/fraud.yaml:101
 PARAMETERS = {
     "iterations": 300,
     "depth": 6,
@@ -85,7 +85,7 @@ def main(workspace: Workspace) -> None:
     data = artefacts.read_dataset(workspace.dataset, [*FEATURES, "ts", "is_fraud"])
     label = data["is_fraud"].cast(pl.Int8).to_numpy()
 
-    # from specs/fraud.yaml:100
+    # from specs/fraud.yaml:101
     time = data["ts"].to_physical().to_numpy()
     parts = splits.by_time(time, train=0.7, validate=0.15, test=0.15, gap=timedelta(days=7))
     splits.checked(parts, label=label)

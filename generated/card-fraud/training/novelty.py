@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 FEATURES = ["amount", "card_activity.payments_1d", "payment.amount_ratio"]
 
-# from specs/fraud.yaml:110
+# from specs/fraud.yaml:111
 TREES = 100
 SAMPLE = 256
 SEED = 0
@@ -23,7 +23,7 @@ def main(workspace: Workspace) -> None:
     folder = workspace.model("novelty")
     data = artefacts.read_dataset(workspace.dataset, [*FEATURES, "ts"])
 
-    # from specs/fraud.yaml:110
+    # from specs/fraud.yaml:111
     time = data["ts"].to_physical().to_numpy()
     parts = splits.by_time(time, train=0.7, validate=0.15, test=0.15, gap=timedelta(days=7))
 

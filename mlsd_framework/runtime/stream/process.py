@@ -17,8 +17,17 @@ from mlsd_framework.runtime.stream.updater import UpdaterSettings, run_updater
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream
 
 
-def run(feeds: Sequence[Feed], *, system: str, features: str, arguments: Sequence[str] | None = None) -> int:
+def run(
+    feeds: Sequence[Feed],
+    *,
+    system: str,
+    features: str,
+    freshness: float | None = None,
+    arguments: Sequence[str] | None = None,
+) -> int:
     """Read the command line, keep the states of `feeds` until SIGTERM, and return the process's exit code.
+
+    `freshness` is how many seconds the system owes at most from an event to its readable value.
 
     Streams are in the store, unless the variable MLSD_KAFKA_BROKERS names the brokers of their topics; then
     MLSD_KAFKA_OPTIONS may say in JSON how these are spoken to.
@@ -28,7 +37,13 @@ def run(feeds: Sequence[Feed], *, system: str, features: str, arguments: Sequenc
     address, names = Address.parse(url), LiveNames(system, features)
     host, _, port = given.metrics.rpartition(":")
     sources = [(feed.source, _stream(feed, address, names, given.replica)) for feed in feeds]
-    settings = _settings(address, names, given.replica, (host, int(port)) if port else None)
+    settings = UpdaterSettings(
+        store=address,
+        names=names,
+        replica=given.replica,
+        metrics=(host, int(port)) if port else None,
+        freshness=freshness,
+    )
     return run_updater(sources, settings, None if given.ready_fd is None else _sayer(given.ready_fd))
 
 
@@ -43,10 +58,6 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--ready-fd", type=int, help="where to write one line of JSON when it works")
     parser.add_argument("--metrics", default="", help="HOST:PORT to show metrics at; port 0 takes any free one")
     return parser.parse_args(given)
-
-
-def _settings(address: Address, names: LiveNames, replica: str, metrics: tuple[str, int] | None) -> UpdaterSettings:
-    return UpdaterSettings(store=address, names=names, replica=replica, metrics=metrics)
 
 
 def _stream(feed: Feed, address: Address, names: LiveNames, replica: str) -> StreamSource:
