@@ -41,6 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", action="store_true", help="send what happens after the log to the source's stream")
     parser.add_argument("--rate", type=_rate, default=100.0, metavar="N/s", help="events a second (default: 100/s)")
     parser.add_argument("--for", type=_duration, dest="lasting", metavar="TIME", help="how long, such as 30s")
+    parser.add_argument(
+        "--after", type=_duration, default=timedelta(0), metavar="DAYS", help="begin so long after the log, such as 5d"
+    )
     parser.add_argument("--attack", metavar="card=ID", type=_attacked, help="let thieves use a card at the beginning")
     parser.add_argument("--url", metavar="URL", help="send to the service's POST /events instead of the stream itself")
 
@@ -52,7 +55,8 @@ def run(project: Project, options: argparse.Namespace) -> int:
     from mlsd_framework.runtime.stream.sending import send
 
     source, process = _live_source(project)
-    payments = LivePayments(CardSimulation(**dict(process.settings)), options.attack)  # type: ignore[arg-type]  # checked by the settings themselves
+    world = CardSimulation(**dict(process.settings))  # type: ignore[arg-type]  # checked by the settings themselves
+    payments = LivePayments(world, options.attack, skipped=options.after // timedelta(days=1))
     add = _receiver(project, source, options.url)
     told = _Told()
     stop = threading.Event()

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
-from mlsd_framework.runtime.data.simulate.live import Attack, LivePayments
+from mlsd_framework.runtime.data.simulate.live import LivePayments
 from mlsd_framework.runtime.data.simulate.settings import CardSimulation
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.operations import client
@@ -41,6 +41,7 @@ SMALLER = (
 )
 CARDS = range(200)
 SENT = 1500
+DAYS = 8  # after which nothing has happened when the first events were sent
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,9 @@ def eventually(holds: Callable[[], object], seconds: float = 90.0) -> None:
         time.sleep(0.05)
 
 
-def world(attack: Attack | None = None, sent: int = SENT) -> pl.DataFrame:
+def world(sent: int = SENT, skipped: int = 0) -> pl.DataFrame:
     """Return the payments that a live simulation sends first, drawn here once more."""
-    days = LivePayments(CardSimulation(**WORLD), attack).days()  # type: ignore[arg-type]
+    days = LivePayments(CardSimulation(**WORLD), skipped=skipped).days()  # type: ignore[arg-type]
     return pl.concat(islice(days, 10)).head(sent)
 
 
@@ -192,7 +193,7 @@ def test_a_live_stream_survives_a_killed_updater(live: Live) -> None:
 
 def test_a_velocity_attack_changes_the_decisions_of_its_card(live: Live) -> None:
     """Approved before, declined by the rule during the attack; another card is decided as before."""
-    moment = world()["ts"][0]
+    moment = world(skipped=DAYS)["ts"][0]
     ts = (moment + timedelta(seconds=301)).isoformat()
 
     def action(card: int, terminal: int) -> str:
@@ -206,8 +207,8 @@ def test_a_velocity_attack_changes_the_decisions_of_its_card(live: Live) -> None
     other = live.decide(ts=ts, card_id=card + 10, terminal_id=terminal)
     assert before["degraded"] == []
     said = live.told(
-        "data", "simulate", "specs/fraud.yaml", "--live", "--rate", "500/s", "--for", "1s",
-        "--attack", f"card={card}", "--url", live.status.url,
+        "data", "simulate", "specs/fraud.yaml", "--live", "--rate", "500/s", "--for", "500ms",
+        "--after", f"{DAYS}d", "--attack", f"card={card}", "--url", live.status.url,
     )  # fmt: skip
     assert f"40 of them are the attack on card {card}" in said
     eventually(lambda: action(card, terminal) != "approve")
@@ -221,7 +222,7 @@ def test_a_velocity_attack_changes_the_decisions_of_its_card(live: Live) -> None
 
 def test_an_event_becomes_readable_soon(live: Live) -> None:
     """From a POST to the store's new value; how long that takes is printed, not judged."""
-    last = world(sent=SENT)["ts"][-1]
+    last = world(skipped=DAYS + 2)["ts"][0]
     at = last + timedelta(days=1)
     times: list[float] = []
     for number in range(20):

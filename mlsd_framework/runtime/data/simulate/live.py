@@ -24,6 +24,7 @@ from mlsd_framework.runtime.data.simulate.population import (
 from mlsd_framework.runtime.data.simulate.settings import CardSimulation
 from mlsd_framework.runtime.data.simulate.streams import Stream, stream
 
+_MOST_DAYS = 3650
 _DAY_IDS = 100_000_000  # ids of a day: more than a simulation may have payments in all
 ATTACK_IDS = 10**15
 """The first id of an attack's payments."""
@@ -44,8 +45,11 @@ class Attack:
 class LivePayments:
     """The days that follow those of `settings`, as frames with the columns of the simulation's payments."""
 
-    def __init__(self, settings: CardSimulation, attack: Attack | None = None) -> None:
-        """Draw the world again; an attack begins with the first payment. Raises E6153 where there is no such card."""
+    def __init__(self, settings: CardSimulation, attack: Attack | None = None, *, skipped: int = 0) -> None:
+        """Draw the world again, and leave out so many days after the end of the log.
+
+        An attack begins with the first payment. Raises E6153 where there is no such card.
+        """
         if attack is not None and not 0 <= attack.card < settings.customers:
             raise RunError.of(
                 "E6153",
@@ -54,6 +58,7 @@ class LivePayments:
             )
         self._settings = settings
         self._attack = attack
+        self._first = settings.days + skipped
         self._customers: Customers = draw_customers(settings)
         self._terminals: Terminals = draw_terminals(settings)
         self._reach: Reach = find_reach(self._customers, self._terminals, settings.radius)
@@ -61,7 +66,7 @@ class LivePayments:
     def days(self) -> Iterator[pl.DataFrame]:
         """Yield one day after the other, its payments in order of time."""
         attack = self._attack
-        for number in range(self._settings.days, self._settings.days + 3650):
+        for number in range(self._first, self._first + _MOST_DAYS):
             payments = self._day(number)
             frame = self._frame(payments, _DAY_IDS * number)
             if attack is not None:
