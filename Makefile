@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PLUGINS := plugins/mlsd-graph
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test check lint types contracts generated docs bench stop clean
@@ -14,21 +15,23 @@ demo: $(VENV)/.demo
 stop:
 	@$(BIN)/mlsd stop specs/benchmarks/fraud_ulb.yaml
 
-# The whole suite: unit, property, golden, and end to end with real processes.
+# The whole suite: unit, property, golden, and end to end with real processes; then each plugin's own.
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@for plugin in $(PLUGINS); do (cd $$plugin && ../../$(BIN)/python -m pytest) || exit 1; done
 
 # What CI runs after the tests.
 check: lint types contracts generated
 
 # Style of the source and of the generated code.
 lint: $(VENV)/.test
-	@$(BIN)/ruff check mlsd_framework tests benchmarks
-	@$(BIN)/ruff format --check mlsd_framework tests benchmarks
+	@$(BIN)/ruff check mlsd_framework tests benchmarks plugins
+	@$(BIN)/ruff format --check mlsd_framework tests benchmarks plugins
 
 # Types, strictly.
 types: $(VENV)/.test
 	@$(BIN)/mypy
+	@for plugin in $(PLUGINS); do (cd $$plugin && ../../$(BIN)/mypy) || exit 1; done
 
 # Who may import whom.
 contracts: $(VENV)/.test
@@ -59,7 +62,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) --editable ".[train,serve]"
 	@touch $@
 
-$(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "installing mlsd with the test extras (about two minutes)"
-	@$(PIP) --editable ".[train,serve,test]"
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
+	@echo "installing mlsd and its plugins with the test extras (about two minutes)"
+	@$(PIP) --editable ".[train,serve,test]" $(foreach plugin,$(PLUGINS),--editable "./$(plugin)[test]")
 	@touch $@

@@ -1,19 +1,21 @@
 """From a Valkey stream to readable state: four windows of count and sum a card, ours beside Bytewax, in one run.
 
-Both read the same events, one an entry, from one store on one Unix socket, and write to it; ours commits states and
-position in one transaction a batch, Bytewax keeps states in memory, its recovery off, and writes the cards' values
-after each batch. Bytewax lives in an environment of its own (it needs `bytewax` and `valkey`); name its Python:
+Both read the same events, one an entry, from one store on one Unix socket, and write to it. Ours commits states and
+position in one transaction a batch; Bytewax keeps states in memory, with its recovery (what survives a crash, as ours
+does) and without, and writes the cards' values after each batch. Bytewax lives in an environment of its own (it needs
+`bytewax` and `valkey`); name its Python:
 
     python benchmarks/stream.py --peer-python /path/to/venv/bin/python
 """
 
 import argparse
 import json
-import logging
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,10 +85,11 @@ def ours(address: Address, number: int, run: int) -> tuple[float, bool]:
     names = LiveNames("bench", f"f{run}")
     layout = StateLayout(GROUP, {"payment_id": "int64", "amount": "float64"})
     source = ValkeyStream(ValkeySettings(address=address, stream="payments"), names, LeaseTerms("a"))
+    log = Log(descriptor=os.open(os.devnull, os.O_WRONLY))
     metrics = SourceMetrics(StreamMetrics(), "payments", ["card"])
     live = LiveSource(table=TABLE, groups=(LiveGroup(layout),))
-    pump = Pump(live, source, LiveStore(address, names), metrics, Log(descriptor=_nowhere()))
-    source.open(pump._assignment, Log())  # noqa: SLF001 - as `run` does, without its loop
+    pump = Pump(live, source, LiveStore(address, names), metrics, log)
+    source.open(pump._assignment, log)  # noqa: SLF001 - as `run` does, without its loop
     begun, done = time.perf_counter(), 0
     while done < number:
         done += pump.step()
@@ -101,17 +104,48 @@ def ours(address: Address, number: int, run: int) -> tuple[float, bool]:
     return rate, readable
 
 
-def bytewax(python: Path, address: Address, number: int) -> float:
+class Freshness(SourceMetrics):
+    """Keeps every time from an entry to its commit."""
+
+    waits_us: list[np.ndarray]
+
+    def fresh(self, times: np.ndarray, now: int) -> None:
+        """Keep them."""
+        self.waits_us = [*getattr(self, "waits_us", []), now - times]
+
+
+def freshness(address: Address, made: list[tuple[bytes, bytes]], rate: int) -> np.ndarray:
+    """Return the milliseconds from each event's entry to its readable state, while events come at a rate."""
+    connection = Connection(address, 10.0)
+    connection.call(b"DEL", b"payments", timeout=10.0)
+    names, log = LiveNames("bench", "fresh"), Log(descriptor=os.open(os.devnull, os.O_WRONLY))
+    layout = StateLayout(GROUP, {"payment_id": "int64", "amount": "float64"})
+    metrics = Freshness(StreamMetrics(), "payments", ["card"])
+    source = ValkeyStream(ValkeySettings(address=address, stream="payments"), names, LeaseTerms("a"))
+    pump = Pump(LiveSource(table=TABLE, groups=(LiveGroup(layout),)), source, LiveStore(address, names), metrics, log)
+    stop = threading.Event()
+    thread = threading.Thread(target=pump.run, args=(stop,))
+    thread.start()
+    writer, step = StreamWriter("payments"), max(rate // 100, 1)
+    begun = time.monotonic()
+    for at in range(0, len(made), step):
+        writer.add(connection, made[at : at + step])
+        time.sleep(max(begun + at / rate - time.monotonic(), 0))
+    time.sleep(0.5)
+    stop.set()
+    thread.join()
+    connection.close()
+    return np.concatenate(metrics.waits_us) / 1e3
+
+
+def bytewax(python: Path, address: Address, number: int, *, recovers: bool) -> float:
     """Return Bytewax's events a second."""
-    command = [str(python), str(PEER), str(address.path), str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(python), str(PEER), str(address.path), str(number), *([folder] if recovers else [])]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
     return float(done.stdout.strip().splitlines()[-1])
-
-
-def _nowhere() -> int:
-    return Path("/dev/null").open("wb", buffering=0).detach().fileno() if False else 2
 
 
 def main() -> None:
@@ -124,7 +158,6 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     number, runs = (5_000, 1) if options.quick else (options.events, options.runs)
-    logging.disable()
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "s"
         command = [str(server_binary()), "--port", "0", "--unixsocket", str(path), "--save", "", "--logfile", "log"]
@@ -132,20 +165,28 @@ def main() -> None:
         try:
             address = _started(path)
             _fill(address, events(number, options.cards))
-            mine, theirs = [], []
+            mine: list[float] = []
+            theirs: dict[bool, list[float]] = {True: [], False: []}
             ours(address, min(number, 5000), -1)  # compiles
             for run in range(runs):
                 rate, readable = ours(address, number, run)
                 assert readable
                 mine.append(rate)
                 if options.peer_python:
-                    theirs.append(bytewax(options.peer_python, address, number))
+                    for recovers, rates in theirs.items():
+                        rates.append(bytewax(options.peer_python, address, number, recovers=recovers))
             print(f"{number:,} events, {options.cards:,} cards, 4 windows of count and sum")
-            print(f"  ours, stream to state    {statistics.median(mine):10,.0f} events/s   (bar {BAR:,})")
-            if theirs:
-                ratio = statistics.median(mine) / statistics.median(theirs)
-                print(f"  bytewax, stream to state {statistics.median(theirs):10,.0f} events/s")
-                print(f"  ratio {ratio:.1f}x   (bar {PEER_BAR}x)")
+            print(f"  ours, stream to state          {statistics.median(mine):10,.0f} events/s   (bar {BAR:,})")
+            for recovers, rates in theirs.items():
+                if rates:
+                    name = "with recovery" if recovers else "without"
+                    bar = f"   (bar {PEER_BAR}x)" if recovers else ""
+                    ratio = statistics.median(mine) / statistics.median(rates)
+                    print(f"  bytewax, {name:22}{statistics.median(rates):10,.0f} events/s   {ratio:.1f}x{bar}")
+            rate = 1000 if options.quick else 2000
+            waits = freshness(address, events(rate * (1 if options.quick else 5), options.cards), rate)
+            p50, p99 = np.percentile(waits, (50, 99))
+            print(f"  freshness at {rate:,} events/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms from entry to commit")
         finally:
             server.terminate()
             server.wait(10)

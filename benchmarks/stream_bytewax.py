@@ -1,18 +1,23 @@
 """The job of `stream.py` in Bytewax: from a Valkey stream to four windows of count and sum a card, back in the store.
 
-Run by `stream.py` in an environment of Bytewax's own: `stream_bytewax.py SOCKET EVENTS`. Prints events a second.
+Run by `stream.py` in an environment of Bytewax's own: `stream_bytewax.py SOCKET EVENTS [FOLDER]`. Prints events a
+second. With a folder states and positions survive a crash: snapshots of both each second, as an append-only file is
+synced; without they do not.
 """
 
 import json
 import sys
 import time
 from collections import deque
+from datetime import timedelta
+from pathlib import Path
 
 import bytewax.operators as op
 import valkey
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 SOCKET, EVENTS = sys.argv[1], int(sys.argv[2])
@@ -113,6 +118,10 @@ keyed = op.key_on("card", parsed, lambda event: event["card"])
 made = op.stateful_map("windows", keyed, step)
 op.output("write", made, Sink())
 
+recovery = None
+if len(sys.argv) > 3:
+    init_db_dir(Path(sys.argv[3]), 1)
+    recovery = RecoveryConfig(sys.argv[3])
 begun = time.perf_counter()
-run_main(flow)
+run_main(flow, epoch_interval=timedelta(seconds=1), recovery_config=recovery)
 print(EVENTS / (time.perf_counter() - begun))

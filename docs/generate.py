@@ -17,8 +17,10 @@ from pydantic.fields import FieldInfo
 
 from mlsd_framework.diagnostics.codes import CODES
 from mlsd_framework.ir.functions.page import with_table
-from mlsd_framework.plugin.registry import Registry, installed
+from mlsd_framework.kinds.builtin import PLUGIN
+from mlsd_framework.plugin.registry import Registry, registry
 from mlsd_framework.spec.base import ExpressionText, Name, SpecModel, SystemName
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.quantities import Count, Duration, Fraction, OneOrMore, Rate, Size, write_duration
 from mlsd_framework.spec.system import SECTIONS, SystemSpec
 
@@ -226,6 +228,8 @@ def section_page(section: str, registry: Registry) -> str:
         lines += mappings(model, seen)
     if section == "features":
         lines += aggregates(registry)
+        lines += ["## Groups with a `kind`", "", *about(DerivedGroupSpec), *keys(DerivedGroupSpec)]
+        lines += ["A kind adds keys of its own; `mlsd plugins` lists the kinds at hand.", ""]
     return HEAD + "\n".join(lines).rstrip() + "\n"
 
 
@@ -298,10 +302,10 @@ def errors_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Return every page that is made from the source."""
-    registry = installed()
-    made = {DOCS / "reference" / f"{section}.md": section_page(section, registry) for section in SECTIONS}
+    own = registry([PLUGIN])  # whatever else is installed here has pages of its own
+    made = {DOCS / "reference" / f"{section}.md": section_page(section, own) for section in SECTIONS}
     expressions = DOCS / "expressions.md"
-    made[DOCS / "reference" / "index.md"] = index_page(registry)
+    made[DOCS / "reference" / "index.md"] = index_page(own)
     made[DOCS / "errors.md"] = errors_page()
     made[expressions] = with_table(expressions.read_text(encoding="utf-8"))
     return made

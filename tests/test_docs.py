@@ -5,9 +5,11 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
+import polars as pl
 import pytest
 
 from mlsd_framework.cli.main import COMMANDS
@@ -16,12 +18,14 @@ from mlsd_framework.lower.system import lower_system
 from mlsd_framework.passes import check
 from mlsd_framework.plan.compilation import compile_spec
 from mlsd_framework.plugin.registry import registry
+from mlsd_framework.runtime.features.snapshots import derived_features
 from mlsd_framework.spec.loading import load
 from mlsd_framework.targets.bentoml.files import bentoml_files
+from mlsd_framework.targets.training.files import training_files
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("plugins/*/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"mlsd ([a-z]+)([^`\n]*)")
@@ -129,6 +133,39 @@ def test_yaml_of_the_pages_is_yaml() -> None:
         for language, text in FENCE.findall(page.read_text(encoding="utf-8")):
             if language == "yaml":
                 assert yaml.safe_load(text), page.name
+
+
+def test_the_feature_group_of_the_docs_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind that docs/plugins.md adds is typed and checked, and what generated scripts say computes its values."""
+    blocks = [text for language, text in FENCE.findall((DOCS / "plugins.md").read_text(encoding="utf-8")) if language]
+    kind, snapshot = (text for text in blocks if text.startswith('"""') and "usual_hour" in text)
+    [features] = (text for text in blocks if text.startswith("features:"))
+    package = tmp_path / "mlsd_hours"
+    package.mkdir()
+    (package / "kind.py").write_text(kind, encoding="utf-8")
+    (package / "snapshot.py").write_text(snapshot, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    kinds = registry([PLUGIN, importlib.import_module("mlsd_hours.kind").PLUGIN])
+    small = (ROOT / "tests/targets/docs/small.yaml").read_text(encoding="utf-8")
+    spec = small.replace("features:\n", features, 1)
+    for text, faults in (
+        (spec, []),
+        (spec.replace("from: orders\n    window", "from: [orders, orders]\n    window"), ["E2010"]),
+    ):
+        (tmp_path / "orders.yaml").write_text(text, encoding="utf-8")
+        system, found = lower_system(load(tmp_path / "orders.yaml", kinds.spec), kinds.kinds)
+        assert [one.code for one in found] == faults
+        if not faults:
+            assert check(system) == []
+            written = {one.path: one.text for one in training_files(system, "orders.yaml", kinds)}
+            (tmp_path / "features.py").write_text(written["training/features.py"], encoding="utf-8")
+    assert 'derived_features({"orders": orders}, rows, RHYTHM_GROUP, time=' in written["training/dataset.py"]
+    group = _module(tmp_path / "features.py", "features_of_the_docs").RHYTHM_GROUP
+    hours = [datetime(2024, 1, 1, hour, tzinfo=UTC) for hour in (9, 9, 17)]
+    events = pl.DataFrame({"customer": [1, 1, 1], "ts": hours}, schema_overrides={"ts": pl.Datetime("us", "UTC")})
+    asked = pl.DataFrame({"customer": [1, 2], "ts": [datetime(2024, 1, 2, 1, tzinfo=UTC)] * 2}, schema=events.schema)
+    found_rows = derived_features({"orders": events.with_row_index("order_id")}, asked, group, time="ts").rows()
+    assert found_rows == [(9, 2), (None, 0)]
 
 
 def test_the_plugin_of_the_docs_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCE = sorted((ROOT / "mlsd_framework").rglob("*.py"))
+SOURCE = sorted([*(ROOT / "mlsd_framework").rglob("*.py"), *ROOT.glob("plugins/*/mlsd_*/**/*.py")])
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "constants"}
 
 

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCE = sorted((ROOT / "mlsd_framework").rglob("*.py"))
-TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if "golden" not in path.parts)
+SOURCE = sorted([*(ROOT / "mlsd_framework").rglob("*.py"), *ROOT.glob("plugins/*/mlsd_*/**/*.py")])
+TESTS = sorted(
+    path
+    for path in [*(ROOT / "tests").rglob("*.py"), *ROOT.glob("plugins/*/tests/**/*.py")]
+    if "golden" not in path.parts
+)
 MAX_FILE, MAX_TEST_FILE, MAX_FUNCTION, MAX_CLASS, MAX_METHODS = 500, 600, 60, 300, 20
 
 

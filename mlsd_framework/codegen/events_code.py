@@ -32,6 +32,14 @@ def reads_label(group: WindowGroup, system: System) -> bool:
     return label.name in {node.name for expression in read for node in columns(expression)}
 
 
+def used_sources(system: System) -> list[str]:
+    """Return the sources that stored groups read, and the label's where one of them reads it."""
+    names = [source for group in system.stored for source in group.sources]
+    if system.label is not None and any(reads_label(group, system) for group in system.windows):
+        names.append(system.label.source)
+    return list(dict.fromkeys(names))
+
+
 def events_function(group: WindowGroup, system: System, names: ScriptNames, imports: Imports) -> str:
     """Return the function that gives the events of a group with the values that its aggregates read."""
     label = system.label

@@ -1,7 +1,7 @@
 """What sources and groups are called in the training scripts: in `features.py`, and where it is imported."""
 
 from mlsd_framework.codegen.names import Names
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, StoredGroup
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
 
@@ -10,14 +10,15 @@ _OURS = frozenset(
         "Aggregate", "Checks", "Column", "ColumnGroup", "FINGERPRINT", "PROJECT", "SourceTable", "WORKSPACE",
         "WindowGroup", "Workspace", "FEATURES", "FEEDS", "Feed", "LiveGroup", "LiveSource", "StateLayout",
         "fill_states", "logs", "published", "run", "sys", "argparse", "arguments", "events", "groups", "labels",
-        "load", "load_source",
-        "loaded", "main", "materialise_all", "pl", "project", "sql", "store", "table", "timedelta", "write_groups",
-        "beside", "column_features", "computed", "rows", "taken", "window_features", "with_columns",
-        "with_known_labels", "write_dataset",
+        "load", "load_source", "loaded", "main", "materialise_all", "pl",
+        "project", "sql", "store", "table", "timedelta", "write_groups",
+        "DerivedGroup", "FeatureColumn", "Reading", "beside", "column_features", "computed", "derived_features", "rows",
+        "taken", "window_features", "with_columns", "with_computed", "with_known_labels", "write_dataset",
+        "DataFrame", "Path", "as_of", "column_features_spark", "current_rows_spark", "datetime", "end_of", "known",
+        "labelled", "load_spark", "mapped", "materialise_spark", "parse", "parse_stream", "run_stream", "session",
+        "spark", "training", "window_features_spark", "write_training",
     }
 )  # fmt: skip
-
-StoredGroup = WindowGroup | TableGroup
 
 
 class ScriptNames:
@@ -32,6 +33,10 @@ class ScriptNames:
         for group in system.stored:
             self.group(group)
             self.events(group)
+            if isinstance(group, DerivedGroup):
+                self.function(group)
+        for group in system.windows:
+            self.prepared(group)
 
     def table(self, source: Source) -> str:
         """Return the constant that declares a source: `PAYMENTS`."""
@@ -45,6 +50,14 @@ class ScriptNames:
         """Return the constant that declares a group: `CARD_ACTIVITY_GROUP`."""
         return self._names.constant(f"group {group.name}", f"{group.name}_group")
 
+    def prepared(self, group: StoredGroup) -> str:
+        """Return the function that makes a group's events of rows that have their label beside them."""
+        return self._names.of(f"prepared {group.name}", f"{group.name}_prepared")
+
     def events(self, group: StoredGroup) -> str:
         """Return the function that gives a group's events: `card_activity_events`."""
         return self._names.of(f"events {group.name}", f"{group.name}_events")
+
+    def function(self, group: DerivedGroup) -> str:
+        """Return what the function that computes a group is called: `device_graph_snapshot`."""
+        return self._names.of(f"function {group.name}", f"{group.name}_snapshot")

@@ -4,6 +4,7 @@ from mlsd_framework.codegen.places import data_paths
 from mlsd_framework.codegen.python import Call, Imports, Item, given
 from mlsd_framework.ir.sources import Checks, Column, Files, Source
 from mlsd_framework.ir.system import System
+from mlsd_framework.ir.types import DataType
 
 DATA = "mlsd_framework.runtime.data"
 _CHECKS = Checks()
@@ -37,7 +38,7 @@ def _column(column: Column) -> Call:
     type_ = column.type
     named = given(
         name=column.name,
-        type=str(type_.not_null()).split(" ")[0],
+        type=_in_file(type_),
         nullable=True if type_.nullable else None,
         unit=type_.unit,
         minimum=column.minimum,
@@ -60,3 +61,10 @@ def _checks(checks: Checks) -> Call:
     if checks.tolerate != _TOLERATED:
         changed.append(("max_faults", checks.tolerate))
     return Call("Checks", (), tuple(changed))
+
+
+def _in_file(type_: DataType) -> str:
+    """Return a type as files hold it: a vector is a list of numbers."""
+    if type_.name == "vector" and type_.item is not None:
+        return f"list<{type_.item}>"
+    return str(type_.not_null()).split(" ")[0]

@@ -29,7 +29,10 @@ class Kafka:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One place to run; `online_store` is none for the embedded one, `stream` where streams are in the store too."""
+    """One place to run; `online_store` is none for the embedded one, `stream` where streams are in the store too.
+
+    `offline` says what computes features of a log.
+    """
 
     name: str
     host: str
@@ -43,6 +46,7 @@ class Environment:
     token: Secret | None
     target: Literal["local", "kubernetes"]
     drain: timedelta
+    offline: Literal["polars", "spark"] = "polars"
     span: Span | None = None
 
     @property

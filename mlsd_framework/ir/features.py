@@ -5,7 +5,10 @@ from datetime import timedelta
 
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Expression
+from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.types import DataType
+
+Default = str | int | float | bool | tuple[()] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class WindowGroup:
     live: bool = False
     span: Span | None = None
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the sources that it reads."""
+        return (self.source,)
+
 
 @dataclass(frozen=True, slots=True)
 class TableGroup:
@@ -70,6 +78,48 @@ class TableGroup:
     columns: tuple[str, ...]
     features: tuple[Feature, ...]
     span: Span | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the sources that it reads."""
+        return (self.source,)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The columns that a derived group reads of a source; `distinct` where it does not matter how often a row comes."""
+
+    source: str
+    columns: tuple[str, ...]
+    distinct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedGroup:
+    """What a function of a plugin makes of the events before each snapshot: `module:name`, called with `settings`.
+
+    Snapshots are at multiples of `refresh`; the one at m sees events in `[m - delay - window, m - delay)`, all before
+    `m - delay` where `window` is none. `defaults` has, for each feature, the value of a key that a snapshot lacks.
+    """
+
+    name: str
+    kind: str
+    entity: str
+    key: tuple[str, ...]
+    readings: tuple[Reading, ...]
+    function: str
+    settings: tuple[tuple[str, SettingValue], ...]
+    window: timedelta | None
+    refresh: timedelta
+    delay: timedelta
+    features: tuple[Feature, ...]
+    defaults: tuple[Default, ...]
+    span: Span | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the sources that it reads."""
+        return tuple(reading.source for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +142,14 @@ class RequestGroup:
     features: tuple[Feature, ...]
     span: Span | None = None
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the sources that it reads."""
+        return (self.source,)
 
-FeatureGroup = WindowGroup | TableGroup | RequestGroup
+
+StoredGroup = WindowGroup | TableGroup | DerivedGroup
+FeatureGroup = StoredGroup | RequestGroup
 
 
 @dataclass(frozen=True, slots=True)

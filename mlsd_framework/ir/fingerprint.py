@@ -35,7 +35,7 @@ def system_fingerprint(system: System) -> str:
 def features_fingerprint(system: System) -> str:
     """Return the fingerprint of what stored features mean: the sources, entities and groups behind the online store."""
     stored = system.stored
-    used = {group.source for group in stored}
+    used = {source for group in stored for source in group.sources}
     return fingerprint(
         system.name,
         [source for source in system.sources if source.name in used],

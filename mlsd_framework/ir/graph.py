@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlsd_framework.ir.expressions import Expression, columns
-from mlsd_framework.ir.features import FeatureGroup, RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import FeatureGroup, RequestGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.system import System
 
@@ -50,8 +50,8 @@ def _edges(system: System) -> Iterator[Edge]:
 
 def _of_group(group: FeatureGroup, system: System) -> Iterator[Edge]:
     place = f"features.{group.name}"
-    yield f"sources.{group.source}", place
-    if isinstance(group, WindowGroup | TableGroup):
+    yield from ((f"sources.{source}", place) for source in group.sources)
+    if isinstance(group, StoredGroup):
         yield from (
             (f"entities.{entity.name}", place) for entity in system.entities if set(entity.key) <= set(group.key)
         )

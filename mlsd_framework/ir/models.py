@@ -6,9 +6,8 @@ from typing import Literal
 
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.types import DataType
-
-SettingValue = str | int | float | bool | None | tuple["SettingValue", ...]
 
 
 @dataclass(frozen=True, slots=True)

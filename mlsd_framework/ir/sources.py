@@ -79,7 +79,10 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table of rows with a key, and with an event time where the rows are events."""
+    """A table of rows with a key, and with an event time where the rows are events.
+
+    Of a table's rows the event time says from when one holds, `valid_to` until when.
+    """
 
     name: str
     kind: str
@@ -88,6 +91,7 @@ class Source:
     columns: tuple[Column, ...]
     event_time: str | None = None
     ingest_time: str | None = None
+    valid_to: str | None = None
     stream: Stream | None = None
     allowed_lateness: timedelta | None = None
     allowed_ahead: timedelta = timedelta(hours=1)

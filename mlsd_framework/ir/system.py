@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.environments import Environment
-from mlsd_framework.ir.features import FeatureGroup, RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, FeatureGroup, RequestGroup, StoredGroup, TableGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.metrics import Metrics
 from mlsd_framework.ir.models import Model
@@ -58,9 +58,19 @@ class System:
         return tuple(group for group in self.features if isinstance(group, TableGroup))
 
     @property
-    def stored(self) -> tuple[WindowGroup | TableGroup, ...]:
-        """Return the groups that the online store keeps: windows, then tables."""
+    def derived(self) -> tuple[DerivedGroup, ...]:
+        """Return the groups that functions of plugins compute, snapshot by snapshot."""
+        return tuple(group for group in self.features if isinstance(group, DerivedGroup))
+
+    @property
+    def relational(self) -> tuple[WindowGroup | TableGroup, ...]:
+        """Return the stored groups that are computed key by key: windows, then tables."""
         return (*self.windows, *self.tables)
+
+    @property
+    def stored(self) -> tuple[StoredGroup, ...]:
+        """Return the groups that the online store keeps: windows, then tables, then what functions compute."""
+        return (*self.windows, *self.tables, *self.derived)
 
     @property
     def computed(self) -> tuple[RequestGroup, ...]:

@@ -24,6 +24,7 @@ def lower_environment(specs: Mapping[str, EnvironmentSpec], name: str, context: 
         token=_secret(spec.auth.token) if spec.auth else None,
         target=spec.target,
         drain=spec.drain,
+        offline=spec.offline,
         span=context.span(("environments", name), key=True),
     )
 

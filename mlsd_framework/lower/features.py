@@ -12,10 +12,12 @@ from mlsd_framework.ir.sources import Column, Source
 from mlsd_framework.ir.types import INTEGERS, DataType
 from mlsd_framework.lower.aggregates import TypedAggregate, lower_aggregate
 from mlsd_framework.lower.context import Context
-from mlsd_framework.lower.kinds import AggregateLowering
+from mlsd_framework.lower.derived_features import DerivedGroups
+from mlsd_framework.lower.kinds import AggregateLowering, GroupLowering
 from mlsd_framework.lower.request import check_descriptions, expand_columns
 from mlsd_framework.lower.request_features import RequestGroups
 from mlsd_framework.lower.scope import NameScope
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.features import FeatureGroupSpec
 from mlsd_framework.spec.quantities import write_duration
 
@@ -37,16 +39,22 @@ class FeatureLowering:
     label: Label | None
     aggregates: Mapping[str, AggregateLowering]
     context: Context
+    kinds: Mapping[str, GroupLowering] = field(default_factory=dict)
     groups: dict[str, FeatureGroup] = field(default_factory=dict)
 
-    def lower(self, specs: Mapping[str, FeatureGroupSpec]) -> dict[str, FeatureGroup]:
+    def lower(self, specs: Mapping[str, FeatureGroupSpec | DerivedGroupSpec]) -> dict[str, FeatureGroup]:
         """Return the groups that have no faults, in the order of the file."""
+        derived = DerivedGroups(self.sources, self.declared_sources, self.kinds, self._entity, self.context)
         for name, spec in specs.items():
-            group = None if spec.at == "request" else self._stored(name, spec)
+            if isinstance(spec, DerivedGroupSpec):
+                group: FeatureGroup | None = derived.lower(name, spec)
+            else:
+                group = None if spec.at == "request" else self._stored(name, spec)
             if group is not None:
                 self.groups[name] = group
-        requests = RequestGroups(specs, self.sources, self.label, self.groups, self.context)
-        for name, spec in specs.items():
+        own = {name: spec for name, spec in specs.items() if isinstance(spec, FeatureGroupSpec)}
+        requests = RequestGroups(own, self.sources, self.label, self.groups, self.context)
+        for name, spec in own.items():
             if spec.at == "request" and self._source(name, spec) is not None:
                 requests.lower(name)
         return {name: self.groups[name] for name in specs if name in self.groups}
@@ -93,7 +101,7 @@ class FeatureLowering:
             self.context.unknown("E2004", what, (*at, "from"), spec.source, self.declared_sources)
         return self.sources.get(spec.source)
 
-    def _entity(self, name: str, spec: FeatureGroupSpec, source: Source | None) -> Entity | None:
+    def _entity(self, name: str, spec: FeatureGroupSpec | DerivedGroupSpec, source: Source | None) -> Entity | None:
         at: Loc = ("features", name, "entity")
         if spec.entity is None:
             self.context.report(

@@ -1,16 +1,20 @@
 """What lowering asks of a kind; the plugin layer adds what code generation asks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from mlsd_framework.ir.features import Default, Reading
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.metrics import Parameter
-from mlsd_framework.ir.models import Output, SettingValue
+from mlsd_framework.ir.models import Output
 from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.sources import Origin
 from mlsd_framework.ir.types import DataType
-from mlsd_framework.lower.scope import StageScope
+from mlsd_framework.lower.scope import GroupScope, StageScope
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.metrics import MetricSpec
 from mlsd_framework.spec.models import ModelSpec
 from mlsd_framework.spec.serving import StageSpec
@@ -57,6 +61,52 @@ class AggregateLowering(Protocol):
     @property
     def parameter(self) -> AggregateParameter | None:
         """What it takes beside the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFeature:
+    """A feature of a group that a function computes.
+
+    One with a `default` is never null: a key that a snapshot lacks has that value. `describe` is what it is called in
+    words where the spec does not say it.
+    """
+
+    name: str
+    type: DataType
+    default: Default = None
+    describe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDraft:
+    """What a group of a kind reads and gives, and the settings that its function is called with.
+
+    The function gets the columns of `readings` and no others, of events of the last `window`, or of all before.
+    """
+
+    features: tuple[DerivedFeature, ...]
+    readings: tuple[Reading, ...]
+    settings: tuple[tuple[str, SettingValue], ...] = ()
+    window: timedelta | None = None
+
+
+class GroupLowering(Protocol):
+    """A kind of feature group."""
+
+    @property
+    def name(self) -> str:
+        """Its `kind:`."""
+
+    @property
+    def spec(self) -> type[DerivedGroupSpec]:
+        """The model of its YAML."""
+
+    @property
+    def function(self) -> str:
+        """The `module:name` of what computes a snapshot; only generated code imports it."""
+
+    def lower(self, spec: Any, scope: GroupScope) -> GroupDraft | None:
+        """Resolve its names; report faults to the scope and return none where it cannot go on."""
 
 
 class ModelLowering(Protocol):
@@ -144,3 +194,4 @@ class Kinds:
     models: Mapping[str, ModelLowering]
     stages: Mapping[str, StageLowering]
     metrics: Mapping[str, MetricLowering]
+    features: Mapping[str, GroupLowering] = field(default_factory=dict)

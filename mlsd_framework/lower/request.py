@@ -7,18 +7,25 @@ from fnmatch import fnmatchcase
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Column, Source
 from mlsd_framework.lower.context import Context
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.features import FeatureGroupSpec
 
 
 def request_columns(source: Source, label: Label | None) -> tuple[Column, ...]:
-    """Return the columns that are known when a row of `source` comes: no label, nothing known only later."""
+    """Return the columns that are known when a row of `source` comes: no label, nothing that is known only later.
+
+    When the row was written is among those.
+    """
     hidden = {label.column} if label is not None and label.source == source.name else set()
+    hidden |= {source.ingest_time} if source.ingest_time is not None else set()
     return tuple(
         column for column in source.columns if column.name not in hidden and column.known_after == timedelta(0)
     )
 
 
-def check_descriptions(group: str, spec: FeatureGroupSpec, features: Sequence[str], context: Context) -> None:
+def check_descriptions(
+    group: str, spec: FeatureGroupSpec | DerivedGroupSpec, features: Sequence[str], context: Context
+) -> None:
     """Report descriptions of what is no feature of the group."""
     for name in spec.describe:
         if name not in features:

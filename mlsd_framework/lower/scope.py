@@ -9,6 +9,7 @@ from mlsd_framework.ir.expressions import Expression, columns
 from mlsd_framework.ir.features import FeatureGroup
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.serving import Stage, Value
+from mlsd_framework.ir.sources import Column, Source
 from mlsd_framework.ir.types import NULL, DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.spec.base import ExpressionText
@@ -42,6 +43,24 @@ class NameScope:
     def names(self) -> Iterable[str]:
         """Return every name as expressions write it."""
         return [name if qualifier is None else f"{qualifier}.{name}" for qualifier, name in self.types]
+
+
+@dataclass
+class GroupScope:
+    """What the lowering of a kind of feature group may look at: its entity and its sources, which are known."""
+
+    context: Context
+    at: Loc
+    entity: Entity
+    sources: tuple[Source, ...]
+
+    def column(self, source: Source, name: str, *at: str | int) -> Column | None:
+        """Find a column of a source, written at `at` below the group; report a name that it does not have."""
+        found = source.column(name)
+        if found is None:
+            what = f"`{'.'.join(str(part) for part in self.at)}` reads `{name}`, which `sources.{source.name}` lacks"
+            self.context.unknown("E2003", what, (*self.at, *at), name, [one.name for one in source.columns])
+        return found
 
 
 @dataclass

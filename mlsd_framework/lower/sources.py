@@ -44,21 +44,16 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
             context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
-    if spec.stream is not None and spec.event_time is None:
+    valid_to = getattr(spec, "valid_to", None)
+    _time(name, "valid_to", valid_to, known, declared, context)
+    _stream(name, spec, context)
+    if valid_to is not None and spec.event_time is None:
         context.report(
             "E2031",
-            f"`sources.{name}` has a `stream` and no `event_time`",
-            (*at, "stream"),
+            f"`sources.{name}` has a `valid_to` and no `event_time`",
+            (*at, "valid_to"),
             key=True,
-            expected="`event_time:` with the column that says when an event happened",
-        )
-    if spec.allowed_lateness is not None and spec.ingest_time is None:
-        context.report(
-            "E2031",
-            f"`sources.{name}` has an `allowed_lateness` and no `ingest_time`",
-            (*at, "allowed_lateness"),
-            key=True,
-            expected="`ingest_time:` with the column that says when an event was written",
+            expected="`event_time:` with the column that says from when a row holds",
         )
     row_number = getattr(spec, "row_number", None)
     if row_number is not None and row_number not in declared:
@@ -79,6 +74,7 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         columns=tuple(known.values()),
         event_time=spec.event_time,
         ingest_time=spec.ingest_time,
+        valid_to=valid_to,
         stream=Stream(spec.stream.name, spec.stream.partitions) if spec.stream is not None else None,
         allowed_lateness=spec.allowed_lateness,
         allowed_ahead=spec.allowed_ahead,
@@ -86,6 +82,26 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         describe=spec.describe,
         span=context.span(at, key=True),
     )
+
+
+def _stream(name: str, spec: SourceSpec, context: Context) -> None:
+    at: Loc = ("sources", name)
+    if spec.stream is not None and spec.event_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has a `stream` and no `event_time`",
+            (*at, "stream"),
+            key=True,
+            expected="`event_time:` with the column that says when an event happened",
+        )
+    if spec.allowed_lateness is not None and spec.ingest_time is None:
+        context.report(
+            "E2031",
+            f"`sources.{name}` has an `allowed_lateness` and no `ingest_time`",
+            (*at, "allowed_lateness"),
+            key=True,
+            expected="`ingest_time:` with the column that says when an event was written",
+        )
 
 
 def _placed(origin: Origin, at: Loc, context: Context) -> Origin:
@@ -113,7 +129,7 @@ def _time(
             at,
             expected="a column of type `timestamp`",
         )
-    elif name in known and known[name].type.nullable:
+    elif name in known and known[name].type.nullable and field != "valid_to":
         context.report(
             "E2031",
             f"`{field}` of `sources.{source}` is the column `{name}`, which can be null",

@@ -31,9 +31,8 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     sources = lower_sources(spec.sources, kinds.sources, context)
     entities = lower_entities(spec.entities, context)
     label = lower_label(spec.label, sources, declared["sources"], context)
-    groups = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context).lower(
-        spec.features
-    )
+    features = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context, kinds.features)
+    groups = features.lower(spec.features)
     inputs = ModelInputs(
         groups, declared["features"], sources, entities, label, spec.label is not None, kinds.metrics, context
     )

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.ir.features import TableGroup
+from mlsd_framework.ir.features import DerivedGroup, TableGroup
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.system import System
+from mlsd_framework.ir.types import DataType
 
 # What every service answers itself.
 _OURS = frozenset({"/healthz", "/readyz", "/livez", "/metrics", "/docs", "/openapi", "/schema", "/version"})
@@ -25,10 +26,17 @@ def endpoints(system: System) -> Iterator[Diagnostic]:
             yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="choose another path")
         yield from _answer(endpoint)
     for group in system.features:
-        for feature in group.features if isinstance(group, TableGroup) else ():
-            if feature.type.name in _UNSTORED:
+        for feature in group.features if isinstance(group, TableGroup | DerivedGroup) else ():
+            if not _is_stored(feature.type):
                 what = f"`features.{group.name}` keeps `{feature.name}` of type `{feature.type.not_null()}`"
                 yield Diagnostic(code="E3005", what=f"{what}, which no stored row can hold", span=feature.span)
+
+
+def _is_stored(type_: DataType) -> bool:
+    # A list or a vector is stored where its items are.
+    if type_.item is not None:
+        return type_.item.item is None and _is_stored(type_.item)
+    return type_.name not in _UNSTORED
 
 
 def _answer(endpoint: Endpoint) -> Iterator[Diagnostic]:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.ir.features import WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, WindowGroup
 from mlsd_framework.ir.system import System
 
 
 def expressible(system: System) -> Iterator[Diagnostic]:
     """Find what no target can do as it stands.
 
-    A window group without `refresh` and without a stream that a pipeline fetches → E3001; a wide `host` without
-    `auth` → E3002.
+    A window group without `refresh` and stream that a pipeline fetches → E3001; a wide `host` without `auth` → E3002.
     """
     environment = system.environment
     fetched = {
@@ -28,6 +27,14 @@ def expressible(system: System) -> Iterator[Diagnostic]:
                 what=f"`features.{group.name}` is exact to the event, and its source `{group.source}` has no `stream`",
                 span=group.span,
                 expected="`stream:` on the source, or `refresh:` with how often a batch computes the group",
+            )
+    for group in system.features:
+        if isinstance(group, DerivedGroup) and environment.offline == "spark":
+            yield Diagnostic(
+                code="E3007",
+                what=f"`features.{group.name}` is of kind `{group.kind}`, which the Spark jobs do not compute",
+                span=group.span,
+                expected=f"`offline: polars` in the environment `{environment.name}`",
             )
     if not environment.loopback and environment.token is None:
         yield Diagnostic(

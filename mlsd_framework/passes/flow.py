@@ -7,7 +7,7 @@ from typing import Final
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.diagnostics.suggest import nearest
-from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.serving import Endpoint, Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
@@ -79,10 +79,10 @@ def _other_type(stage: Stage, value: Value, there: DataType) -> Diagnostic:
 def _keys(stage: Stage, known: dict[str, DataType], system: System) -> Iterator[Diagnostic]:
     """Hold the key that a stored group is read by against the key that it was computed by."""
     for group in getattr(stage.settings, "groups", ()):
-        if not isinstance(group, WindowGroup | TableGroup):
+        if not isinstance(group, StoredGroup):
             continue
         for name in group.key:
-            column = system.source(group.source).column(name)
+            column = system.source(group.sources[0]).column(name)
             if column is not None and name in known and not _same(known[name], column.type):
                 what = f"`features.{group.name}` is known by `{name}` of type `{column.type}`"
                 what += f", and in this pipeline it is `{known[name]}`"

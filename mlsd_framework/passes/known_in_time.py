@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.expressions import columns
-from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
+from mlsd_framework.ir.features import Aggregate, DerivedGroup, TableGroup, WindowGroup
 from mlsd_framework.ir.system import System
 from mlsd_framework.passes.lengths import write_length
 
@@ -21,6 +21,8 @@ def known_in_time(system: System) -> Iterator[Diagnostic]:
                 yield from _aggregate(group, aggregate, system)
         elif isinstance(group, TableGroup):
             yield from _table(group, system)
+        elif isinstance(group, DerivedGroup):
+            yield from _derived(group, system)
 
 
 def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iterator[Diagnostic]:
@@ -58,3 +60,24 @@ def _table(group: TableGroup, system: System) -> Iterator[Diagnostic]:
             feature = next((one for one in group.features if one.name == name), None)
             place = feature.span if feature is not None else group.span
             yield Diagnostic(code="E2101", what=what, span=place, help="leave it out of `columns`")
+
+
+def _derived(group: DerivedGroup, system: System) -> Iterator[Diagnostic]:
+    """Hold the columns that a function reads against the group's `delay`; a log of labels has the time of its own."""
+    label = system.label
+    for reading in group.readings:
+        source = system.source(reading.source)
+        for name in reading.columns:
+            column = source.column(name)
+            waits = column.known_after if column is not None else timedelta(0)
+            if label is not None and label.column == name and label.source == label.of == source.name:
+                waits = max(waits, label.matures_after)
+            if group.delay < waits:
+                late = f"known only {write_length(waits)} later"
+                yield Diagnostic(
+                    code="E2101",
+                    what=f"`features.{group.name}` reads `{name}` of `{source.name}`, which is {late}",
+                    span=group.span,
+                    expected=f"`delay: {write_length(waits)}` or more on the group",
+                    help="without it, training sees values that the service cannot have",
+                )

@@ -7,6 +7,7 @@ from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.features import DerivedGroup, TableGroup
 from mlsd_framework.ir.system import System
 
 # Names that the generated service uses itself.
@@ -46,11 +47,14 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
                 cure = f"give it another name, and say `column: {column.file_column or column.name}`"
                 what = f"`{column.name}` is a type that requests are declared with"
                 yield Diagnostic(code="E2012", what=what, span=column.span, help=cure)
-    for table in system.tables:
-        for name in sorted({"count", "index"} & set(table.columns)):  # a stored row is a tuple, which has these
-            cure = f"give the column another name, and say `column: {name}`"
+    taken: tuple[TableGroup | DerivedGroup, ...] = (*system.tables, *system.derived)
+    for stored in taken:
+        names = {feature.name for feature in stored.features}
+        for name in sorted({"count", "index"} & names):  # a stored row is a tuple, which has these
             what = f"`{name}` is a name that every stored row has itself"
-            yield Diagnostic(code="E2012", what=what, span=table.span, help=cure)
+            cure = f"give the column another name, and say `column: {name}`"
+            help_ = cure if isinstance(stored, TableGroup) else f"the kind `{stored.kind}` has to name it otherwise"
+            yield Diagnostic(code="E2012", what=what, span=stored.span, help=help_)
     yield from _same_but_for_case(system)
     yield from _models(system)
 

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 
 from mlsd_framework.ir.expressions import Expression, Literal, Node, columns
-from mlsd_framework.ir.features import FeatureRef, RequestGroup, TableGroup, WindowGroup, window_label
+from mlsd_framework.ir.features import (
+    DerivedGroup,
+    FeatureRef,
+    RequestGroup,
+    StoredGroup,
+    TableGroup,
+    WindowGroup,
+    window_label,
+)
 from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.sources import Files, Source
@@ -86,6 +94,8 @@ class Definitions:
                 yield f"features.{group}", value((found.entity, found.key, found.source))
                 yield f"features.{group}.{name}", value(name)
                 yield from source_parts(self._system.source(found.source), [name, *found.key])
+            case DerivedGroup():
+                yield from self._derived(found, name)
             case RequestGroup():
                 yield from self._request(found, name)
             case None:  # a source's column under its source's name
@@ -109,6 +119,18 @@ class Definitions:
         label = self._system.label
         if label is not None and label.column in used and label.source != group.source:
             yield from label_parts(self._system)
+
+    def _derived(self, group: DerivedGroup, name: str) -> Iterator[Entry]:
+        at = f"features.{group.name}"
+        yield at, value((group.kind, group.entity, group.key, group.function))
+        yield f"{at}.window", value(group.window)
+        yield f"{at}.refresh", value(group.refresh)
+        yield f"{at}.delay", value(group.delay)
+        for setting, given in group.settings:
+            yield f"{at}.{setting}", value(given)
+        yield f"{at}.{name}", value(next((one.type for one in group.features if one.name == name), None))
+        for reading in group.readings:
+            yield from source_parts(self._system.source(reading.source), reading.columns)
 
     def _request(self, group: RequestGroup, name: str) -> Iterator[Entry]:
         at = f"features.{group.name}.{name}"
@@ -186,7 +208,7 @@ def evaluation_parts(system: System) -> Iterator[Entry]:
 
 def _settings(at: str, found: object) -> Iterator[Entry]:
     """Yield a stage's settings, down to what the spec writes as one value; models and groups count by their names."""
-    if isinstance(found, Model | WindowGroup | TableGroup | RequestGroup):
+    if isinstance(found, Model | StoredGroup | RequestGroup):
         yield at, value(found.name)
     elif isinstance(found, FeatureRef):
         yield at, value(found.dotted)
@@ -199,7 +221,7 @@ def _settings(at: str, found: object) -> Iterator[Entry]:
     elif isinstance(found, tuple) and found and all(hasattr(one, "name") and is_dataclass(one) for one in found):
         yield at, value(tuple(one.name for one in found))
         for one in found:
-            if not isinstance(one, Model | FeatureRef | WindowGroup | TableGroup | RequestGroup):
+            if not isinstance(one, Model | FeatureRef | StoredGroup | RequestGroup):
                 yield from _settings(f"{at}.{one.name}", one)
     else:
         yield at, value(found)

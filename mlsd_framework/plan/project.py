@@ -65,7 +65,8 @@ class Project:
 
             found = blueprint_of(self.system, self.files)
             plugins = self.compiled.registry.plugins
-            kinds = [kind for one in plugins for kind in (*one.sources, *one.models, *one.stages, *one.metrics)]
+            brought = ((*one.sources, *one.features, *one.models, *one.stages, *one.metrics) for one in plugins)
+            kinds = [kind for kinds in brought for kind in kinds]
             memory.remember(*asked, found, kinds)
         return found
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.lower.kinds import AggregateLowering, MetricLowering, SourceLowering
+from mlsd_framework.lower.kinds import AggregateLowering, GroupLowering, MetricLowering, SourceLowering
 from mlsd_framework.plugin.models import ModelKind
 from mlsd_framework.plugin.stages import StageKind
 
@@ -15,6 +15,7 @@ class Plugin:
     version: str
     sources: tuple[SourceLowering, ...] = ()
     aggregates: tuple[AggregateLowering, ...] = ()
+    features: tuple[GroupLowering, ...] = ()
     models: tuple[ModelKind, ...] = ()
     stages: tuple[StageKind, ...] = ()
     metrics: tuple[MetricLowering, ...] = ()

@@ -13,6 +13,7 @@ from mlsd_framework.plugin.models import ModelKind
 from mlsd_framework.plugin.plugin import Plugin
 from mlsd_framework.plugin.stages import StageKind
 from mlsd_framework.spec.base import SpecModel
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.metrics import MetricSpec
 from mlsd_framework.spec.models import ModelSpec
 from mlsd_framework.spec.serving import StageSpec
@@ -20,12 +21,13 @@ from mlsd_framework.spec.sources import SourceSpec
 from mlsd_framework.spec.system import SpecKinds, SystemSpec, system_model
 
 GROUP = "mlsd.plugins"
-POINTS = ("sources", "aggregates", "models", "stages", "metrics")
+POINTS = ("sources", "aggregates", "features", "models", "stages", "metrics")
 
 # What each extension point asks of a kind: the model of its YAML, and the names that it has to have.
 _CONTRACTS: Final[dict[str, tuple[type[SpecModel] | None, tuple[str, ...]]]] = {
     "sources": (SourceSpec, ("name", "spec", "origin")),
     "aggregates": (None, ("name", "takes", "result", "parameter")),
+    "features": (DerivedGroupSpec, ("name", "spec", "function", "lower")),
     "models": (
         ModelSpec,
         ("name", "spec", "supervised", "explains", "accepts", "outputs", "settings", "training", "score"),
@@ -56,11 +58,10 @@ def registry(plugins: Iterable[Plugin]) -> Registry:
     """Join the kinds of several plugins; raise `PluginError` where two bring a kind of one name."""
     found = tuple(plugins)
     joined: dict[str, dict[str, Any]] = {point: _join(point, found) for point in POINTS}
-    kinds = Kinds(joined["sources"], joined["aggregates"], joined["models"], joined["stages"], joined["metrics"])
-    models = SpecKinds(
-        *({name: kind.spec for name, kind in joined[point].items()} for point in POINTS if point != "aggregates")
-    )
-    return Registry(found, kinds, joined["models"], joined["stages"], system_model(models))
+    specs = {
+        point: {name: kind.spec for name, kind in joined[point].items()} for point in POINTS if point != "aggregates"
+    }
+    return Registry(found, Kinds(**joined), joined["models"], joined["stages"], system_model(SpecKinds(**specs)))
 
 
 def _join(point: str, plugins: tuple[Plugin, ...]) -> dict[str, Any]:

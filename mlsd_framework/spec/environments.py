@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlsd_framework.spec.base import SpecModel
@@ -18,6 +18,14 @@ def _variable(name: object) -> object:
         expected = "letters, digits and `_`, such as MLSD_TOKEN"
         raise PydanticCustomError("secret-in-clear", "names no environment variable", {"expected": expected})
     return name
+
+
+def _form(value: object) -> str:
+    """Return which branch of a union is meant, so that a fault in the one is none of the other's too."""
+    return "mapping" if isinstance(value, dict | SpecModel) else "word"
+
+
+_Embedded = Annotated[Literal["embedded"], Tag("word")]
 
 
 class SecretSpec(SpecModel):
@@ -104,7 +112,12 @@ class EnvironmentSpec(SpecModel):
     )
     port: int = Field(3000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     workers: int = Field(1, ge=1, le=256, description="Processes that answer requests.")
-    online_store: Literal["embedded"] | OnlineStoreSpec = Field(
+    offline: Literal["polars", "spark"] = Field(
+        "polars",
+        description="What computes training columns and stored features: `polars` on one machine; with `spark`, jobs "
+        "for a cluster are generated too.",
+    )
+    online_store: Annotated[_Embedded | Annotated[OnlineStoreSpec, Tag("mapping")], Discriminator(_form)] = Field(
         "embedded", description="`embedded` starts a Valkey beside the service."
     )
     store_memory: Size = Field(256 * 2**20, description="The most memory that the embedded store may take.")
@@ -113,7 +126,7 @@ class EnvironmentSpec(SpecModel):
         description="What happens where that is full: nothing more is taken until there is room, and the updater waits;"
         " or live states that were not used for longest go.",
     )
-    stream: Literal["embedded"] | StreamsSpec = Field(
+    stream: Annotated[_Embedded | Annotated[StreamsSpec, Tag("mapping")], Discriminator(_form)] = Field(
         "embedded", description="`embedded` keeps the streams of sources in the online store."
     )
     updaters: int = Field(1, ge=0, le=256, description="Processes that read streams and keep live features fresh.")

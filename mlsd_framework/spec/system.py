@@ -7,9 +7,10 @@ from operator import or_
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from mlsd_framework.spec.base import Name, SpecModel, SystemName
+from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.entities import EntitySpec
 from mlsd_framework.spec.environments import EnvironmentSpec
 from mlsd_framework.spec.features import FeatureGroupSpec
@@ -32,6 +33,7 @@ class SpecKinds:
     models: dict[str, type[ModelSpec]] = field(default_factory=dict)
     stages: dict[str, type[StageSpec]] = field(default_factory=dict)
     metrics: dict[str, type[MetricSpec]] = field(default_factory=dict)
+    features: dict[str, type[DerivedGroupSpec]] = field(default_factory=dict)
 
 
 class EndpointSpec(Protocol):
@@ -52,7 +54,9 @@ class SystemSpec(SpecModel):
     )
     sources: dict[Name, Any] = Field(description="Where data comes from.")
     entities: dict[Name, EntitySpec] = Field(default_factory=dict, description="What features are about.")
-    features: dict[Name, FeatureGroupSpec] = Field(default_factory=dict, description="Groups of features.")
+    features: dict[Name, FeatureGroupSpec | DerivedGroupSpec] = Field(
+        default_factory=dict, description="Groups of features."
+    )
     label: LabelSpec | None = Field(None, description="What is predicted, and when it is known.")
     models: dict[Name, Any] = Field(default_factory=dict, description="Named models.")
     serving: dict[str, Any] = Field(default_factory=dict, description="Endpoints, each a pipeline of stages.")
@@ -88,6 +92,10 @@ def system_model(kinds: SpecKinds) -> type[SystemSpec]:
             Field(default_factory=dict, description="Endpoints, each a pipeline of stages."),
         ),
         metrics=(metrics, Field(default_factory=metrics, description="What is measured.")),
+        features=(
+            _mapping_of(Name, _groups(kinds.features)),
+            Field(default_factory=dict, description="Groups of features."),
+        ),
     )
     return create_model("SystemSpec", __base__=SystemSpec, __doc__=SystemSpec.__doc__, **fields)
 
@@ -111,6 +119,30 @@ def _union(kinds: dict[str, Any], key: str) -> Any:
         return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
 
     return Annotated[_tagged(kinds), Discriminator(tag)] if kinds else Any
+
+
+def _groups(kinds: dict[str, Any]) -> Any:
+    """Take a group without a `kind` as the language's own, and one with a `kind` as what a plugin makes of it."""
+
+    def known(value: Any) -> Any:
+        if not isinstance(value, dict) or "kind" not in value:
+            return value
+        kind = value["kind"]
+        if not isinstance(kind, str) or kind not in kinds:
+            tags = ", ".join(f"'{name}'" for name in sorted(kinds))
+            tag = "null" if kind is None else str(kind)
+            told = {"discriminator": "'kind'", "tag": tag, "expected_tags": tags}
+            raise PydanticKnownError("union_tag_invalid", told)
+        return value
+
+    if not kinds:
+        return Annotated[FeatureGroupSpec, BeforeValidator(known)]
+    own = "FeatureGroupSpec"  # no kind has the name of a class of ours with capitals
+
+    def tag(value: Any) -> Any:
+        return value.get("kind", own) if isinstance(value, dict) else getattr(value, "kind", own)
+
+    return Annotated[_tagged({own: FeatureGroupSpec, **kinds}), Discriminator(tag), BeforeValidator(known)]
 
 
 def _item(kinds: dict[str, Any], key: str) -> Any:

@@ -10,15 +10,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
     "cli": "mlsd validate",
+    "feast_stores": "Feast's SDK, its Redis store",
     "data": "pandas, read",
     "fraud_quality": "ours, better features",
     "fraud_ulb": "ours, trees by validation",
     "hostile_yaml": "billion laughs",
     "ready": "stopped to ready",
     "simulate": "payments: simulated in",
+    "stream": "ours, stream to state",
 }
 FETCHES = ("data", "fraud_ulb", "ready")
-PROCESSES = ("cli", "ready")
+PROCESSES = ("cli", "feast_stores", "ready", "stream")
 
 
 def _marked(name: str) -> object:

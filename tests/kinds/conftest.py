@@ -1,5 +1,6 @@
 """A spec whose one group aggregates columns of every type."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ def aggregate_spec() -> Callable[[dict[str, str]], str]:
 
     def spec(aggregates: dict[str, str]) -> str:
         columns = "".join(f"      v_{type_}: {type_}\n" for type_ in TYPES)
-        lines = "".join(f"      {name}: {text}\n" for name, text in aggregates.items())
+        lines = "".join(f"      {name}: {json.dumps(text)}\n" for name, text in aggregates.items())
         return (
             "mlsd: 1\nsystem: aggregates\nsources:\n  payments:\n    kind: events\n    path: data/payments.csv\n"
             "    key: id\n    event_time: ts\n    schema:\n      id: int64\n      ts: timestamp\n"

@@ -1,8 +1,9 @@
 """The compiler and the runtime agree on what every aggregate gives, so that a row written is a row that can be read."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -35,6 +36,16 @@ KINDS = {kind.name: kind for kind in AGGREGATES}
 PAIRS = [(name, type_) for name in KINDS for type_ in TYPES]
 
 
+# What stands beside the value, in the spec and in the runtime.
+WRITTEN = {"last_n": ", 3", "top_k": ", 2", "ewma": ", half_life: 1h", "decayed_sum": ", half_life: 1h"}
+BESIDE: dict[str, dict[str, Any]] = {
+    "last_n": {"n": 3},
+    "top_k": {"n": 2},
+    "ewma": {"half_life": timedelta(hours=1)},
+    "decayed_sum": {"half_life": timedelta(hours=1)},
+}
+
+
 def type_of(text: str) -> DataType:
     """Return a type by its name."""
     found = parse_type(text)
@@ -52,21 +63,23 @@ def test_a_result_has_the_type_that_the_runtime_gives(name: str, type_: str) -> 
     """Both take the value with one packed type, or both refuse it."""
     dtype = TYPES[type_][0]
     result = KINDS[name].result(type_of(type_))
-    aggregate = Aggregate("a", name, "v")  # type: ignore[arg-type]
+    aggregate = Aggregate("a", name, "v", **BESIDE.get(name, {}))  # type: ignore[arg-type]
     if result is None:
         with pytest.raises(RunError):
             output_dtype(aggregate, {"v": dtype})  # type: ignore[dict-item]
         return
     assert store_dtype(result) == output_dtype(aggregate, {"v": dtype})  # type: ignore[dict-item]
-    assert result.nullable == (name not in ("count", "count_distinct"))
+    assert result.nullable == (name not in ("count", "count_distinct", "rate", "last_n", "top_k"))
 
 
 def test_units_follow_the_value() -> None:
     """A sum of euros is euros, a number of them has no unit, time since an event is in seconds."""
     euros = type_of("float64 EUR")
-    units = {name: kind.result(euros).unit for name, kind in KINDS.items()}  # type: ignore[union-attr]
+    results = {name: kind.result(euros) for name, kind in KINDS.items()}
+    units = {name: (found.item or found).unit for name, found in results.items() if found is not None}
     assert units.pop("count") is units.pop("count_distinct") is None
     assert units.pop("time_since_last") == "s"
+    assert units.pop("rate") == "1/s"
     assert set(units.values()) == {"EUR"}
 
 
@@ -76,7 +89,7 @@ def test_materialised_rows_have_the_layout_that_the_service_reads(
 ) -> None:
     """Over all aggregates and value types: names, packed types and defaults are one on both sides."""
     pairs = {f"{name}_of_{type_}": (name, type_) for name, type_ in PAIRS if KINDS[name].result(type_of(type_))}
-    texts = {key: f"{name}(v_{type_}){where}" for key, (name, type_) in pairs.items()}
+    texts = {key: f"{name}(v_{type_}{WRITTEN.get(name, '')}){where}" for key, (name, type_) in pairs.items()}
     path = tmp_path / "spec.yaml"
     path.write_text(aggregate_spec(texts), encoding="utf-8")
     group = compile_spec(path).system.group("activity")
@@ -86,7 +99,10 @@ def test_materialised_rows_have_the_layout_that_the_service_reads(
     frame = pl.DataFrame({"card_id": ["c"], "ts": [MOMENT], "id": [1], "flag": [True]})
     frame = frame.with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
     frame = frame.with_columns(**{f"v_{type_}": values for type_, (_, values) in TYPES.items()})
-    aggregates = tuple(Aggregate(key, name, f"v_{type_}") for key, (name, type_) in pairs.items())  # type: ignore[arg-type]
+    aggregates = tuple(
+        Aggregate(key, name, f"v_{type_}", **BESIDE.get(name, {}))  # type: ignore[arg-type]
+        for key, (name, type_) in pairs.items()
+    )
     runtime = RuntimeGroup("activity", ("card_id",), "payments", "ts", group.windows, aggregates, key=("id",))
     [written] = materialise_all([(runtime, frame)])
     assert [(one.name, one.dtype, one.default) for one in written.layout.columns] == generated

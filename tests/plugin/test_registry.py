@@ -93,7 +93,7 @@ class Bare:
     spec: Any = None
 
 
-@pytest.mark.parametrize("point", ["sources", "aggregates", "models", "stages", "metrics"])
+@pytest.mark.parametrize("point", ["sources", "aggregates", "features", "models", "stages", "metrics"])
 @pytest.mark.parametrize("kind", [Bare(), Bare(name=7), Bare(spec=int), object(), Bare])
 def test_a_kind_that_breaks_its_contract_is_named(point: str, kind: object) -> None:
     """A kind that lacks what its extension point asks for is found when it is registered, not when it is used."""

@@ -66,12 +66,21 @@ def command(words: list[str], folder: Path, cwd: Path | None = None, **variables
 
 def generate(folder: Path) -> GeneratedSystem:
     """Write a tiny `card-fraud`, its data, and run every training script."""
+    made = written(folder)
+    for script in ("features", "dataset", "fraud", "novelty", "evaluate"):
+        made.said[script] = made.run(f"training/{script}.py")
+    return made
+
+
+def written(folder: Path, **environment: Any) -> GeneratedSystem:
+    """Write a tiny `card-fraud` and its data; run nothing. `environment` changes where it runs."""
     data: dict[str, Any] = read_document(ROOT / "specs" / "fraud.yaml").data
     for source in data["sources"].values():
         source["with"] = dict(TINY)
     data["models"]["fraud"] |= {"gates": [], "iterations": 25}
     data["models"]["novelty"] |= {"trees": 20}
     data["metrics"] |= {"bootstrap": 0}
+    data["environments"]["local"] |= environment
     (folder / "specs").mkdir(parents=True)
     (folder / "specs" / "fraud.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
     compiled = compile_spec(folder / "specs" / "fraud.yaml")
@@ -83,7 +92,4 @@ def generate(folder: Path) -> GeneratedSystem:
         folder / process_folder(origin, system),
         **{key: value for key, value in origin.settings if isinstance(value, str | int)},
     )
-    made = GeneratedSystem(folder, system, Workspace(folder / ".mlsd" / system.name), {})
-    for script in ("features", "dataset", "fraud", "novelty", "evaluate"):
-        made.said[script] = made.run(f"training/{script}.py")
-    return made
+    return GeneratedSystem(folder, system, Workspace(folder / ".mlsd" / system.name), {})

@@ -7,7 +7,7 @@ import pytest
 
 HERE = Path(__file__).parent
 CASES = sorted(path.stem for path in (HERE / "cases").glob("*.yaml"))
-FOLDERS = {"training": "training", "bentoml": "service", "feast": "feature_repo"}
+FOLDERS = {"training": "training", "bentoml": "service", "feast": "feature_repo", "spark": "spark"}
 
 
 @pytest.mark.parametrize("target", FOLDERS)

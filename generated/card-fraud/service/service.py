@@ -26,10 +26,10 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:683bde6a044def0f"
+FEATURES = "sha256:5183a3ff593916bb"
 APP = Application(
     "card-fraud",
-    spec="sha256:9508d2209ecf8e1e",
+    spec="sha256:3f64199a2d62c399",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -11,7 +11,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:683bde6a044def0f"
+FEATURES = "sha256:5183a3ff593916bb"
 
 # from specs/fraud.yaml:13
 PAYMENTS = SourceTable(

@@ -24,6 +24,22 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from specs/fraud.yaml:89
+    taken = ["amount", "merchant_category", "channel"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
+    return computed(
+        rows,
+        "payment",
+        night=sql.hour(pl.col("ts")) < 6,
+        amount_ratio=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
+        max_ratio=sql.div(
+            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)
+        ),
+    )
+
+
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     payments = load(PAYMENTS)
@@ -52,19 +68,7 @@ def main() -> None:
     # from specs/fraud.yaml:79
     events = terminal_risk_events(payments, chargebacks)
     rows = beside(rows, "terminal_risk", window_features(events, rows, TERMINAL_RISK_GROUP, time="ts"))
-
-    # from specs/fraud.yaml:89
-    taken = ["amount", "merchant_category", "channel"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = computed(
-        rows,
-        "payment",
-        night=sql.hour(pl.col("ts")) < 6,
-        amount_ratio=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
-        max_ratio=sql.div(
-            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)
-        ),
-    )
+    rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)
 

@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:9508d2209ecf8e1e",
-    features="sha256:683bde6a044def0f",
+    spec="sha256:3f64199a2d62c399",
+    features="sha256:5183a3ff593916bb",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")

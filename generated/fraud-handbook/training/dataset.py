@@ -22,6 +22,27 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from specs/benchmarks/fraud_handbook.yaml:71
+    taken = ["amount"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
+    return computed(
+        rows,
+        "payment",
+        weekend=sql.day_of_week(pl.col("ts")) >= 6,
+        night=sql.hour(pl.col("ts")) <= 6,
+        ratio_30d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
+        ratio_90d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)),
+        peak_ratio_7d=sql.div(
+            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
+        ),
+        peak_ratio_14d=sql.div(
+            pl.col("card_activity.spend_max_14d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
+        ),
+    )
+
+
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     payments = load(PAYMENTS)
@@ -46,24 +67,7 @@ def main() -> None:
     # from specs/benchmarks/fraud_handbook.yaml:64
     events = terminal_past_events(payments, chargebacks)
     rows = beside(rows, "terminal_past", window_features(events, rows, TERMINAL_PAST_GROUP, time="ts"))
-
-    # from specs/benchmarks/fraud_handbook.yaml:71
-    taken = ["amount"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
-    rows = computed(
-        rows,
-        "payment",
-        weekend=sql.day_of_week(pl.col("ts")) >= 6,
-        night=sql.hour(pl.col("ts")) <= 6,
-        ratio_30d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_30d"), 0.0)),
-        ratio_90d=sql.div(pl.col("amount"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)),
-        peak_ratio_7d=sql.div(
-            pl.col("card_activity.spend_max_7d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
-        ),
-        peak_ratio_14d=sql.div(
-            pl.col("card_activity.spend_max_14d"), sql.nullif(pl.col("card_activity.spend_mean_90d"), 0.0)
-        ),
-    )
+    rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)
 

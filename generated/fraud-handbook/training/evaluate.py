@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-handbook",
-    spec="sha256:d6c74012af01b7f9",
-    features="sha256:d5914fd649eaa455",
+    spec="sha256:202e65308b94780f",
+    features="sha256:30fe250da9afdf5f",
     created_from={"spec": "specs/benchmarks/fraud_handbook.yaml"},
 )
 MODELS = ("published_features", "fraud")

@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/fraud-handbook")
-FINGERPRINT = "sha256:d5914fd649eaa455"
+FINGERPRINT = "sha256:30fe250da9afdf5f"
 
 # from specs/benchmarks/fraud_handbook.yaml:6
 PAYMENTS = SourceTable(

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-ulb",
-    spec="sha256:97348e8ab3d0da88",
+    spec="sha256:29ce0f07b04fa2b7",
     features="sha256:8fab8322f51655f3",
     created_from={"spec": "specs/benchmarks/fraud_ulb.yaml"},
 )

@@ -44,6 +44,18 @@ CODES: tuple[Code, ...] = (
         "Cast the value to float64.",
     ),
     Code(
+        "E6206",
+        "snapshot-wrong",
+        "The function of a kind of feature group returns something else than the group declares.",
+        "Mend the plugin: one row a key, the columns and types that its kind says, no null where it has a default.",
+    ),
+    Code(
+        "E6207",
+        "snapshot-fails",
+        "The function of a kind of feature group fails; the message has the cause.",
+        "Mend or uninstall the plugin that brings the kind.",
+    ),
+    Code(
         "E6210",
         "feature-row-unpackable",
         "A value does not fit the column of the packed row that it goes into, or a column is missing.",

@@ -7,10 +7,18 @@ CODES: tuple[Code, ...] = (
         "E3001",
         "exact-windows-unfed",
         "A pipeline fetches windows that are exact to the event, and nothing feeds the online store event by event.",
-        "Say on which `stream` new events of its source come, or give the group a `refresh`: how often a batch "
-        "computes it; training then sees the same steps.",
+        "Say on which `stream` new events of its source come, or give the group a `refresh`, which is how often a "
+        "batch computes it; training then sees the same steps.",
         "card_activity: {entity: card, from: payments, windows: [1d], …}",
         "card_activity: {entity: card, from: payments, refresh: 1h, windows: [1d], …}",
+    ),
+    Code(
+        "E3007",
+        "group-not-on-spark",
+        "The environment computes features with Spark, and a group's kind gives snapshots that only one machine makes.",
+        "Compute features with polars in this environment, or leave the group out there by an override.",
+        "environments: {production: {offline: spark}}",
+        "environments: {production: {offline: polars}}",
     ),
     Code(
         "E3006",

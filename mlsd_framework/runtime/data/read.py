@@ -91,7 +91,7 @@ def _read_file(table: SourceTable, file: SourceFile, offset: int) -> tuple[pl.Da
         pl.lit(given[column.in_file], pl.String).alias(column.name) for column in columns if column.in_file in given
     )
     try:
-        frame, faults = _convert(raw, columns, file.path, offset)
+        frame, faults = convert(raw, columns, file.path, offset)
     except _FAILURES as error:
         kinds = ", ".join(f"`{column.name}` is {raw.schema[column.name]}" for column in columns)
         raise RunError.of(
@@ -171,9 +171,7 @@ def _require_columns(table: SourceTable, path: Path, header: list[str], columns:
         raise RunError(faults)
 
 
-def _convert(
-    raw: pl.DataFrame, columns: list[Column], path: Path, offset: int
-) -> tuple[pl.DataFrame, list[Unreadable]]:
+def convert(raw: pl.DataFrame, columns: list[Column], path: Path, offset: int) -> tuple[pl.DataFrame, list[Unreadable]]:
     """Turn every column into its type; values that cannot be turned become null and are returned."""
     frame = raw.select(converted(column, raw.schema[column.name]) for column in columns)
     faults: list[Unreadable] = []

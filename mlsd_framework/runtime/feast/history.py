@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_TIME = "__time"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked of one feature view: its rows, the columns that join, and the features by the names they get."""
@@ -88,12 +91,13 @@ class History:
                 expected=f"one of: {', '.join(sorted(names))}",
             )
         rows = frame.select(list(dict.fromkeys([*keys, *times, *(name for name, _ in one.features)]))).collect()
-        asked = self.rows.select(self._key(rows.schema[key], key, column) for key, column in one.joins).with_columns(
-            self.rows.get_column(self.time)
-        )
+        asked = self.rows.select(pl.col(self.time).alias(_TIME), *self._keys(one, rows))
         ttl = view.ttl if isinstance(view.ttl, timedelta) and view.ttl else None
-        which = known_rows(rows, asked, keys, moments, self.time, ttl=ttl, created_by_then=self.created_by_then)
+        which = known_rows(rows, asked, keys, moments, _TIME, ttl=ttl, created_by_then=self.created_by_then)
         return rows.select(pl.col(name).gather(which).alias(column) for name, column in one.features)
+
+    def _keys(self, one: Asked, source: pl.DataFrame) -> list[pl.Expr]:
+        return [self._key(source.schema[key], key, column) for key, column in one.joins]
 
     def _key(self, dtype: pl.DataType, key: str, column: str) -> pl.Expr:
         # Entity rows from pandas have floats where integers have nulls.

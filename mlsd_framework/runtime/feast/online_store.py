@@ -47,8 +47,8 @@ class PackedOnlineStoreConfig(FeastConfigBaseModel):
     `connection` is a redis://, rediss:// or unix:// URL (`?cluster=true` for a cluster). Where it is a variable of the
     environment that is not set, the rows are in the embedded store of the workspace `workspace`, a folder below the
     repository's. `system` and `features` name the rows (the project and `feast` by default), as in
-    `OnlineStore.connect`. A row is gone when its view's `ttl` has passed since its event, and `key_ttl_seconds` after
-    it was written.
+    `OnlineStore.connect`. A row is gone `key_ttl_seconds` after it was written; with `expire_by_view_ttl` also when its
+    view's `ttl` has passed since its event, which Feast itself looks at in historical features only.
     """
 
     type: Literal["mlsd_framework.runtime.feast.online_store.PackedOnlineStore"] = (
@@ -59,6 +59,7 @@ class PackedOnlineStoreConfig(FeastConfigBaseModel):
     system: str | None = None
     features: str = "feast"
     key_ttl_seconds: int | None = None
+    expire_by_view_ttl: bool = False
     timeout_seconds: float = 10.0
 
 
@@ -172,7 +173,7 @@ class PackedOnlineStore(FeastOnlineStore):
             opened.store,
             opened.client,
             [(name, key, row) for key, row in rows],
-            age=getattr(table, "ttl", None),
+            age=getattr(table, "ttl", None) if settings.expire_by_view_ttl else None,
             lifetime=timedelta(seconds=settings.key_ttl_seconds) if settings.key_ttl_seconds else None,
             timeout=settings.timeout_seconds,
         )
@@ -186,7 +187,7 @@ class PackedOnlineStore(FeastOnlineStore):
         start = len(rows.store.pointer) + 1
         left = False
         for names in rows.client.scan(rows.store.pointer + b":*", timeout):
-            some = [name for name in names if name[start:].split(b":", 2)[1] in gone]
+            some = [name for name in names if _group(name[start:]) in gone]
             remove(rows.client, some, timeout)
             left = left or len(some) < len(names)
         if not left:
@@ -201,6 +202,12 @@ class PackedOnlineStore(FeastOnlineStore):
             address = _address(url, settings, config.repo_path)
             opened = self._opened.setdefault(place, Rows.at(address, place[1], place[2], settings.timeout_seconds))
         return opened
+
+
+def _group(name: bytes) -> bytes:
+    # `<generation>:<group>:<key>`; states of live groups begin with another word and are not Feast's.
+    generation, _, rest = name.partition(b":")
+    return rest.partition(b":")[0] if generation[:1].isdigit() else b""
 
 
 def _found(group: Group, row: bytes | None, wanted: set[str] | None) -> Found:

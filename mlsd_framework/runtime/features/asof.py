@@ -10,7 +10,7 @@ from mlsd_framework.runtime.features.offline import floor_time, floored
 from mlsd_framework.runtime.features.ordering import by_time, codes_of, microseconds, require_columns
 from mlsd_framework.runtime.features.polars_types import dtype_of, polars_dtype
 
-_CODE, _AT, _UNTIL, _ROW = "__code", "__at", "__until", "__row"
+_CODE, _AT, _UNTIL, _ROW, _RANK = "__code", "__at", "__until", "__row", "__rank"
 
 
 def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGroup, *, time: str) -> pl.DataFrame:
@@ -19,7 +19,12 @@ def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGro
     The queries have the entity's columns and the moment `time`. A query whose key is null or unknown, or whose time is
     null, has nulls.
     """
-    used = [*group.entity, *group.columns, *group.key, *(name for name in (group.valid_from, group.valid_to) if name)]
+    used = [
+        *group.entity,
+        *group.columns,
+        *group.key,
+        *(name for name in (group.valid_from, group.valid_to, group.ingest_time) if name),
+    ]
     require_columns(table, used, "the table's rows")
     require_columns(queries, [*group.entity, time], "the queries")
     columns = table_columns(group, {name: dtype_of(table.get_column(name)) for name in group.columns})
@@ -67,7 +72,10 @@ def _versions(
     versions = pl.DataFrame({_CODE: codes, _AT: begins, _ROW: np.arange(len(table))}).with_columns(ends.alias(_UNTIL))
     rows = by_time(table, begins, group.key)
     ordered = versions if rows is None else versions[rows]
-    newest = ordered.filter(pl.col(_CODE) >= 0).unique([_CODE, _AT], keep="last", maintain_order=True)
+    newest = ordered.filter(pl.col(_CODE) >= 0)
+    if group.ingest_time is not None:
+        newest = _as_written(newest, table, group.ingest_time)
+    newest = newest.unique([_CODE, _AT], keep="last", maintain_order=True)
     moments = floored(microseconds(queries.get_column(time), "the queries"), group.refresh)
     asked = (
         pl.DataFrame({_CODE: asked_codes})
@@ -78,3 +86,12 @@ def _versions(
     if group.valid_from is None:
         newest = newest.with_columns(pl.lit(-(2**63)).alias(_AT))
     return newest, asked.filter((pl.col(_CODE) >= 0) & pl.col(_AT).is_not_null()).sort(_AT)
+
+
+def _as_written(ordered: pl.DataFrame, table: pl.DataFrame, ingest_time: str) -> pl.DataFrame:
+    # A row is seen from its moment or its writing on, whichever is later; what is seen is the newest of those so far.
+    written = microseconds(table.get_column(ingest_time), "the table").gather(ordered.get_column(_ROW))
+    seen = ordered.with_columns(pl.max_horizontal(_AT, written.alias("__written")).alias(_AT)).with_row_index(_RANK)
+    newest = seen.sort(_AT, _RANK).with_columns(pl.col(_RANK).cum_max().over(_CODE))
+    chosen = newest.get_column(_RANK)
+    return newest.with_columns(ordered.get_column(name).gather(chosen) for name in (_ROW, _UNTIL)).drop(_RANK)

@@ -14,9 +14,10 @@ class ColumnGroup:
     """Columns of the row of an entity's table that is valid at a moment.
 
     A question at time t sees the newest row with `valid_from` <= as_of and, where `valid_to` is given and not null,
-    as_of < `valid_to`; as_of is t, or with `refresh` t floored to a multiple of it since 1970-01-01 UTC. Of rows with
-    one `valid_from` the last by the source's `key` wins, without one the last in the table. Without `valid_from` rows
-    are always valid. A key without a valid row, or with a null, has nulls.
+    as_of < `valid_to`; with `ingest_time` only rows that were written by as_of. as_of is t, or with `refresh` t floored
+    to a multiple of it since 1970-01-01 UTC. Of rows with one `valid_from` the last by the source's `key` wins, without
+    one the last in the table. Without `valid_from` rows are always valid. A key without a valid row, or with a null,
+    has nulls.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ColumnGroup:
     valid_to: str | None = None
     refresh: timedelta | None = None
     key: tuple[str, ...] = ()
+    ingest_time: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a group without a key or a column, and one that ends without a beginning."""
@@ -40,6 +42,12 @@ class ColumnGroup:
             raise RunError.of(
                 "E6201",
                 f"column group `{self.name}` has a `valid_to` and no `valid_from`",
+                expected="both or only `valid_from`",
+            )
+        if self.ingest_time is not None and self.valid_from is None:
+            raise RunError.of(
+                "E6201",
+                f"column group `{self.name}` has an `ingest_time` and no `valid_from`",
                 expected="both or only `valid_from`",
             )
         if self.refresh is not None and self.refresh <= timedelta(0):

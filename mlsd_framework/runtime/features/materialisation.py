@@ -1,6 +1,6 @@
 """Materialising stored groups: values as of the end of the log, to Parquet for Feast and to the online store's rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,16 +10,19 @@ import polars as pl
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.features.asof import current_rows
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
+from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.offline import floor_time, materialise
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.polars_types import dtype_of
+from mlsd_framework.runtime.features.snapshots import current_snapshot
 from mlsd_framework.runtime.features.windows import FeatureColumn, WindowGroup, output_columns
 from mlsd_framework.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlsd_framework.runtime.features.dtypes import Dtype
 
-Group = WindowGroup | ColumnGroup
+Group = WindowGroup | ColumnGroup | DerivedGroup
+Rows = pl.DataFrame | Mapping[str, pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,14 @@ class Materialised:
     as_of: datetime
 
 
-def materialise_all(groups: Iterable[tuple[Group, pl.DataFrame]], as_of: datetime | None = None) -> list[Materialised]:
-    """Compute each group from its events or table, as of one moment: the end of all logs, unless one is given."""
+def materialise_all(groups: Iterable[tuple[Group, Rows]], as_of: datetime | None = None) -> list[Materialised]:
+    """Compute each group from its events or table, as of one moment: the end of all logs, unless one is given.
+
+    A derived group comes with a frame for each source that it reads.
+    """
     pairs = list(groups)
     moment = as_of or _end(pairs)
-    return [_materialise(group, frame, moment) for group, frame in pairs]
+    return [_materialise(group, rows, moment) for group, rows in pairs]
 
 
 def write_groups(
@@ -73,29 +79,45 @@ def _publish(materialised: Sequence[Materialised], system: str, features: str, u
     print(f"published {written:,} rows to the online store")
 
 
-def _materialise(group: Group, frame: pl.DataFrame, moment: datetime) -> Materialised:
-    if isinstance(group, WindowGroup):
+def _materialise(group: Group, rows: Rows, moment: datetime) -> Materialised:
+    if isinstance(group, DerivedGroup):
+        columns, made = group.columns, current_snapshot(_frames(rows), group, moment)
+    elif isinstance(group, WindowGroup):
+        frame = _frame(rows)
         values = {one.value: dtype_of(frame.get_column(one.value)) for one in group.aggregates if one.value is not None}
-        layout = _layout(group, output_columns(group, values))
-        rows = materialise(frame, group, moment)
+        columns, made = output_columns(group, values), materialise(frame, group, moment)
     else:
+        frame = _frame(rows)
         types: dict[str, Dtype] = {name: dtype_of(frame.get_column(name)) for name in group.columns}
-        layout = _layout(group, table_columns(group, types))
-        rows = current_rows(frame, group, moment)
-    return Materialised(group, layout, rows, floor_time(moment, group.refresh))
+        columns, made = table_columns(group, types), current_rows(frame, group, moment)
+    return Materialised(group, _layout(group, columns), made, floor_time(moment, group.refresh))
+
+
+def _frame(rows: Rows) -> pl.DataFrame:
+    if not isinstance(rows, pl.DataFrame):
+        raise TypeError(type(rows))
+    return rows
+
+
+def _frames(rows: Rows) -> Mapping[str, pl.DataFrame]:
+    if isinstance(rows, pl.DataFrame):
+        raise TypeError(type(rows))
+    return rows
 
 
 def _layout(group: Group, columns: tuple[FeatureColumn, ...]) -> RowLayout:
     return RowLayout(group.name, columns, group.entity)
 
 
-def _end(pairs: list[tuple[Group, pl.DataFrame]]) -> datetime:
+def _end(pairs: list[tuple[Group, Rows]]) -> datetime:
     """Return the moment just after the last event of any log."""
-    times = [frame.get_column(group.event_time).max() for group, frame in pairs if isinstance(group, WindowGroup)]
-    times += [
-        frame.get_column(group.valid_from).max()
-        for group, frame in pairs
-        if isinstance(group, ColumnGroup) and group.valid_from
-    ]
+    times: list[object] = []
+    for group, rows in pairs:
+        if isinstance(group, DerivedGroup):
+            frames = _frames(rows)
+            times += [frames[one.source].get_column(one.event_time).max() for one in group.readings]
+        else:
+            time = group.event_time if isinstance(group, WindowGroup) else group.valid_from
+            times += [_frame(rows).get_column(time).max()] if time is not None else []
     known = [time for time in times if isinstance(time, datetime)]
     return max(known) + timedelta(microseconds=1) if known else datetime.now(UTC)

@@ -146,6 +146,9 @@ class OnlineStore:
         for _ in range(_SWITCHES):
             generations, prefixes = self._published
             reply = self._exchange(generations, prefixes, names, allowed)
+            known = len(generations)
+            if known and isinstance(reply, list) and reply[:known] == generations:
+                return reply[known:]  # type: ignore[return-value] # values and nulls only
             if not isinstance(reply, list) or not self._are_known(reply):
                 raise store_error(
                     "E6224",
@@ -153,8 +156,6 @@ class OnlineStore:
                     cure="materialise the features first",
                 )
             current: list[bytes] = reply[: len(self._pointers)]  # type: ignore[assignment] # as was looked at
-            if current == generations:
-                return reply[len(current) :]  # type: ignore[return-value] # values and nulls only
             self._published = (current, _Prefixes(self, current))
         raise store_error("E6222", "the online store publishes features faster than they can be read")
 

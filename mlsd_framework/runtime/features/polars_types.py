@@ -1,6 +1,7 @@
 """The types of features as polars has them."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import polars as pl
 
@@ -19,6 +20,8 @@ _POLARS: Mapping[str, pl.DataType] = {
 def dtype_of(series: pl.Series) -> Dtype:
     """Return the type that features know a polars column by; other types are refused (E6204)."""
     dtype = series.dtype
+    if isinstance(dtype, pl.List | pl.Array) and dtype.inner is not None and not dtype.inner.is_nested():
+        return cast("Dtype", f"list<{dtype_of(pl.Series(series.name, [], dtype=dtype.inner))}>")
     if dtype.is_float():
         return "float64"
     if dtype.is_integer():
@@ -32,7 +35,7 @@ def dtype_of(series: pl.Series) -> Dtype:
     raise RunError.of(
         "E6204",
         f"the column `{series.name}` has the type {dtype}, which features cannot hold",
-        expected='a number, a boolean, a string or Datetime("us", "UTC")',
+        expected='a number, a boolean, a string, Datetime("us", "UTC"), or a list of one of these',
     )
 
 

@@ -1,9 +1,10 @@
 """What an updater counts, as Prometheus metrics of a registry of its own, one set of labels a source."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -117,10 +118,9 @@ class SourceMetrics:
         """Note that the store takes changes again."""
         self.all.waiting.labels(self.source).set(0)
 
-    def fresh(self, times: Sequence[int], now: int) -> None:
+    def fresh(self, times: NDArray[np.int64], now: int) -> None:
         """Note the broker's times of a committed batch, in microseconds; 0 where one is not known."""
-        known = np.array(times, np.int64)
-        known = known[known > 0]
+        known = times[times > 0]
         if len(known):
             seconds = np.maximum(now - known, 0) / 1e6
             self.all.freshness.observe(self.source, seconds)

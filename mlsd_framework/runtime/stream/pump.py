@@ -27,7 +27,7 @@ from mlsd_framework.runtime.stream.store_health import StoreHealth
 from mlsd_framework.runtime.stream.waiting import Waiting
 
 _UPKEEP_S = 1.0
-_SHARE_BEHIND = 0.125  # of a round of compaction, while there is a backlog
+_SHARE_BEHIND = 0.05  # of a round of compaction, while there is a backlog
 
 
 @dataclass(slots=True)
@@ -222,7 +222,8 @@ class Pump:
             count(of.unknown, number, name)
         for group, number in zip(self._live.groups, late, strict=True):
             count(of.late, number, group.name)
-        self._metrics.fresh([time for chunk in chunks for time in chunk.times], time.time_ns() // 1000)
+        times = np.concatenate([np.asarray(chunk.times, np.int64) for chunk in chunks])
+        self._metrics.fresh(times, time.time_ns() // 1000)
 
     def _compact(self, *, is_behind: bool) -> None:
         done = self._compaction.run(self._store, share=_SHARE_BEHIND if is_behind else 1.0)

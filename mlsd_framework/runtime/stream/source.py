@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlsd_framework.runtime.serving.logs import Log
 
 
@@ -18,7 +21,7 @@ class Chunk:
     partition: str
     payloads: Sequence[bytes]
     positions: Sequence[str]
-    times: Sequence[int]
+    times: Sequence[int] | NDArray[np.int64]
     count: int | None = None
 
 

@@ -6,9 +6,13 @@ an event as JSON, or an array of events; other fields are not looked at.
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address, Reply, StoreError, encode
@@ -172,7 +176,7 @@ class ValkeyStream:
     def _chunk(self, found: Entries) -> Chunk:
         name = found.stream.decode()
         place = self._places[name]
-        positions = b" ".join(found.ids).decode().split(" ")
+        positions = _Positions(found.ids)
         place.after = positions[-1]
         if place.count is not None:
             place.count += len(positions)
@@ -180,7 +184,7 @@ class ValkeyStream:
             partition=name,
             payloads=[b"" if content is None else content for content in found.contents],
             positions=positions,
-            times=_times(positions),
+            times=_times(found.ids),
             count=place.count,
         )
 
@@ -207,12 +211,33 @@ class ValkeyStream:
         return state
 
 
-def _times(positions: list[str]) -> list[int]:
-    """Return the microseconds that ids, which are in order, say they were made at."""
-    digits = positions[0].index("-")
-    if digits == positions[-1].index("-"):
-        return [int(one[:digits]) * 1000 for one in positions]
-    return [_order(one)[0] * 1000 for one in positions]
+class _Positions(Sequence[str]):
+    """Ids of entries as texts, made when one is asked for: most never are."""
+
+    def __init__(self, ids: list[bytes]) -> None:
+        self._ids = ids
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "_Positions": ...
+
+    def __getitem__(self, at: int | slice) -> "str | _Positions":
+        return _Positions(self._ids[at]) if isinstance(at, slice) else self._ids[at].decode()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+def _times(ids: list[bytes]) -> NDArray[np.int64]:
+    """Return the microseconds at which ids, which are in order, say that they were made."""
+    digits = ids[0].index(b"-")
+    if digits != ids[-1].index(b"-"):
+        return np.array([_order(one.decode())[0] * 1000 for one in ids], np.int64)
+    heads = np.array(ids, np.bytes_)
+    numbers = heads.view(np.uint8).reshape(len(ids), -1)[:, :digits].astype(np.int64) - ord("0")
+    return numbers @ (10 ** np.arange(digits - 1, -1, -1, dtype=np.int64) * 1000)
 
 
 def _order(name: str) -> tuple[int, int]:

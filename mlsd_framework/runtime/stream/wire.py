@@ -1,6 +1,7 @@
 """A connection that knows the two replies an updater lives on: entries of streams, and lengths from a transaction."""
 
 import re
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from mlsd_framework.runtime.features.resp import Connection, Reply, StoreError
 _LINES = 8
 _SAME = ((0, b"*2"), (3, b"*2"), (4, b"$1"), (5, b"e"))
 _FIELD = b"e"
+_SHORT = [b"$%d" % length for length in range(2048)]
+_SENT = 1 << 20
 _PART = 1 << 18  # much comes at once here
 _LENGTHS = re.compile(rb"(?::\d+\r\n)+")
 
@@ -27,6 +30,11 @@ class Entries:
 
 class StreamConnection(Connection):
     """A connection of the updater's; as its parent, used by one thread and thrown away after any failure."""
+
+    def _connect(self, timeout: float) -> socket.socket:
+        opened = super()._connect(timeout)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT)  # a transaction goes out in one piece
+        return opened
 
     def read_entries(self, command: bytes, timeout: float) -> list[Entries]:
         """Send an encoded XREAD and return what it found; an error reply is raised (E6225)."""
@@ -93,17 +101,16 @@ class StreamConnection(Connection):
         whole = min((len(lines) - 1) // _LINES, number - len(found.ids))
         if whole <= 0:
             return False
-        lines = lines[: whole * _LINES]
+        rest = lines[whole * _LINES :]
+        del lines[whole * _LINES :]
         contents = lines[7::_LINES]
+        lengths = list(map(len, contents))
         # A content may hold a line's end itself: its length then tells, and the entries are taken one by one.
-        if (
-            any(lines[at::_LINES] != [line] * whole for at, line in _SAME)
-            or [b"$%d" % length for length in map(len, contents)] != lines[6::_LINES]
-        ):
+        if any(lines[at::_LINES] != [line] * whole for at, line in _SAME) or _told(lengths) != lines[6::_LINES]:
             return False
         found.ids += lines[2::_LINES]
         found.contents += contents
-        self._at += sum(map(len, lines)) + 2 * len(lines)
+        self._at = len(self._buffer) - sum(map(len, rest)) - 2 * (len(rest) - 1)
         return True
 
     def _bytes(self) -> bytes:
@@ -144,6 +151,13 @@ class StreamConnection(Connection):
         if isinstance(reply, StoreError):
             return reply
         raise ValueError("the reply is not of the kind that was asked for")
+
+
+def _told(lengths: list[int]) -> list[bytes]:
+    """Return lengths as the protocol tells them."""
+    if max(lengths) < len(_SHORT):
+        return [_SHORT[length] for length in lengths]
+    return [b"$%d" % length for length in lengths]
 
 
 def _of_fields(entry: Reply) -> tuple[bytes, bytes | None]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from mlsd_framework.codegen.store_types import store_dtype
-from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.docs.words import NONE, Table, code, duration, number, percent, size
 
@@ -18,7 +18,7 @@ _BYTES = {"float64": 8, "int64": 8, "timestamp": 8, "bool": 1}
 _LENGTH = 4  # of what varies: texts and lists
 
 
-def row_bytes(group: WindowGroup | TableGroup) -> int:
+def row_bytes(group: StoredGroup) -> int:
     """Return the bytes of a group's packed row, the content of its texts and lists left out."""
     words = -(-len(group.features) // _WORD_BITS)
     return (
@@ -95,7 +95,7 @@ def _figures(system: System) -> Iterator[tuple[str, str, str]]:
         yield "memory of the embedded store, at most", size(system.environment.store_memory), "environment"
 
 
-def _stored(system: System) -> list[WindowGroup | TableGroup]:
+def _stored(system: System) -> list[StoredGroup]:
     return [group for group in system.features if not isinstance(group, RequestGroup)]
 
 

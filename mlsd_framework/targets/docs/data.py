@@ -4,8 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.files import markdown
-from mlsd_framework.ir.features import Feature, FeatureGroup, RequestGroup, TableGroup, WindowGroup, window_label
+from mlsd_framework.ir.features import (
+    DerivedGroup,
+    Feature,
+    FeatureGroup,
+    RequestGroup,
+    TableGroup,
+    WindowGroup,
+    window_label,
+)
 from mlsd_framework.ir.label import Label
+from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.sources import Column, Files, Process, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.spec.quantities import write_duration
@@ -98,7 +107,7 @@ def _type(entry: Column | Feature) -> str:
 
 
 def _group(group: FeatureGroup) -> GroupSection:
-    facts = [f"From {code(group.source)}."]
+    facts = [f"From {codes(group.sources)}."]
     match group:
         case WindowGroup():
             over = f"over events of {code(group.source)} before the moment that asks"
@@ -111,6 +120,10 @@ def _group(group: FeatureGroup) -> GroupSection:
             )
         case TableGroup():
             facts = [f"Of {code(group.entity)}: columns of {code(group.source)}, as of the moment that asks."]
+        case DerivedGroup():
+            facts = [f"Of {code(group.entity)}: {_snapshots(group)}"]
+            if group.settings:
+                facts.append(f"Settings: {', '.join(_setting(name, value) for name, value in group.settings)}.")
         case RequestGroup():
             facts = [f"Computed when the request comes, from its columns ({code(group.source)}) and fetched features."]
             given = {one.name: markdown(text(one.expression)) for one in group.computed}
@@ -123,6 +136,19 @@ def _group(group: FeatureGroup) -> GroupSection:
         tuple(facts),
         Table(("feature", "type", "unit", "meaning"), tuple(_feature(one) for one in group.features)),
     )
+
+
+def _snapshots(group: DerivedGroup) -> str:
+    """Say which events a snapshot is made of, and when."""
+    past = "all events" if group.window is None else f"the last {write_duration(group.window)} of events"
+    delay = f", each {write_duration(group.delay)} after it happened (delay)" if group.delay else ""
+    when = f"at each multiple of {write_duration(group.refresh)} (refresh)"
+    return f"what the kind {code(group.kind)} makes of {past} of {codes(group.sources)} {when}{delay}."
+
+
+def _setting(name: str, value: SettingValue) -> str:
+    items = value if isinstance(value, tuple) else (value,)
+    return f"{code(name)} {', '.join(markdown(str(item)) for item in items)}"
 
 
 def _moment(group: WindowGroup) -> str:

@@ -34,7 +34,7 @@ def _offline(system: System) -> Iterator[str]:
         yield f"    {nodes[source.name]}[({mermaid(word)})]"
     for index, group in enumerate(system.features):
         yield f"    g{index}[{mermaid(group.name)}]"
-        yield f"    {nodes[group.source]} --> g{index}"
+        yield from (f"    {nodes[source]} --> g{index}" for source in group.sources)
         if system.label is not None and _reads_label(group, system.label):
             yield f"    {nodes[system.label.source]} --> g{index}"
     if system.models:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.codegen.files import markdown
-from mlsd_framework.ir.models import GroupSplit, Model, SettingValue, Split, StratifiedSplit, TimeSplit
+from mlsd_framework.ir.models import GroupSplit, Model, Split, StratifiedSplit, TimeSplit
+from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.docs.words import NONE, Table, code, codes, duration, number, percent
 

@@ -11,7 +11,7 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, litera
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.store_types import store_dtype
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import StoredGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
@@ -52,7 +52,7 @@ class DefinitionsFile:
 
 def feast_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:  # noqa: ARG001 - every target has one signature
     """Yield the store's configuration and the definitions; nothing for a system without stored features."""
-    if not (system.windows or system.tables):
+    if not system.stored:
         return
     yield Artefact("feature_repo/feature_store.yaml", _configuration(system, spec), "environments")
     yield Artefact("feature_repo/definitions.py", _definitions(system, spec), "entities, features")
@@ -84,7 +84,7 @@ def _definitions(system: System, spec: str) -> str:
     imports.add("datetime", "timedelta")
     imports.add("feast", "Entity", "FeatureView", "Field", "FileSource")
     imports.add("mlsd_framework.runtime.workspace", "project")
-    stored = [group for group in system.features if isinstance(group, WindowGroup | TableGroup)]
+    stored = [group for group in system.features if isinstance(group, StoredGroup)]
     blocks = [
         block
         for key in dict.fromkeys(name for group in stored for name in group.key)
@@ -110,7 +110,7 @@ def _entity(key: str, system: System, names: Names, imports: Imports) -> Iterato
     yield f"{name} = {emit(Call('Entity', (), named), 0, len(name) + 3)}"
 
 
-def _view(group: WindowGroup | TableGroup, names: Names, imports: Imports) -> Iterator[str]:
+def _view(group: StoredGroup, names: Names, imports: Imports) -> Iterator[str]:
     name = names.constant(f"view {group.name}", f"{group.name}_view")
     fields = [
         Call("Field", (), (("name", feature.name), ("dtype", Raw(_feast(feature.type, imports)))))

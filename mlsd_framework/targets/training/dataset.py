@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from mlsd_framework.codegen.events_code import events_call, labels_of
+from mlsd_framework.codegen.derived_code import frames
+from mlsd_framework.codegen.events_code import events_call, labels_of, used_sources
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
-from mlsd_framework.ir.features import Computed, RequestGroup, WindowGroup
+from mlsd_framework.ir.features import Computed, DerivedGroup, RequestGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
-from mlsd_framework.targets.training.features import used_sources
 
 DATASET = "mlsd_framework.runtime.features.dataset"
 
@@ -41,7 +41,7 @@ def dataset_file(system: System, spec: str) -> str:
     script.imports.add(DATASET, "with_known_labels", "write_dataset")
     script.ours("load", "WORKSPACE")
     loads = [script.load(name) for name in dict.fromkeys([examples.name, label.source, *used_sources(system)])]
-    joined, stored, computed = script.label(label, examples), list(script.stored(examples)), list(script.computed())
+    joined, stored, computed = script.label(label, examples), list(script.stored(examples)), script.returned()
     return render(
         "training/dataset.py.j2", DatasetFile(spec, "\n".join(script.imports.lines()), loads, joined, stored, computed)
     )
@@ -89,12 +89,24 @@ class _Dataset:
                 self.ours(self.names.events(group))
                 yield from assigned("events", events_call(group, self.system, self.names), 1)
                 values = Call("window_features", (Raw("events"), Raw("rows"), Raw(declared)), time)
+            elif isinstance(group, DerivedGroup):
+                self.imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
+                values = Call("derived_features", (frames(group, self.names), Raw("rows"), Raw(declared)), time)
             else:
                 self.imports.add("mlsd_framework.runtime.features.asof", "column_features")
                 values = Call(
                     "column_features", (Raw(self.names.frame(group.source)), Raw("rows"), Raw(declared)), time
                 )
             yield from assigned("rows", Call("beside", (Raw("rows"), group.name, values)), 1)
+
+    def returned(self) -> list[str]:
+        """Return the lines of the function that computes features; its last statement is what it returns."""
+        lines = list(self.computed())[1:]
+        if lines:
+            self.imports.add("polars as pl")
+            last = max(at for at, line in enumerate(lines) if line.startswith("rows = "))
+            lines[last] = lines[last].replace("rows = ", "return ", 1)
+        return lines
 
     def computed(self) -> Iterator[str]:
         above: RequestGroup | None = None

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from mlsd_framework.codegen.derived_code import derived_group
 from mlsd_framework.codegen.feature_code import FEATURES, window_group
 from mlsd_framework.codegen.python import Call, Imports, emit, given
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.source_code import DATA, source_table
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, TableGroup, WindowGroup
 from mlsd_framework.ir.system import System
 
 
@@ -25,6 +26,10 @@ def declarations(system: System, names: ScriptNames, imports: Imports) -> Iterat
         elif isinstance(group, TableGroup):
             name = names.group(group)
             yield f"{pointer(group.span)}\n{name} = {emit(_table_group(group, system, imports), 0, len(name) + 3)}"
+        elif isinstance(group, DerivedGroup):
+            name = names.group(group)
+            declared = derived_group(group, system, names, imports)
+            yield f"{pointer(group.span)}\n{name} = {emit(declared, 0, len(name) + 3)}"
 
 
 def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:
@@ -37,6 +42,8 @@ def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:
         source=group.source,
         columns=group.columns,
         valid_from=source.event_time,
+        valid_to=source.valid_to,
+        ingest_time=source.ingest_time if source.event_time is not None else None,
         key=key,
     )
     return Call("ColumnGroup", (), named)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.events_code import events_call, events_function, reads_label
+from mlsd_framework.codegen.derived_code import frames
+from mlsd_framework.codegen.events_code import events_call, events_function, used_sources
 from mlsd_framework.codegen.feature_code import FEATURES
 from mlsd_framework.codegen.feed_code import feeds
 from mlsd_framework.codegen.places import workspace
@@ -10,7 +11,7 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, ass
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.source_code import DATA
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.features import TableGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.training.declarations import declarations
@@ -69,17 +70,13 @@ def features_file(system: System, spec: str) -> str:
     return render("training/features.py.j2", context)
 
 
-def _materialised(stored: tuple[WindowGroup | TableGroup, ...], system: System, names: ScriptNames) -> list[str]:
-    pairs: list[Item] = []
-    for group in stored:
-        frame = events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))
-        pairs.append((Raw(names.group(group)), frame))
-    return assigned("groups", Call("materialise_all", (tuple(pairs),)), 1)
+def _materialised(stored: tuple[StoredGroup, ...], system: System, names: ScriptNames) -> list[str]:
+    pairs: tuple[Item, ...] = tuple((Raw(names.group(group)), _rows(group, system, names)) for group in stored)
+    return assigned("groups", Call("materialise_all", (pairs,)), 1)
 
 
-def used_sources(system: System) -> list[str]:
-    """Return the sources that stored groups read, and the label's where one of them reads it."""
-    names = [group.source for group in system.stored]
-    if system.label is not None and any(reads_label(group, system) for group in system.windows):
-        names.append(system.label.source)
-    return list(dict.fromkeys(names))
+def _rows(group: StoredGroup, system: System, names: ScriptNames) -> Item:
+    """Return what a group is computed from: its events, its table, or a frame for each source."""
+    if isinstance(group, DerivedGroup):
+        return frames(group, names)
+    return events_call(group, system, names) if isinstance(group, WindowGroup) else Raw(names.frame(group.source))

@@ -100,7 +100,7 @@ def oracle(table, card, at, ttl):
 
 
 def test_several_views_names_and_mappings(store, tmp_path):
-    """Columns of several views, with field mappings, joined by other names, under full names; rows stay as they came."""
+    """Columns of several views, with field mappings, join by their names under full names; rows stay as they came."""
     raw = rows_of([(1, 0, 0, 5), (2, 0, 0, 6)]).rename(columns={"n": "raw_n"})
     raw.assign(words=[["a"], []], data=[b"\0", None]).to_parquet(tmp_path / "a.parquet")
     mapped = FileSource(name="a", path=str(tmp_path / "a.parquet"), timestamp_field="ts", field_mapping={"raw_n": "n"})
@@ -177,7 +177,9 @@ def test_saved_datasets(store, tmp_path):
     storage = SavedDatasetFileStorage(path=str(tmp_path / "kept.parquet"))
     with pytest.warns(RuntimeWarning, match="experimental"):
         store.create_saved_dataset(job, "kept", storage)
-        assert store.get_saved_dataset("kept").to_df()["n"].tolist() == [5]
+    with pytest.warns(RuntimeWarning, match="experimental"):
+        kept = store.get_saved_dataset("kept")
+    assert kept.to_df()["n"].tolist() == [5]
     with pytest.raises(SavedDatasetLocationAlreadyExists):
         job.persist(storage)
     job.persist(storage, allow_overwrite=True)
@@ -213,3 +215,14 @@ def test_refused_rows_leave_the_source(store, tmp_path):
     with pytest.raises((RunError, ValueError)):
         store.write_to_offline_store("spend", rows_of([(1, 0, 0, 5)]).drop(columns="made"), reorder_columns=False)
     assert pl.read_parquet(tmp_path / "s.parquet").height == 1
+
+
+def test_a_view_without_entities(store, tmp_path):
+    """A view without entities gives every row what was known at its moment, and materialises its newest row."""
+    rows_of([(1, 0, 0, 5), (1, 2, 0, 6)]).drop(columns="card_id").to_parquet(tmp_path / "s.parquet")
+    store.apply([view_of(tmp_path / "s.parquet", entities=[])])
+    times = [NOW + timedelta(minutes=minute) for minute in (-1, 3, 1)]
+    found = store.get_historical_features(pd.DataFrame({"event_timestamp": times}), ["spend:n"]).to_df()
+    assert [None if pd.isna(n) else n for n in found["n"]] == [None, 6, 5]
+    store.materialize(NOW, NOW + timedelta(minutes=1))
+    assert store.get_online_features(["spend:n"], [{"any": 1}]).to_dict()["n"] == [5]

@@ -1,6 +1,7 @@
-"""The online store behind Feast: all types, newest wins, what is published is read, what is written the hot path reads."""
+"""The online store behind Feast: newest wins, what is published is read, and the hot path reads what is written."""
 
 import random
+import time
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -16,6 +17,7 @@ from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.publishing import publishing
 from mlsd_framework.runtime.features.windows import FeatureColumn
+from tests.runtime.feast.conftest import ONLINE, feature_store
 
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:On demand feature view is an experimental")]
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -122,7 +124,8 @@ def test_newest_wins_over_shuffles(packed_store, tmp_path):
 
     view = view_of(tmp_path / "n.parquet")
     packed_store.apply([CARD, view])
-    store, random_ = packed_store._get_provider().online_store, random.Random(5)
+    store = packed_store._get_provider().online_store
+    random_ = random.Random(5)  # noqa: S311 - an order, no secret
     for key in range(1000):
         entity = EntityKey(join_keys=["card_id"], entity_values=[Value(int64_val=key)])
         times = [
@@ -143,14 +146,29 @@ def test_newest_wins_over_shuffles(packed_store, tmp_path):
         assert (event, found["n"].int64_val) == (times[best][0], best)
 
 
-def test_ttl(packed_store, tmp_path, valkey_path):
-    """A row is gone once its view's ttl has passed since its event, for both readers; a late one does not return."""
-    view = view_of(tmp_path / "t.parquet", ttl=timedelta(hours=1))
-    packed_store.apply([CARD, view])
-    packed_store.write_to_online_store("spend", rows_of(1, NOW - timedelta(minutes=59), keys=(1,)))
-    packed_store.write_to_online_store("spend", rows_of(2, NOW - timedelta(minutes=61), keys=(2,)))
-    assert asked(packed_store, ["spend:n"])["n"] == [1, None]
-    assert hot(valkey_path, packed_store, view).read([("spend", (1,)), ("spend", (2,))]) == [(1, 0.5), (None, None)]
+def test_ttl_of_a_view(tmp_path, valkey_path):
+    """Where it is asked for, a row is gone once its view's ttl has passed since its event, for both readers."""
+    for wanted, seen in ((False, [1, 2]), (True, [1, None])):
+        online = {"type": ONLINE, "connection": f"unix://{valkey_path}", "expire_by_view_ttl": wanted}
+        store = feature_store(tmp_path, online, project=f"ttl{wanted}")
+        view = view_of(tmp_path / "t.parquet", ttl=timedelta(hours=1))
+        store.apply([CARD, view])
+        store.write_to_online_store("spend", rows_of(1, NOW - timedelta(minutes=30), keys=(1,)))
+        store.write_to_online_store("spend", rows_of(2, NOW - timedelta(minutes=90), keys=(2,)))
+        assert asked(store, ["spend:n"])["n"] == seen
+        assert [row[0] for row in hot(valkey_path, store, view).read([("spend", (1,)), ("spend", (2,))])] == seen
+
+
+def test_ttl_of_a_key(tmp_path, valkey_path):
+    """A row is gone `key_ttl_seconds` after it was written, whatever its event's time."""
+    online = {"type": ONLINE, "connection": f"unix://{valkey_path}", "key_ttl_seconds": 1}
+    store = feature_store(tmp_path, online, project="keyttl")
+    view = view_of(tmp_path / "t.parquet")
+    store.apply([CARD, view])
+    store.write_to_online_store("spend", rows_of(1, NOW - timedelta(days=900)))
+    assert asked(store, ["spend:n"])["n"] == [1, 1]
+    time.sleep(1.1)
+    assert asked(store, ["spend:n"])["n"] == [None, None]
 
 
 def test_views_come_and_go(packed_store, tmp_path, valkey_path):

@@ -22,19 +22,26 @@ TABLE = {
     "id": pl.Int64,
     "tier": pl.String,
     "limit": pl.Float64,
+    "written": TIME,
 }
 
 moments = st.integers(0, 12).map(lambda n: START + n * SECOND)
 keys = st.tuples(st.sampled_from(["p", "p", "q", None]), st.sampled_from([1, 1, 2, None]))
 rows = st.lists(
-    st.tuples(keys, moments | st.none(), moments | st.none(), st.sampled_from(["gold", "basic", None])), max_size=20
+    st.tuples(keys, moments | st.none(), moments | st.none(), st.sampled_from(["gold", "basic", None]), moments),
+    max_size=20,
 )
 
 
 def table_of(drawn):
     """A table with an increasing source key."""
     return pl.DataFrame(
-        [(*k, begin, end, i, tier, i / 2) for i, (k, begin, end, tier) in enumerate(drawn)], schema=TABLE, orient="row"
+        [
+            (*k, begin, end, i, tier, i / 2, *(written or (START,)))
+            for i, (k, begin, end, tier, *written) in enumerate(drawn)
+        ],
+        schema=TABLE,
+        orient="row",
     )
 
 
@@ -49,7 +56,9 @@ def oracle(table, query, group):
     begun = [
         r
         for r in table
-        if all(r[k] == query[k] for k in group.entity) and (group.valid_from is None or (r["from"] or early) <= as_of)
+        if all(r[k] == query[k] for k in group.entity)
+        and (group.valid_from is None or (r["from"] or early) <= as_of)
+        and (group.ingest_time is None or r["written"] <= as_of)
     ]
     newest = max(
         begun, key=lambda r: (early if group.valid_from is None else r["from"] or early, r["id"]), default=None
@@ -66,11 +75,13 @@ def oracle(table, query, group):
     st.sampled_from([("a",), ("b",), ("a", "b")]),
     st.sampled_from([("from", None), ("from", "to"), (None, None)]),
     st.sampled_from([None, 5 * SECOND]),
+    st.booleans(),
     st.randoms(use_true_random=False),
 )
-def test_rows_equal_the_oracle(drawn, asked, entity, validity, refresh, random):
+def test_rows_equal_the_oracle(drawn, asked, entity, validity, refresh, bitemporal, random):
     """Each query gets the newest valid row of its key, whatever the table's order; no query is lost."""
-    group = ColumnGroup("g", entity, "t", ("tier", "limit"), *validity, refresh, key=("id",))
+    written = "written" if bitemporal and validity[0] else None
+    group = ColumnGroup("g", entity, "t", ("tier", "limit"), *validity, refresh, key=("id",), ingest_time=written)
     table = table_of(drawn)
     order = list(range(len(drawn)))
     random.shuffle(order)

@@ -1,10 +1,12 @@
 """A pump in the test's own process, stepped by the test."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.live_names import LiveNames
-from mlsd_framework.runtime.features.resp import Address
+from mlsd_framework.runtime.features.resp import Address, Reply, StoreError
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.batch_size import BatchSize
 from mlsd_framework.runtime.stream.compaction import CompactionBounds
@@ -17,6 +19,7 @@ from mlsd_framework.runtime.stream.source import StreamSource
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream
 from tests.runtime.stream.payments import live
 from tests.runtime.stream.store_process import StoreProcess
+from tests.runtime.stream.watching import read_up_to
 
 NAMES = LiveNames("shop", "f1")
 
@@ -80,3 +83,39 @@ def stepped(
     )
     source.open(pump._assignment, pump._log)
     return Stepped(pump, source, metrics)
+
+
+class FailingStore(LiveStore):
+    """A store that fails at its nth exchange, before or after it was done."""
+
+    def __init__(self, url: str, at: int, *, done: bool) -> None:
+        """Fail once."""
+        super().__init__(Address.parse(url), NAMES)
+        self.left, self.done = at, done
+
+    def _on(self, ask: Callable) -> Reply:
+        self.left -= 1
+        if self.left == 0 and not self.done:
+            self.close()
+            raise _failure()
+        answer = super()._on(ask)
+        if self.left == 0:
+            self.close()
+            raise _failure()
+        return answer
+
+
+def _failure() -> StoreError:
+    return StoreError(RunError.of("E6222", "the store does not answer").diagnostics)
+
+
+def run_through_failures(pumped: Stepped, store: StoreProcess, payloads: int) -> None:
+    """Step as `run` does, without its waits, until so many payloads are read; then once more, for what is left."""
+    for _ in range(200):
+        try:
+            pumped.pump.step()
+        except StoreError:
+            pumped.pump._misplace(pumped.pump._placed)
+        if read_up_to(store) == payloads:
+            break
+    pumped.pump.step()

@@ -2,14 +2,13 @@
 
 import contextlib
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlsd_framework.runtime.features.resp import Address, Connection, Reply
+from mlsd_framework.runtime.features.resp import Address, Connection, Reply, StoreError
 from mlsd_framework.runtime.operations.store import server_binary
 
 
@@ -35,12 +34,12 @@ class StoreProcess:
         self.kill()
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start it and wait until it has loaded its data."""
         options = ("--port", "0", "--unixsocket", str(self.socket), "--save", "", "--logfile", "log", *self._options)
         self._process = subprocess.Popen([str(server_binary()), *options], cwd=self.folder)
         for _ in range(1000):
-            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(str(self.socket))
+            with contextlib.suppress(StoreError):
+                self.ask(b"PING")
                 return
             time.sleep(0.01)
         raise AssertionError("the store does not start")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from mlsd_framework.runtime.stream.bootstrap import SourceLog, bootstrap
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from tests.runtime.stream.payments import BEGIN, TABLE, encoded, payment
-from tests.runtime.stream.pumping import NAMES, stepped
+from tests.runtime.stream.pumping import NAMES, FailingStore, run_through_failures, stepped
 from tests.runtime.stream.store_process import StoreProcess
 from tests.runtime.stream.test_decoding import decoded
 from tests.runtime.stream.watching import add
@@ -113,3 +114,21 @@ def test_log_and_stream_make_what_all_events_make(
     for seconds in (30, 121, 400):
         moment = BEGIN + timedelta(seconds=seconds)
         assert finished(store, done.generation, moment) == oracle(events, moment)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_failures_while_states_are_compacted(store: StoreProcess, done: bool) -> None:
+    """Whichever exchange fails, those of compaction among them, states say what the offline home says."""
+    events = [encoded(sent(number, late=number % 7 == 0)) for number in range(60)]
+    compacted = 0.0
+    for at in range(3, 36, 3):
+        store.ask(b"FLUSHALL")
+        add(store, events + events[10:20])
+        pumped = stepped(store, fed=LIVE, states=FailingStore(store.url, at, done=done), most=5, compacted_from=200)
+        run_through_failures(pumped, store, 70)
+        compacted += max(pumped.total("compactions_total", outcome="done"), 0)
+        generation = store.ask(b"GET", NAMES.live)
+        assert isinstance(generation, bytes)
+        moment = BEGIN + timedelta(seconds=70)
+        assert finished(store, generation.decode(), moment) == oracle(events, moment)
+    assert compacted > 0

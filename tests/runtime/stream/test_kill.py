@@ -28,6 +28,8 @@ def test_200_kills(store: StoreProcess) -> None:
             assert updaters.signal(process, signal.SIGKILL) == -signal.SIGKILL
             stopped_at.add(read_up_to(store))
         process = updaters.start(url=store.url, most=4096)
+        add(store, [payment(n) for n in range(sent, sent + 200)])
+        sent += 200
         wait_for(lambda: read_up_to(store) == sent)
         assert updaters.signal(process, signal.SIGTERM) == 0
     print(f"{len(stopped_at)} different positions, {sent} events")

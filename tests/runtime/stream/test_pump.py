@@ -1,18 +1,18 @@
 """The loop of one source: what it writes, what it leaves out, and what it does when positions move under it."""
 
-import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.features.resp import Address, Reply, StoreError
+from mlsd_framework.runtime.features.resp import Address, Reply
 from mlsd_framework.runtime.stream.live import LiveGroup
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from tests.runtime.stream.payments import GROUP, CountingLayout, encoded, live, payment
-from tests.runtime.stream.pumping import NAMES, stepped, valkey_source
+from tests.runtime.stream.pumping import NAMES, FailingStore, run_through_failures, stepped, valkey_source
 from tests.runtime.stream.store_process import StoreProcess
 from tests.runtime.stream.watching import add, all_counted, keys, read_up_to
 
@@ -176,28 +176,51 @@ def test_entries_that_were_read_are_trimmed(store: StoreProcess) -> None:
     assert store.ask(b"XLEN", b"payments") in (2, 3)  # whole nodes are trimmed
 
 
-class FailingStore(LiveStore):
-    """A store that fails at its nth exchange, before or after it was done."""
+class RacingStore(LiveStore):
+    """A store in which another replica moves the position between our look at it and our change."""
 
-    def __init__(self, url: str, at: int, *, done: bool) -> None:
-        """Fail once."""
-        super().__init__(Address.parse(url), NAMES)
-        self.left, self.done = at, done
+    other: Callable[[], object] | None = None
 
-    def _on(self, ask: Callable) -> Reply:
-        self.left -= 1
-        if self.left == 0 and not self.done:
-            self.close()
-            raise _failure()
-        answer = super()._on(ask)
-        if self.left == 0:
-            self.close()
-            raise _failure()
-        return answer
+    def transact(self, encoded: Iterable[bytes], commands: int) -> list[Reply] | None:
+        """Let the other replica come first, once."""
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return super().transact(encoded, commands)
 
 
-def _failure() -> StoreError:
-    return StoreError(RunError.of("E6222", "the store does not answer").diagnostics)
+def test_a_position_that_moves_meanwhile(store: StoreProcess) -> None:
+    """A change is not made where the position moves after it was looked at."""
+    add(store, [payment(n) for n in range(20)])
+    states = RacingStore(Address.parse(store.url), NAMES)
+    ours = stepped(store, valkey_source(store, "a"), states=states, most=10)
+    theirs = stepped(store, valkey_source(store, "b"), most=10)
+    ours.run(10)
+
+    def come_first() -> None:
+        store.ask(b"DEL", b"shop:f1:lease:payments:payments", b"shop:f1:replicas:payments")
+        theirs.run(10)
+
+    states.other = come_first
+    assert ours.pump.step() == 0
+    assert ours.total("conflicts_total") == 1
+    assert all_counted(store) == once(range(20))
+
+
+def test_evicted_states_are_counted(own_folder: Path) -> None:
+    """Under a memory limit with a `volatile-` policy idle states go, and how many is a metric; positions stay."""
+    fed = dataclasses.replace(live(), groups=(LiveGroup(CountingLayout(horizon_us=3_600_000_000)),))
+    options = ("--maxmemory", "4mb", "--maxmemory-policy", "volatile-lru")
+    with StoreProcess(own_folder, *options) as full:
+        pumped = stepped(full, fed=fed)
+        for begin in range(0, 20_000, 2000):
+            add(full, [payment(n, card=f"card {n}") for n in range(begin, begin + 2000)])
+            pumped.run(2000)
+            full.ask(b"XTRIM", b"payments", b"MAXLEN", b"0")
+        pumped.pump._health._next = 0.0
+        pumped.pump._upkeep()
+        assert (pumped.metrics.registry.get_sample_value("mlsd_stream_store_evicted_keys") or 0) > 0
+        assert read_up_to(full) == 20_000
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -208,14 +231,6 @@ def test_every_exchange_may_fail(store: StoreProcess, done: bool) -> None:
         states = FailingStore(store.url, at, done=done)
         pumped = stepped(store, states=states, most=8)
         add(store, [payment(n) for n in range(40)])
-        for _ in range(60):
-            with contextlib.suppress(StoreError):
-                try:
-                    pumped.pump.step()
-                except StoreError:
-                    pumped.pump._misplace(pumped.pump._placed)
-                    raise
-            if read_up_to(store) == 40:
-                break
+        run_through_failures(pumped, store, 40)
         assert states.left <= 0
         assert all_counted(store) == once(range(40)), at

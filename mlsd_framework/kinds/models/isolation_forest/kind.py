@@ -4,8 +4,9 @@ from typing import Any
 
 from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.label import Label
-from mlsd_framework.ir.models import Model, Output, SettingValue
+from mlsd_framework.ir.models import Model, Output
 from mlsd_framework.ir.serving import Stage
+from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import FLOAT64, DataType
 from mlsd_framework.kinds.models.isolation_forest.service import write_score

@@ -4,11 +4,11 @@ from mlsd_framework.codegen.feature_code import state_dtypes, window_group
 from mlsd_framework.codegen.python import Call, Item, Raw, assigned, emit, identifier
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
 from mlsd_framework.codegen.store_types import annotation, default_of, store_dtype
-from mlsd_framework.ir.features import Feature, TableGroup, WindowGroup
+from mlsd_framework.ir.features import Feature, StoredGroup, WindowGroup
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
 
-Groups = tuple[WindowGroup | TableGroup, ...]
+Groups = tuple[StoredGroup, ...]
 
 _NAMED = 3  # rows that fit into one line, whatever they are called
 
@@ -51,11 +51,11 @@ def _rows(stage: Stage, groups: Groups, code: ServiceCode) -> tuple[str, list[st
     return f"({names[0]},)" if len(names) == 1 else ", ".join(names), names
 
 
-def _live(group: WindowGroup | TableGroup) -> bool:
+def _live(group: StoredGroup) -> bool:
     return isinstance(group, WindowGroup) and group.live
 
 
-def _declare(group: WindowGroup | TableGroup, system: System, code: ServiceCode) -> None:
+def _declare(group: StoredGroup, system: System, code: ServiceCode) -> None:
     code.imports.add("typing", "NamedTuple")
     fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, group)}" for one in group.features)
     doc = f'    """A row of the feature group `{group.name}`."""\n\n'
@@ -101,15 +101,15 @@ def _connect(groups: Groups, system: System, code: ServiceCode) -> None:
     code.init["store"] = f"self.store = {emit(connect, 2, 13)}".replace(f"\n{' ' * 8}", "\n")
 
 
-def _class(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
+def _class(group: StoredGroup, code: ServiceCode) -> str:
     return code.class_name(f"row of {group.name}", group.name)
 
 
-def _layout(group: WindowGroup | TableGroup, code: ServiceCode) -> str:
+def _layout(group: StoredGroup, code: ServiceCode) -> str:
     return code.shared(f"layout of {group.name}", group.name)
 
 
-def _annotation(feature: Feature, group: WindowGroup | TableGroup) -> str:
+def _annotation(feature: Feature, group: StoredGroup) -> str:
     """Return the type of a feature's value; counts and lists have one even for a key never seen."""
     base = annotation(store_dtype(feature.type))
     return base if default_of(group, feature.name) is not None else f"{base} | None"

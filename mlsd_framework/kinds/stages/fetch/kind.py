@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlsd_framework.codegen.service_code import ServiceCode
-from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
+from mlsd_framework.ir.features import RequestGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import STRING
@@ -23,7 +23,7 @@ class FetchSettings:
     `moment` is the column of the request that live groups are finished at: the time of the request, without one.
     """
 
-    groups: tuple[WindowGroup | TableGroup, ...]
+    groups: tuple[StoredGroup, ...]
     moment: str | None = None
 
 
@@ -35,7 +35,7 @@ class Fetch:
 
     def lower(self, spec: Any, scope: StageScope) -> StageDraft | None:
         """Find the groups and the request's columns that name their entities."""
-        groups: list[WindowGroup | TableGroup] = []
+        groups: list[StoredGroup] = []
         for index, name in enumerate(spec.groups):
             group = scope.group(name, "fetch", "groups", index)
             if isinstance(group, RequestGroup):

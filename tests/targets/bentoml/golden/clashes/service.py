@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 
-FEATURES = "sha256:aa85ca515c2132bf"
+FEATURES = "sha256:965b97ff260519fc"
 APP = Application(
     "clashes",
-    spec="sha256:00fbc3ab5eecc0fa",
+    spec="sha256:9558a28669bc9ba4",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

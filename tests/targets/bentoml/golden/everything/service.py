@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int8, Int64
 
-FEATURES = "sha256:6a3499e11b5e6d38"
+FEATURES = "sha256:23ee0595a58716ad"
 APP = Application(
     "everything",
-    spec="sha256:505d4beb8d741d6d",
+    spec="sha256:bc39b9d87f5a755e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=0.25, concurrency=64, rate=50.0),

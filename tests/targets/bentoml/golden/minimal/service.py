@@ -20,7 +20,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:b255028bfa588315"
 APP = Application(
     "minimal",
-    spec="sha256:8b75dd75b0a32989",
+    spec="sha256:043072849853821f",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -22,6 +22,27 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from tests/targets/cases/clashes.yaml:31
+    taken = ["request"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("stage."))
+    rows = computed(
+        rows,
+        "stage",
+        risk=pl.col("request") * 2,
+        group=pl.col("sql.item") + 1,
+        rows=pl.col("stage.risk") - 1,
+    )
+
+    # from tests/targets/cases/clashes.yaml:33
+    return computed(
+        rows,
+        "Bundle",
+        self=(pl.col("stage.rows") > 0) & pl.col("call"),
+    )
+
+
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     rows_2 = load(ROWS)
@@ -45,24 +66,7 @@ def main() -> None:
     # from tests/targets/cases/clashes.yaml:32
     events = stage_load_events(rows_2)
     rows = beside(rows, "stage_load", window_features(events, rows, STAGE_LOAD_GROUP, time="events"))
-
-    # from tests/targets/cases/clashes.yaml:31
-    taken = ["request"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("stage."))
-    rows = computed(
-        rows,
-        "stage",
-        risk=pl.col("request") * 2,
-        group=pl.col("sql.item") + 1,
-        rows=pl.col("stage.risk") - 1,
-    )
-
-    # from tests/targets/cases/clashes.yaml:33
-    rows = computed(
-        rows,
-        "Bundle",
-        self=(pl.col("stage.rows") > 0) & pl.col("call"),
-    )
+    rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)
 

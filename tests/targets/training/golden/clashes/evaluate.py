@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:00fbc3ab5eecc0fa",
-    features="sha256:aa85ca515c2132bf",
+    spec="sha256:9558a28669bc9ba4",
+    features="sha256:965b97ff260519fc",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )
 MODELS = ("b", "odd", "rows_2", "fall_back", "FETCH_STAGE", "thresholds")

@@ -15,7 +15,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/clashes")
-FINGERPRINT = "sha256:aa85ca515c2132bf"
+FINGERPRINT = "sha256:965b97ff260519fc"
 
 # from tests/targets/cases/clashes.yaml:6
 ROWS = SourceTable(

@@ -25,35 +25,8 @@ from mlsd_framework.runtime.features.dataset import beside, computed, with_known
 from mlsd_framework.runtime.features.offline import window_features
 
 
-def main() -> None:
-    """Read and check the sources, join the label, compute the features, write the training set."""
-    payments = load(PAYMENTS)
-    disputes = load(DISPUTES)
-    merchants = load(MERCHANTS)
-    cards = load(CARDS)
-
-    # from tests/targets/cases/everything.yaml:115
-    labels = disputes.select("payment_id", disputed="upheld")
-    rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "disputed")
-
-    # from tests/targets/cases/everything.yaml:68
-    events = card_events(payments)
-    rows = beside(rows, "card", window_features(events, rows, CARD_GROUP, time="ts"))
-
-    # from tests/targets/cases/everything.yaml:86
-    events = merchant_risk_events(payments, disputes)
-    rows = beside(rows, "merchant_risk", window_features(events, rows, MERCHANT_RISK_GROUP, time="ts"))
-
-    # from tests/targets/cases/everything.yaml:93
-    events = pair_events(payments)
-    rows = beside(rows, "pair", window_features(events, rows, PAIR_GROUP, time="ts"))
-
-    # from tests/targets/cases/everything.yaml:94
-    rows = beside(rows, "merchant", column_features(merchants, rows, MERCHANT_GROUP, time="ts"))
-
-    # from tests/targets/cases/everything.yaml:95
-    rows = beside(rows, "card_facts", column_features(cards, rows, CARD_FACTS_GROUP, time="ts"))
-
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
     # from tests/targets/cases/everything.yaml:96
     taken = ["amount", "currency", "contactless"]
     rows = rows.with_columns(pl.col(taken).name.prefix("payment."))
@@ -86,12 +59,43 @@ def main() -> None:
     )
 
     # from tests/targets/cases/everything.yaml:108
-    rows = computed(
+    return computed(
         rows,
         "derived",
         half=pl.col("payment.share") / 2,
         double=pl.col("derived.half") * 4,
     )
+
+
+def main() -> None:
+    """Read and check the sources, join the label, compute the features, write the training set."""
+    payments = load(PAYMENTS)
+    disputes = load(DISPUTES)
+    merchants = load(MERCHANTS)
+    cards = load(CARDS)
+
+    # from tests/targets/cases/everything.yaml:115
+    labels = disputes.select("payment_id", disputed="upheld")
+    rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "disputed")
+
+    # from tests/targets/cases/everything.yaml:68
+    events = card_events(payments)
+    rows = beside(rows, "card", window_features(events, rows, CARD_GROUP, time="ts"))
+
+    # from tests/targets/cases/everything.yaml:86
+    events = merchant_risk_events(payments, disputes)
+    rows = beside(rows, "merchant_risk", window_features(events, rows, MERCHANT_RISK_GROUP, time="ts"))
+
+    # from tests/targets/cases/everything.yaml:93
+    events = pair_events(payments)
+    rows = beside(rows, "pair", window_features(events, rows, PAIR_GROUP, time="ts"))
+
+    # from tests/targets/cases/everything.yaml:94
+    rows = beside(rows, "merchant", column_features(merchants, rows, MERCHANT_GROUP, time="ts"))
+
+    # from tests/targets/cases/everything.yaml:95
+    rows = beside(rows, "card_facts", column_features(cards, rows, CARD_FACTS_GROUP, time="ts"))
+    rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)
 

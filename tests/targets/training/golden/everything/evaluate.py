@@ -25,8 +25,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "everything",
-    spec="sha256:505d4beb8d741d6d",
-    features="sha256:6a3499e11b5e6d38",
+    spec="sha256:bc39b9d87f5a755e",
+    features="sha256:23ee0595a58716ad",
     created_from={"spec": "tests/targets/cases/everything.yaml"},
 )
 MODELS = ("dispute", "odd")

@@ -16,7 +16,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/everything")
-FINGERPRINT = "sha256:6a3499e11b5e6d38"
+FINGERPRINT = "sha256:23ee0595a58716ad"
 
 # from tests/targets/cases/everything.yaml:9
 PAYMENTS = SourceTable(

@@ -8,21 +8,25 @@ from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.dataset import computed, with_known_labels, write_dataset
 
 
+def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the features that a request computes, each from those before it."""
+    # from tests/targets/cases/minimal.yaml:17
+    taken = ["total"]
+    rows = rows.with_columns(pl.col(taken).name.prefix("order."))
+    return computed(
+        rows,
+        "order",
+        evening=sql.hour(pl.col("at")) >= 18,
+    )
+
+
 def main() -> None:
     """Read and check the sources, join the label, compute the features, write the training set."""
     orders = load(ORDERS)
 
     # from tests/targets/cases/minimal.yaml:19
     rows = with_known_labels(orders, "returned")
-
-    # from tests/targets/cases/minimal.yaml:17
-    taken = ["total"]
-    rows = rows.with_columns(pl.col(taken).name.prefix("order."))
-    rows = computed(
-        rows,
-        "order",
-        evening=sql.hour(pl.col("at")) >= 18,
-    )
+    rows = with_computed(rows)
 
     write_dataset(rows, WORKSPACE)
 

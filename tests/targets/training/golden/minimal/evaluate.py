@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "minimal",
-    spec="sha256:8b75dd75b0a32989",
+    spec="sha256:043072849853821f",
     features="sha256:b255028bfa588315",
     created_from={"spec": "tests/targets/cases/minimal.yaml"},
 )

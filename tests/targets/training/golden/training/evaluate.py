@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "training",
-    spec="sha256:67776aa7b0fa824a",
-    features="sha256:d020f0faa46de62c",
+    spec="sha256:7212764b6b687a1e",
+    features="sha256:5c1519a40215e4e2",
     created_from={"spec": "tests/targets/cases/training.yaml"},
 )
 MODELS = ("under", "over", "synthetic", "tuned", "strange")

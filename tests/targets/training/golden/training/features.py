@@ -14,7 +14,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/training")
-FINGERPRINT = "sha256:d020f0faa46de62c"
+FINGERPRINT = "sha256:5c1519a40215e4e2"
 
 # from tests/targets/cases/training.yaml:5
 LOGINS = SourceTable(

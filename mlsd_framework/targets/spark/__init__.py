@@ -1,0 +1,1 @@
+"""The Spark target: training columns, stored groups and streams on a cluster."""

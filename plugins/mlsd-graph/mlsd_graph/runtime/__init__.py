@@ -1,0 +1,1 @@
+"""What computes a snapshot; generated scripts import it, compiling does not."""
