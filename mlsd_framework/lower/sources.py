@@ -75,7 +75,9 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         event_time=spec.event_time,
         ingest_time=spec.ingest_time,
         valid_to=valid_to,
-        stream=Stream(spec.stream.name, spec.stream.partitions) if spec.stream is not None else None,
+        stream=Stream(spec.stream.name, spec.stream.partitions, spec.stream.retention)
+        if spec.stream is not None
+        else None,
         allowed_lateness=spec.allowed_lateness,
         allowed_ahead=spec.allowed_ahead,
         checks=Checks(**spec.checks.model_dump()),

@@ -26,10 +26,10 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:5183a3ff593916bb"
+FEATURES = "sha256:0f81cf00ea698abb"
 APP = Application(
     "card-fraud",
-    spec="sha256:3f64199a2d62c399",
+    spec="sha256:237d1bddb54826e8",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -11,7 +11,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:5183a3ff593916bb"
+FEATURES = "sha256:0f81cf00ea698abb"
 
 # from specs/fraud.yaml:13
 PAYMENTS = SourceTable(

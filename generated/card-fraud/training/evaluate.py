@@ -22,8 +22,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:3f64199a2d62c399",
-    features="sha256:5183a3ff593916bb",
+    spec="sha256:237d1bddb54826e8",
+    features="sha256:0f81cf00ea698abb",
     created_from={"spec": "specs/fraud.yaml"},
 )
 MODELS = ("fraud", "novelty")

@@ -17,7 +17,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/card-fraud")
-FINGERPRINT = "sha256:5183a3ff593916bb"
+FINGERPRINT = "sha256:0f81cf00ea698abb"
 
 # from specs/fraud.yaml:13
 PAYMENTS = SourceTable(

@@ -68,7 +68,7 @@ def _stream(feed: Feed, address: Address, names: LiveNames, replica: str) -> Str
         return KafkaTopic(
             KafkaSettings(brokers=brokers.addresses, topic=feed.stream, group=group, options=brokers.options)
         )
-    settings = ValkeySettings(address=address, stream=feed.stream, partitions=feed.partitions)
+    settings = ValkeySettings(address=address, stream=feed.stream, partitions=feed.partitions, retention=feed.retention)
     return ValkeyStream(settings, names, LeaseTerms(replica))
 
 
