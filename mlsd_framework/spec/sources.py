@@ -59,8 +59,8 @@ class StreamSpec(SpecModel):
     )
     retention: Duration | None = Field(
         None,
-        description="How long events that are in the states stay in the stream: what is gone has to be in the log before"
-        " states are made anew. For ever where it is left out; a Kafka topic has its own.",
+        description="How long events that are in the states stay in the stream: what is gone has to be in the log"
+        " before states are made anew. For ever where it is left out; a Kafka topic has its own.",
     )
 
 

@@ -83,7 +83,8 @@ def _facts(source: Source) -> Iterator[str]:
             yield f"Licence: {markdown(files.licence) if files.licence else 'not stated'}."
             yield f"SHA-256: {code(files.sha256) if files.sha256 else 'not stated'}."
     if source.stream is not None:
-        yield f"New events come on the stream {code(source.stream.name)}; {code(f'POST /events/{source.name}')} takes some."
+        posted = code(f"POST /events/{source.name}")
+        yield f"New events come on the stream {code(source.stream.name)}; {posted} adds some."
     yield f"Key {codes(source.key)}; event time {code(source.event_time) if source.event_time else NONE}."
 
 

@@ -50,7 +50,5 @@ def _steps(system: System, spec: str) -> Iterator[Step]:
         )
         yield Step(f"(cd {folder}/service && bentoml build)", "pack the service as a bento")
     if system.live:
-        yield Step(
-            f"python {folder}/service/updater.py --store URL", "keep live features up to date from their streams"
-        )
+        yield Step(f"python {folder}/service/updater.py --store URL", "keep live features up to date from streams")
     yield Step(f"mlsd deploy {spec}", "do all that is missing, and replace what runs")
