@@ -1,12 +1,13 @@
 """`/decide` of a generated service beside a hand-written BentoML + Feast SDK + CatBoost service of the same model.
 
-In one run, under one client.
+In one run, under one client, and ours at half of that rate by an open load.
 
     python benchmarks/decide.py [--system card-fraud | fraud-ulb] [--seconds 5] [--rounds 3]
 
 Needs `wrk`. The peer is written as the three projects' guides show: `@bentoml.api`, `get_online_features` (Feast's
 SQLite store, its faster local one), `predict_proba`; it neither explains nor scores novelty, ours does. fraud-ulb reads
-no store: there the peer is BentoML and CatBoost. The services take turns, so that the machine's other work falls on
+no store: there the peer is BentoML and CatBoost. Live groups are states of some 50 events a key, which ours finishes at
+each request; the peer reads their values as rows. The services take turns, so that the machine's other work falls on
 both alike.
 """
 
@@ -31,18 +32,27 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import uvloop
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from benchmarks.overload import Load, shown
+from mlsd_framework.runtime.features.client import client_of
+from mlsd_framework.runtime.features.keys import encode_key
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.publishing import publishing
+from mlsd_framework.runtime.features.resp import Address
+from mlsd_framework.runtime.state.layout import StateLayout
 from tests.runtime.serving.generated_services import GeneratedService, build
 from tests.runtime.serving.valkey_process import Valkey
 
 Groups = dict[str, tuple[RowLayout, pl.DataFrame]]
+States = dict[str, tuple[StateLayout, dict[bytes, bytes], pl.DataFrame]]
 ROWS = 1_000
+EVENTS = 50
 STORE = "MLSD_STORE_URL"
 
 PAYMENT = {
@@ -50,6 +60,7 @@ PAYMENT = {
     "ts": "2026-01-31T12:00:00Z",
     "card_id": 17,
     "terminal_id": 3,
+    "device_id": 5,
     "amount": 42.5,
     "merchant_category": "grocery",
     "channel": "online",
@@ -86,7 +97,7 @@ class Peer:
         if FETCHED:
             read = self.store.get_online_features(
                 features=[name.replace(".", ":") for name in FETCHED],
-                entity_rows=[{{"card_id": card_id, "terminal_id": terminal_id}}],
+                entity_rows=[{{"card_id": card_id, "terminal_id": terminal_id, "device_id": device_id}}],
                 full_feature_names=True,
             ).to_dict()
             values = {{name: read[name.replace(".", "__")][0] for name in FETCHED}}
@@ -143,18 +154,45 @@ def frames(module: ModuleType) -> Groups:
     return found
 
 
-def feast_repository(folder: Path, groups: Groups) -> None:
+def states(module: ModuleType) -> States:
+    """Make the states of each live group that the service fetches, and the rows that they are worth at the payment."""
+    rng = np.random.default_rng(2)
+    asked = datetime.fromisoformat(str(PAYMENT["ts"]))
+    found = {}
+    for layout in (value for value in vars(module).values() if isinstance(value, StateLayout)):
+        number = ROWS * EVENTS
+        key = layout.entity[0]
+        ages = rng.gamma(0.5, 86400 * 7, number)
+        events = pl.DataFrame(
+            {
+                key: np.arange(number) % ROWS,
+                layout.group.key[0]: np.arange(number),
+                layout.group.event_time: [asked - timedelta(seconds=1 + age) for age in ages],
+                "amount": rng.gamma(2, 40, number),
+                **{name: rng.integers(0, 30, number) for name in ("terminal_id", "card_id") if name != key},
+            }
+        ).with_columns(pl.col(layout.group.event_time).cast(pl.Datetime("us", "UTC")))
+        held = {one: layout.compact(block) for one, block in zip(*layout.blocks(events), strict=True)}
+        at = round(asked.timestamp() * 1e6)
+        rows = [(one, *layout.finish(held[encode_key((one,)) or b""], at)) for one in range(ROWS)]
+        schema = [key, *(column.name for column in layout.columns)]
+        frame = pl.DataFrame(rows, schema=schema, orient="row", infer_schema_length=None)
+        found[layout.group.name] = (layout, held, frame)
+    return found
+
+
+def feast_repository(folder: Path, groups: Groups, live: States) -> None:
     """Apply and materialise a plain Feast repository with the same rows."""
     folder.mkdir()
     now = datetime.now(UTC)
     views = []
-    for group, (layout, frame) in groups.items():
+    rows = [(group, layout.entity, layout.columns, frame) for group, (layout, frame) in groups.items()]
+    rows += [(group, layout.entity, layout.columns, frame) for group, (layout, _, frame) in live.items()]
+    for group, entity, columns, frame in rows:
         path = folder / f"{group}.parquet"
         frame.with_columns(pl.lit(now - timedelta(hours=1)).alias("event_timestamp")).write_parquet(path)
-        fields = [
-            f"Field(name={c.name!r}, dtype={'Int64' if c.dtype == 'int64' else 'Float64'})" for c in layout.columns
-        ]
-        views.append(VIEW.format(group=group, key=layout.entity[0], rows=path, schema=f"[{', '.join(fields)}]"))
+        fields = [f"Field(name={c.name!r}, dtype={'Int64' if c.dtype == 'int64' else 'Float64'})" for c in columns]
+        views.append(VIEW.format(group=group, key=entity[0], rows=path, schema=f"[{', '.join(fields)}]"))
     (folder / "definitions.py").write_text(DEFINITIONS + "".join(views))
     (folder / "feature_store.yaml").write_text(CONFIG)
     feast = [sys.executable, "-W", "ignore", "-c", "from feast.cli.cli import cli; cli()"]
@@ -164,7 +202,7 @@ def feast_repository(folder: Path, groups: Groups) -> None:
 
 
 @contextlib.contextmanager
-def online_store(folder: Path, module: ModuleType, groups: Groups) -> Iterator[dict[str, str]]:
+def online_store(folder: Path, module: ModuleType, groups: Groups, live: States) -> Iterator[dict[str, str]]:
     """Run a Valkey with the rows in it and yield the variable that says where; nothing for a system without groups."""
     if not groups:
         yield {}
@@ -177,6 +215,11 @@ def online_store(folder: Path, module: ModuleType, groups: Groups) -> Iterator[d
             for group, (_, frame) in groups.items():
                 generation.write(group, frame)
         store.close()
+        kept, client = LiveNames(**names), client_of(Address.parse(running.url))
+        for group, (_, held, _) in live.items():
+            client.put([(kept.states(b"1", group) + key, state) for key, state in held.items()], 10.0)
+        client.put([(kept.live, b"1")], 10.0)
+        client.close()
         yield {STORE: running.url}
 
 
@@ -244,6 +287,15 @@ def measure(folder: Path, ports: dict[str, int], payment: dict[str, Any], second
             print(f"  {name:8} {rate:8.0f} requests/s   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms")
         ours, peer = middle["mlsd"], middle["peer"]
         print(f"  ratio    {ours[0] / peer[0]:8.1f} x              p50 {peer[1] / ours[1]:7.1f} x shorter")
+        if connections > 1:
+            uvloop.run(half_load(ports["mlsd"], payment, ours[0] / 2, seconds))
+
+
+async def half_load(port: int, payment: dict[str, Any], rate: float, seconds: float) -> None:
+    """Ask at random moments, so many a second, whatever comes back; print what ours takes."""
+    load = Load(port, json.dumps(payment).encode())
+    moments = np.sort(np.random.default_rng(0).uniform(0, seconds, int(rate * seconds)))
+    shown(f"mlsd at {rate:.0f} requests/s", await load.run(moments, 32))
 
 
 def main() -> None:
@@ -259,20 +311,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         ours = build(spec, folder / "generated", iterations=500)
-        groups = frames(ours.module)
+        groups, live = frames(ours.module), states(ours.module)
         if groups:
-            feast_repository(folder / "repo", groups)
-        ports = {"mlsd": start_ours(folder, ours, groups, stack)}
-        ports["peer"] = start_peer(folder, options.system, ours, groups, stack)
+            feast_repository(folder / "repo", groups, live)
+        ports = {"mlsd": start_ours(folder, ours, groups, live, stack)}
+        ports["peer"] = start_peer(folder, options.system, ours, [*groups, *live], stack)
         scores = {name: wait(port, payment)["score"] for name, port in ports.items()}
         print(f"{options.system}: one payment", ", ".join(f"{name} {score:.9f}" for name, score in scores.items()))
         assert abs(scores["mlsd"] - scores["peer"]) < 1e-6  # the same model, the same features
         measure(folder, ports, payment, options.seconds, options.rounds)
 
 
-def start_ours(folder: Path, ours: GeneratedService, groups: Groups, stack: contextlib.ExitStack) -> int:
+def start_ours(folder: Path, ours: GeneratedService, groups: Groups, live: States, stack: contextlib.ExitStack) -> int:
     """Start a worker of the generated service; return its port."""
-    store = stack.enter_context(online_store(folder, ours.module, groups))
+    store = stack.enter_context(online_store(folder, ours.module, groups, live))
     listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
     worker = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
     worker += ["--service", str(ours.path), "--bundle", str(ours.bundle.folder)]
@@ -280,14 +332,16 @@ def start_ours(folder: Path, ours: GeneratedService, groups: Groups, stack: cont
     return int(listening.getsockname()[1])
 
 
-def start_peer(folder: Path, system: str, ours: GeneratedService, groups: Groups, stack: contextlib.ExitStack) -> int:
+def start_peer(
+    folder: Path, system: str, ours: GeneratedService, groups: list[str], stack: contextlib.ExitStack
+) -> int:
     """Write and start the hand-written service; return its port."""
     parameters = ", ".join(
         f"{name}: {TYPES.get(name, type(value).__name__)}" for name, value in SYSTEMS[system][1].items()
     )
     text = PEER.format(
         names=ours.features,
-        groups=list(groups),
+        groups=groups,
         repo=folder / "repo",
         model=folder / "generated" / "model.cbm",
         parameters=parameters,

@@ -140,9 +140,8 @@ class Client(asyncio.Protocol):
 class Load:
     """An open load of so many requests a second."""
 
-    def __init__(self, port: int, work: float) -> None:
-        """Ask for `work` ms each time."""
-        body = b'{"ms":%f}' % work
+    def __init__(self, port: int, body: bytes) -> None:
+        """Ask with `body` each time."""
         self.request = (
             b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
             % (len(body), body)
@@ -198,7 +197,7 @@ def shown(name: str, answered: dict[str, list[float]]) -> None:
 
 async def measure(port: int, work: float, seconds: float) -> None:
     """Find the capacity, then load below and above it, then in bursts."""
-    load = Load(port, work)
+    load = Load(port, b'{"ms":%f}' % work)
     capacity = await load.saturate(2.0, 32)
     refused = sum(map(len, load.answered.values())) - len(load.answered["200"])
     print(f"32 connections that ask again at once: {capacity:.0f} requests/s of {work:g} ms each, {refused} refused")

@@ -4,23 +4,33 @@ One function serves the training set, materialisation and the stream: what an ag
 """
 
 from mlsd_framework.codegen.expressions_polars import to_polars
-from mlsd_framework.codegen.feature_code import computed_name, has_own_value
+from mlsd_framework.codegen.feature_code import FEATURES, computed_name, has_own_value
 from mlsd_framework.codegen.python import Call, Imports, Raw, assigned, emit, identifier, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.ir.expressions import Expression, columns
-from mlsd_framework.ir.features import Aggregate, WindowGroup
+from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup, read_groups
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.system import System
 
 
 def events_call(group: WindowGroup, system: System, names: ScriptNames) -> Call:
-    """Return the call that gives a group's events, given the frames of its source and of the label."""
-    frames = [names.frame(group.source)]
-    label = system.label
-    if reads_label(group, system) and label is not None and label.source != group.source:
-        frames.append(names.frame(label.source))
-    return Call(names.events(group), tuple(Raw(frame) for frame in frames))
+    """Return the call that gives a group's events, given the frames that it reads."""
+    return Call(names.events(group), tuple(Raw(names.frame(source)) for source in read_sources(group, system)))
+
+
+def read_sources(group: WindowGroup, system: System) -> tuple[str, ...]:
+    """Return the sources that a group's events are made of: its own, the label's, those of groups that it reads."""
+    found, label = [group.source], system.label
+    if reads_label(group, system) and label is not None:
+        found.append(label.source)
+    for other in _read(group, system):
+        found += read_sources(other, system) if isinstance(other, WindowGroup) else [other.source]
+    return tuple(dict.fromkeys(found))
+
+
+def _read(group: WindowGroup, system: System) -> list[WindowGroup | TableGroup]:
+    return [one for one in system.relational if one.name in read_groups(group)]
 
 
 def reads_label(group: WindowGroup, system: System) -> bool:
@@ -29,7 +39,7 @@ def reads_label(group: WindowGroup, system: System) -> bool:
     if label is None or label.of != group.source:
         return False
     read = [expression for one in group.aggregates for expression in (one.value, one.where) if expression is not None]
-    return label.name in {node.name for expression in read for node in columns(expression)}
+    return label.name in {node.name for expression in read for node in columns(expression) if node.qualifier is None}
 
 
 def used_sources(system: System) -> list[str]:
@@ -44,22 +54,26 @@ def events_function(group: WindowGroup, system: System, names: ScriptNames, impo
     """Return the function that gives the events of a group with the values that its aggregates read."""
     label = system.label
     source = names.frame(group.source)
-    parameters = [f"{source}: pl.DataFrame"]
+    parameters = [f"{names.frame(name)}: pl.DataFrame" for name in read_sources(group, system)]
     lines: list[str] = []
     result = source
     if reads_label(group, system) and label is not None:
         if label.source != group.source:
-            parameters.append(f"{names.frame(label.source)}: pl.DataFrame")
             lines += assigned("labels", Raw(labels_of(label, names)), 1)
             result = f'{source}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left")'
         elif label.name != label.column:
             result = f"{source}.with_columns({_renamed(label.column, label.name)})"
     holder = system.source(group.source)
+    for other in _read(group, system):
+        if result != "events":
+            lines += assigned("events", Raw(result), 1)
+            result = "events"
+        lines += assigned("events", _beside(other, group, system, names, imports), 1)
     named = tuple(
         (computed_name(one, holder), Raw(_value(one, imports))) for one in group.aggregates if has_own_value(one)
     )
     if named:
-        if result != source:
+        if result not in (source, "events"):
             lines += assigned("events", Raw(result), 1)
             result = "events"
         lines.append(f"return {result}.with_columns(")
@@ -71,6 +85,22 @@ def events_function(group: WindowGroup, system: System, names: ScriptNames, impo
     doc = f'    """Return the events of `{group.name}` with the values that its aggregates read."""'
     opening = f"def {names.events(group)}({', '.join(parameters)}) -> pl.DataFrame:"
     return f"{pointer(group.span)}\n{opening}\n{doc}\n{body}"
+
+
+def _beside(
+    other: WindowGroup | TableGroup, group: WindowGroup, system: System, names: ScriptNames, imports: Imports
+) -> Call:
+    """Return the call that puts another group's features, as of each event, beside the events."""
+    imports.add(f"{FEATURES}.dataset", "beside")
+    time = (("time", system.source(group.source).event_time),)
+    declared = Raw(names.group(other))
+    if isinstance(other, WindowGroup):
+        imports.add(f"{FEATURES}.offline", "window_features")
+        values = Call("window_features", (events_call(other, system, names), Raw("events"), declared), time)
+    else:
+        imports.add(f"{FEATURES}.asof", "column_features")
+        values = Call("column_features", (Raw(names.frame(other.source)), Raw("events"), declared), time)
+    return Call("beside", (Raw("events"), other.name, values))
 
 
 def labels_of(label: Label, names: ScriptNames) -> str:

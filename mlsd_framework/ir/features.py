@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.diagnostics.span import Span
-from mlsd_framework.ir.expressions import Expression
+from mlsd_framework.ir.expressions import Expression, columns
 from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.types import DataType
 
@@ -65,6 +65,13 @@ class WindowGroup:
     def sources(self) -> tuple[str, ...]:
         """Return the sources that it reads."""
         return (self.source,)
+
+
+def read_groups(group: WindowGroup) -> tuple[str, ...]:
+    """Return the groups whose features the aggregates of a group read, in the order in which they are read."""
+    read = [expression for one in group.aggregates for expression in (one.value, one.where) if expression is not None]
+    found = (node.qualifier for expression in read for node in columns(expression))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,11 @@ class FeatureLowering:
             scope.add(None, column.name, column.type)
         if self.label is not None and self.label.of == source.name:
             scope.add(None, self.label.name, self.label.type.or_null() if self.label.join else self.label.type)
+        known = {column.name for column in source.columns}
+        for group in self.groups.values():  # a second pass: what groups above say of the event's own moment
+            if isinstance(group, WindowGroup | TableGroup) and known.issuperset(group.key):
+                for feature in group.features:
+                    scope.add(group.name, feature.name, feature.type)
         return scope
 
     def _table(self, name: str, spec: FeatureGroupSpec, source: Source, entity: Entity) -> TableGroup | None:

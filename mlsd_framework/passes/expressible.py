@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
-from mlsd_framework.ir.features import DerivedGroup, WindowGroup
+from mlsd_framework.ir.features import DerivedGroup, WindowGroup, read_groups
 from mlsd_framework.ir.system import System
 
 
@@ -33,6 +33,13 @@ def expressible(system: System) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 code="E3007",
                 what=f"`features.{group.name}` is of kind `{group.kind}`, which the Spark jobs do not compute",
+                span=group.span,
+                expected=f"`offline: polars` in the environment `{environment.name}`",
+            )
+        if isinstance(group, WindowGroup) and read_groups(group) and environment.offline == "spark":
+            yield Diagnostic(
+                code="E3007",
+                what=f"`features.{group.name}` reads features of `{read_groups(group)[0]}`, as Spark jobs cannot",
                 span=group.span,
                 expected=f"`offline: polars` in the environment `{environment.name}`",
             )

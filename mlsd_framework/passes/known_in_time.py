@@ -29,6 +29,8 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
     source, label = system.source(group.source), system.label
     for expression in (aggregate.value, aggregate.where):
         for used in columns(expression) if expression is not None else ():
+            if used.qualifier is not None:
+                continue  # another group's feature, which is as of the event
             column = source.column(used.name)
             waits = column.known_after if column is not None else timedelta(0)
             if (

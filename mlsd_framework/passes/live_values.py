@@ -25,9 +25,15 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
     labels |= {label.name} if label is not None and label.of == group.source else set()
     for expression in (aggregate.value, aggregate.where):
         for used in columns(expression) if expression is not None else ():
-            column = source.column(used.name)
-            if used.name in labels or (column is not None and column.known_after > timedelta(0)):
-                why = "the label" if used.name in labels else "known only after the event"
+            column = source.column(used.name) if used.qualifier is None else None
+            why = None
+            if used.qualifier is not None:
+                why = f"a feature of `{used.qualifier}`"
+            elif used.name in labels:
+                why = "the label"
+            elif column is not None and column.known_after > timedelta(0):
+                why = "known only after the event"
+            if why is not None:
                 yield Diagnostic(
                     code="E3006",
                     what=f"`features.{group.name}.{aggregate.name}` is live and reads `{used.name}`, which is {why}",

@@ -83,7 +83,7 @@ class Tide:
 class Odd(Tide):
     """A kind whose feature no stored row can hold."""
 
-    type = DataType("vector", item=FLOAT64, size=3)
+    type = DataType("list", item=DataType("list", item=FLOAT64))
 
 
 class Listing(Tide):

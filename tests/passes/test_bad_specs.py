@@ -21,7 +21,6 @@ ELSEWHERE = {
     "E1001": "a file above the limit: tests/spec/test_hostile_files.py",
     "E1003": "deep nesting: tests/spec/test_hostile_files.py",
     "E1004": "too many values: tests/spec/test_hostile_files.py",
-    "E3007": "a kind of feature group, of which there is none built in: tests/lower/test_derived_features.py",
 }
 
 

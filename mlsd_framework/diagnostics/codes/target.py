@@ -15,15 +15,17 @@ CODES: tuple[Code, ...] = (
     Code(
         "E3007",
         "group-not-on-spark",
-        "The environment computes features with Spark, and a group's kind gives snapshots that only one machine makes.",
+        "The environment computes features with Spark, and a group needs one machine: its kind gives snapshots, or its "
+        "aggregates read features of another group.",
         "Compute features with polars in this environment, or leave the group out there by an override.",
-        "environments: {production: {offline: spark}}",
-        "environments: {production: {offline: polars}}",
+        "environments: {local: {offline: spark}}",
+        "environments: {local: {offline: polars}}",
     ),
     Code(
         "E3006",
         "live-value-unknown",
-        "A live group reads what an event does not say when it comes: the label, or a column that is known only later.",
+        "A live group reads what an event does not say when it comes: the label, a column that is known only later, "
+        "or a feature of another group.",
         "Give the group a `refresh` and a `delay`, so that a batch computes it once the values are known.",
         "risk: {entity: card, from: payments, windows: [7d], aggregate: {frauds: count() where is_fraud}}",
         "risk: {entity: card, from: payments, refresh: 1d, delay: 7d, windows: [7d], "

@@ -26,6 +26,7 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import SecretStr
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.feast.live import finished, is_live
 from mlsd_framework.runtime.feast.rows import Group, Rows
 from mlsd_framework.runtime.features.keys import escape
 from mlsd_framework.runtime.features.newest import write_newest
@@ -83,7 +84,12 @@ class PackedOnlineStore(FeastOnlineStore):
         data: list[Row],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Write rows where they are newer than what is there; times without a zone are UTC."""
+        """Write rows where they are newer than what is there; times without a zone are UTC.
+
+        Those of a live view are not kept.
+        """
+        if is_live(table):
+            return
         rows = self._rows(config)
         group = rows.group(table, _name(table, config))
         packed = [
@@ -116,6 +122,9 @@ class PackedOnlineStore(FeastOnlineStore):
         rows = self._rows(config)
         group = rows.group(table, _name(table, config))
         encoded = [group.key(entity) for entity in entity_keys]
+        wanted = None if requested_features is None else set(requested_features)
+        if is_live(table):
+            return _finished(table, group, encoded, rows, config.online_store.timeout_seconds, wanted)
         asked = [(group.name, key) for key in encoded if key is not None]
         try:
             found = iter(rows.store.rows(asked) if asked else [])
@@ -123,7 +132,6 @@ class PackedOnlineStore(FeastOnlineStore):
             if error.diagnostics[0].code != "E6224":  # nothing was ever written
                 raise
             found = iter([None] * len(asked))
-        wanted = None if requested_features is None else set(requested_features)
         return [_found(group, None if key is None else next(found), wanted) for key in encoded]
 
     async def online_read_async(
@@ -166,6 +174,8 @@ class PackedOnlineStore(FeastOnlineStore):
 
     def write_packed(self, config: RepoConfig, table: FeatureView, rows: Sequence[tuple[bytes, bytes]]) -> int:
         """Write (encoded key, packed row) of a view where they are newer; return how many were."""
+        if is_live(table):
+            return 0
         settings: PackedOnlineStoreConfig = config.online_store
         opened, name = self._rows(config), _name(table, config)
         opened.group(table, name)
@@ -215,6 +225,22 @@ def _found(group: Group, row: bytes | None, wanted: set[str] | None) -> Found:
         return None, None
     event = moments(row)[0]
     return _EPOCH + timedelta(microseconds=event), group.unpack(row, wanted)
+
+
+def _finished(
+    table: FeatureView,
+    group: Group,
+    keys: Sequence[bytes | None],
+    rows: Rows,
+    timeout: float,
+    wanted: set[str] | None,
+) -> list[Found]:
+    now, values = finished(table, keys, rows.client, rows.names, timeout)
+    moment = _EPOCH + timedelta(microseconds=now)
+    return [
+        (None, None) if one is None else (moment, group.unpack(group.layout.pack(one, now, now), wanted))
+        for one in values
+    ]
 
 
 def _name(table: FeatureView, config: RepoConfig) -> str:

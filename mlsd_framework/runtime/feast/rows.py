@@ -11,6 +11,7 @@ from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from mlsd_framework.runtime.feast.values import Form, form_of, layout_of, packed, python_value
 from mlsd_framework.runtime.features.client import Client, client_of
 from mlsd_framework.runtime.features.keys import encode_key
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import EARLIEST, RowLayout
 from mlsd_framework.runtime.features.resp import Address
@@ -57,12 +58,15 @@ class Rows:
 
     store: OnlineStore
     client: Client
+    names: LiveNames
     groups: dict[str, Group] = field(default_factory=dict)
 
     @classmethod
     def at(cls, address: Address, system: str, features: str, timeout: float) -> "Rows":
         """Take where the store is; nothing is connected yet."""
-        return cls(OnlineStore(address, system, features, (), timeout=timeout), client_of(address))
+        return cls(
+            OnlineStore(address, system, features, (), timeout=timeout), client_of(address), LiveNames(system, features)
+        )
 
     def group(self, view: FeatureView, name: str) -> Group:
         """Return the group of a view, which is made anew where the view has changed."""

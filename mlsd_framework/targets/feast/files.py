@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.artefacts import Artefact
+from mlsd_framework.codegen.feature_code import state_dtypes, window_group
 from mlsd_framework.codegen.files import to_yaml
 from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
@@ -11,7 +12,7 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, litera
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.store_types import store_dtype
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.features import StoredGroup
+from mlsd_framework.ir.features import StoredGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
@@ -20,6 +21,9 @@ from mlsd_framework.plugin.registry import Registry
 _OURS = frozenset(
     {
         "FEATURES",
+        "Aggregate",
+        "WindowGroup",
+        "live_tags",
         "Array",
         "Bool",
         "Entity",
@@ -90,7 +94,7 @@ def _definitions(system: System, spec: str) -> str:
         for key in dict.fromkeys(name for group in stored for name in group.key)
         for block in _entity(key, system, names, imports)
     ]
-    blocks += [block for group in stored for block in _view(group, names, imports)]
+    blocks += [block for group in stored for block in _view(group, system, names, imports)]
     context = DefinitionsFile(
         system.name, spec, "\n".join(imports.lines()), literal(f"{workspace(system)}/features"), blocks
     )
@@ -110,7 +114,7 @@ def _entity(key: str, system: System, names: Names, imports: Imports) -> Iterato
     yield f"{name} = {emit(Call('Entity', (), named), 0, len(name) + 3)}"
 
 
-def _view(group: StoredGroup, names: Names, imports: Imports) -> Iterator[str]:
+def _view(group: StoredGroup, system: System, names: Names, imports: Imports) -> Iterator[str]:
     name = names.constant(f"view {group.name}", f"{group.name}_view")
     fields = [
         Call("Field", (), (("name", feature.name), ("dtype", Raw(_feast(feature.type, imports)))))
@@ -127,6 +131,10 @@ def _view(group: StoredGroup, names: Names, imports: Imports) -> Iterator[str]:
         ("schema", fields),
         ("source", source),
     )
+    if isinstance(group, WindowGroup) and group.live:
+        imports.add("mlsd_framework.runtime.feast.live", "live_tags")
+        holder = system.source(group.source)
+        named += (("tags", Call("live_tags", (window_group(group, holder, imports), state_dtypes(group, holder)))),)
     yield f"{pointer(group.span)}\n{name} = {emit(Call('FeatureView', (), named), 0, len(name) + 3)}"
 
 

@@ -12,11 +12,16 @@ from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64, String
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.feast.live import live_tags
 from mlsd_framework.runtime.feast.values import layout_of
+from mlsd_framework.runtime.features.client import client_of
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.publishing import publishing
-from mlsd_framework.runtime.features.windows import FeatureColumn
+from mlsd_framework.runtime.features.resp import Address
+from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.state.layout import StateLayout
 from tests.runtime.feast.conftest import ONLINE, feature_store
 
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:On demand feature view is an experimental")]
@@ -210,3 +215,39 @@ def test_a_view_that_changes(packed_store, tmp_path):
     assert asked(packed_store, ["spend:n", "spend:y"])["n"] == [None, None]
     packed_store.write_to_online_store("spend", rows_of(5, NOW - timedelta(days=1)).assign(y=1))
     assert asked(packed_store, ["spend:n", "spend:y"]) == {"card_id": [1, 2], "n": [5, 5], "y": [1, 1]}
+
+
+def test_live_views_are_finished_when_they_are_read(packed_store, tmp_path, valkey_path):
+    """A view with a live group's tags reads the states that the updater keeps; materialising leaves them alone."""
+    group = WindowGroup(
+        "velocity", ("card",), "payments", "ts", (timedelta(hours=1), None),
+        (Aggregate("n", "count"), Aggregate("spend", "sum", "amount")), key=("id",),
+    )  # fmt: skip
+    dtypes = {"id": "int64", "amount": "float64"}
+    schema = {"n_1h": Int64, "n_lifetime": Int64, "spend_1h": Float64, "spend_lifetime": Float64}
+    now = datetime.now(UTC)
+    rows = {name: [0] for name in schema} | {"card": [7], "ts": [now]}
+    utc = pl.col("ts").cast(pl.Datetime("us", "UTC"))
+    pl.DataFrame(rows).with_columns(utc).write_parquet(tmp_path / "rows.parquet")
+    card = Entity(name="card", join_keys=["card"], value_type=ValueType.INT64)
+    view = FeatureView(
+        name="velocity",
+        entities=[card],
+        schema=[Field(name="card", dtype=Int64), *(Field(name=name, dtype=dtype) for name, dtype in schema.items())],
+        source=FileSource(path=str(tmp_path / "rows.parquet"), timestamp_field="ts"),
+        tags=live_tags(group, dtypes),
+    )
+    packed_store.apply([card, view])
+    names = LiveNames(packed_store.project, "feast")
+    times = [now - timedelta(days=2), now - timedelta(minutes=5)]
+    payments = pl.DataFrame({"card": [7, 7], "id": [1, 2], "ts": times, "amount": [2.5, 4.0]}).with_columns(utc)
+    [key], [state] = StateLayout(group, dtypes).blocks(payments)
+    client = client_of(Address(path=str(valkey_path)))
+    client.put([(names.live, b"1"), (names.states(b"1", "velocity") + key, state)], 5.0)
+    packed_store.materialize(now - timedelta(days=1), now + timedelta(days=1))
+    features = [f"velocity:{name}" for name in schema]
+    read = packed_store.get_online_features(features, [{"card": 7}, {"card": 8}]).to_dict()
+    assert {name: read[name] for name in schema} == {
+        "n_1h": [1, None], "n_lifetime": [2, None], "spend_1h": [4.0, None], "spend_lifetime": [6.5, None],
+    }  # fmt: skip
+    client.close()

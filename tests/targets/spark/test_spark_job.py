@@ -87,7 +87,7 @@ def test_the_streaming_job_feeds_the_states_that_the_service_reads(
         command(job, tmp_path)
         assert states(store) == before
     assert {name.split(b":")[4] for name in before} == {b"places", b"velocity"}
-    assert len(before) == 5 + 3
+    assert len(before) == 5 + 15  # cards, and pairs of a card and a merchant
 
 
 def event(number: int) -> dict[str, object]:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Float64, Int64, String
 
+from mlsd_framework.runtime.feast.live import live_tags
+from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.workspace import project
 
 FEATURES = project(__file__) / ".mlsd/live/features"
@@ -43,6 +45,34 @@ VELOCITY_VIEW = FeatureView(
         Field(name="recent_lifetime", dtype=Float64),
     ],
     source=FileSource(name="velocity_rows", path=str(FEATURES / "velocity.parquet"), timestamp_field="event_timestamp"),
+    tags=live_tags(
+        WindowGroup(
+            name="velocity",
+            entity=("card_id",),
+            source="payments",
+            event_time="ts",
+            windows=(timedelta(minutes=10), timedelta(days=1), None),
+            aggregates=(
+                Aggregate("payments", "count"),
+                Aggregate("abroad", "count", "abroad_value"),
+                Aggregate("spend", "sum", "amount"),
+                Aggregate("pace", "rate"),
+                Aggregate("merchants", "count_distinct", "merchant_id", exact=500),
+                Aggregate("fade", "ewma", "amount", half_life=timedelta(hours=6)),
+                Aggregate("recent", "decayed_sum", "recent_value", half_life=timedelta(days=1)),
+            ),
+            key=("payment_id",),
+            ingest_time="written",
+            allowed_lateness=timedelta(days=2),
+        ),
+        {
+            "payment_id": "int64",
+            "abroad_value": "bool",
+            "amount": "float64",
+            "merchant_id": "string",
+            "recent_value": "int64",
+        },
+    ),
 )
 
 # from tests/targets/cases/live.yaml:53
@@ -56,6 +86,25 @@ PLACES_VIEW = FeatureView(
         Field(name="often_1h", dtype=Array(String)),
     ],
     source=FileSource(name="places_rows", path=str(FEATURES / "places.parquet"), timestamp_field="event_timestamp"),
+    tags=live_tags(
+        WindowGroup(
+            name="places",
+            entity=("card_id", "merchant_id"),
+            source="payments",
+            event_time="ts",
+            windows=(timedelta(hours=1),),
+            aggregates=(
+                Aggregate("times", "count"),
+                Aggregate("last", "last_n", "country", n=3),
+                Aggregate("often", "top_k", "country", n=2),
+            ),
+            key=("payment_id",),
+            resolution=timedelta(minutes=5),
+            ingest_time="written",
+            allowed_lateness=timedelta(days=2),
+        ),
+        {"payment_id": "int64", "country": "string"},
+    ),
 )
 
 # from tests/targets/cases/live.yaml:59
