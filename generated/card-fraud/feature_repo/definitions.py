@@ -6,6 +6,8 @@ from datetime import timedelta
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64, Int64
 
+from mlsd_framework.runtime.feast.live import live_tags
+from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.workspace import project
 
 FEATURES = project(__file__) / ".mlsd/card-fraud/features"
@@ -37,6 +39,22 @@ CARD_ACTIVITY_VIEW = FeatureView(
         path=str(FEATURES / "card_activity.parquet"),
         timestamp_field="event_timestamp",
     ),
+    tags=live_tags(
+        WindowGroup(
+            name="card_activity",
+            entity=("card_id",),
+            source="payments",
+            event_time="ts",
+            windows=(timedelta(days=1), timedelta(days=7), timedelta(days=30)),
+            aggregates=(
+                Aggregate("payments", "count"),
+                Aggregate("spend_mean", "mean", "amount"),
+                Aggregate("spend_max", "max", "amount"),
+            ),
+            key=("payment_id",),
+        ),
+        {"payment_id": "int64", "amount": "float64"},
+    ),
 )
 
 # from specs/fraud.yaml:56
@@ -63,6 +81,23 @@ CARD_VELOCITY_VIEW = FeatureView(
         path=str(FEATURES / "card_velocity.parquet"),
         timestamp_field="event_timestamp",
     ),
+    tags=live_tags(
+        WindowGroup(
+            name="card_velocity",
+            entity=("card_id",),
+            source="payments",
+            event_time="ts",
+            windows=(timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)),
+            aggregates=(
+                Aggregate("payments", "count"),
+                Aggregate("spend", "sum", "amount"),
+                Aggregate("spend_max", "max", "amount"),
+                Aggregate("terminals", "count_distinct", "terminal_id"),
+            ),
+            key=("payment_id",),
+        ),
+        {"payment_id": "int64", "amount": "float64", "terminal_id": "int64"},
+    ),
 )
 
 # from specs/fraud.yaml:65
@@ -80,6 +115,18 @@ DEVICE_ACTIVITY_VIEW = FeatureView(
         name="device_activity_rows",
         path=str(FEATURES / "device_activity.parquet"),
         timestamp_field="event_timestamp",
+    ),
+    tags=live_tags(
+        WindowGroup(
+            name="device_activity",
+            entity=("device_id",),
+            source="payments",
+            event_time="ts",
+            windows=(timedelta(days=1), timedelta(days=7)),
+            aggregates=(Aggregate("payments", "count"), Aggregate("cards", "count_distinct", "card_id")),
+            key=("payment_id",),
+        ),
+        {"payment_id": "int64", "card_id": "int64"},
     ),
 )
 
