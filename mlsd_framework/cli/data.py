@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mlsd_framework.cli import live_simulation
 from mlsd_framework.cli.project_options import add_json, add_spec, print_json, project_of
 from mlsd_framework.plan.evaluator import bring
 from mlsd_framework.plan.progress import Progress, Step
@@ -24,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json(fetch)
     simulate = commands.add_parser("simulate", help="let the processes of a spec make their tables")
     add_spec(simulate)
+    live_simulation.configure(simulate)
     add_json(simulate)
     check = commands.add_parser("check", help="hold sources against their schemas: counts, and rows at fault")
     add_spec(check)
@@ -35,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     match options.data_command:
         case "fetch":
             return _fetch(options)
+        case "simulate" if options.live:
+            return live_simulation.run(project_of(options), options)
         case "simulate":
             return _stages(project_of(options), "simulate", quiet=options.json)
         case _:

@@ -95,6 +95,7 @@ def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
                 "state": status.state,
                 "url": status.url,
                 "version": status.version,
+                "updater_metrics": [one.metrics for one in status.updaters if one.metrics],
                 "reports": [str(path) for path in reports(project.workspace)],
                 "example": None if tried is None else {"endpoint": tried[0], "request": tried[1]},
             }
@@ -104,6 +105,8 @@ def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
     print(f"{plan.system} {status.state} at {status.url or 'no address'} (version {status.version or 'none'}{changed})")
     if tried is not None and status.url:
         print(f"try:    {curl(status.url + tried[0], tried[1], token=project.system.environment.token is not None)}")
+    for one in status.updaters:
+        print(f"live:   updater {one.updater} {one.state}, its metrics: {one.metrics or 'none'}")
     for path in reports(project.workspace):
         print(f"report: {path}")
     print(f"stop:   mlsd stop {project.spec}")

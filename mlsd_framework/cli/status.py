@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from mlsd_framework.cli.project_options import add_json, add_spec, print_json, workspace_of
@@ -65,6 +66,19 @@ def status_of(place: Workspace) -> dict[str, object]:
             }
             for one in status.workers
         ],
+        "updaters": [
+            {
+                "updater": one.updater,
+                "state": one.state,
+                "version": one.version,
+                "pid": one.process.pid if one.process else None,
+                "restarts": one.restarts,
+                "since": one.since,
+                "last_exit": one.last_exit,
+                "metrics": one.metrics,
+            }
+            for one in status.updaters
+        ],
         "store": None if status.store is None else {"state": status.store.state, "url": status.store.url},
         "newest_version": newest.version if newest else "",
         "versions": [one.version for one in state.history],
@@ -98,11 +112,8 @@ def _text(found: dict[str, object]) -> str:
     if isinstance(since, int) and since and found["url"]:
         begun = datetime.fromtimestamp(since / _MICROSECONDS, UTC)
         lines.append(f"  since     {begun:%Y-%m-%d %H:%M:%S} UTC ({_long(time.time() - since / _MICROSECONDS)})")
-    workers = found["workers"]
-    for one in workers if isinstance(workers, list) else []:
-        restarts = f", {one['restarts']} restarts" if one["restarts"] else ""
-        ended = f", last: {one['last_exit']}" if one["last_exit"] else ""
-        lines.append(f"  worker {one['worker']}  {one['state']}, pid {one['pid']}{restarts}{ended}")
+    lines += _processes(found, "worker")
+    lines += _processes(found, "updater")
     store = found["store"]
     if isinstance(store, dict):
         lines.append(f"  store     {store['state']}")
@@ -111,6 +122,16 @@ def _text(found: dict[str, object]) -> str:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in list(values.items())[:_FIGURES])
         lines.append(f"  {model:<9} {figures} (test part, version {found['newest_version']})")
     return "\n".join(lines)
+
+
+def _processes(found: dict[str, object], kind: str) -> Iterator[str]:
+    processes = found[f"{kind}s"]
+    for one in processes if isinstance(processes, list) else []:
+        restarts = f", {one['restarts']} restarts" if one["restarts"] else ""
+        ended = f", last: {one['last_exit']}" if one["last_exit"] else ""
+        shown = f", metrics {one['metrics']}" if one.get("metrics") else ""
+        name = f"{kind} {one[kind]}"
+        yield f"  {name:<9} {one['state']}, pid {one['pid']}{restarts}{ended}{shown}"
 
 
 def _long(seconds: float) -> str:

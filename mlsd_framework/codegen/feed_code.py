@@ -33,6 +33,7 @@ def _feed(source: Source, system: System, names: ScriptNames) -> Call:
     named: tuple[tuple[str, Item], ...] = given(
         stream=stream.name if stream is not None else source.name,
         partitions=stream.partitions if stream is not None and stream.partitions > 1 else None,
+        retention=stream.retention if stream is not None else None,
     )
     return Call("Feed", (Call("LiveSource", (), live),), named)
 

@@ -19,7 +19,7 @@ OURS = frozenset(
         "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple",
         "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule", "Service", "Stage", "StateLayout", "Struct",
         "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call", "days",
-        "expected_cost_ratio", "feature_reasons", "fired", "microseconds", "now", "reasons", "request", "risk",
+        "expected_cost_ratio", "feature_reasons", "field", "fired", "microseconds", "now", "reasons", "request", "risk",
         "rule", "rule_reason", "self", "sql", "store_url", "timedelta",
     }
 )  # fmt: skip

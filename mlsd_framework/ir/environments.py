@@ -16,8 +16,23 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Kafka:
+    """Brokers that keep streams as topics; `ca` is a file, everything that is secret a reference."""
+
+    brokers: Secret
+    protocol: str = "plaintext"
+    mechanism: str | None = None
+    username: Secret | None = None
+    password: Secret | None = None
+    ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
-    """One place to run; `online_store` is none for the embedded one. `offline` says what computes features of a log."""
+    """One place to run; `online_store` is none for the embedded one, `stream` where streams are in the store too.
+
+    `offline` says what computes features of a log.
+    """
 
     name: str
     host: str
@@ -25,6 +40,9 @@ class Environment:
     workers: int
     online_store: Secret | None
     store_memory: int
+    store_evict: Literal["never", "idle_states"]
+    stream: Kafka | None
+    updaters: int
     token: Secret | None
     target: Literal["local", "kubernetes"]
     drain: timedelta

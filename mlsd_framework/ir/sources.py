@@ -75,6 +75,7 @@ class Stream:
 
     name: str
     partitions: int = 1
+    retention: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from mlsd_framework.ir.environments import Environment, Secret
+from mlsd_framework.ir.environments import Environment, Kafka, Secret
 from mlsd_framework.lower.context import Context
-from mlsd_framework.spec.environments import EnvironmentSpec, SecretSpec
+from mlsd_framework.spec.environments import EnvironmentSpec, KafkaSpec, SecretSpec
 
 
 def lower_environment(specs: Mapping[str, EnvironmentSpec], name: str, context: Context) -> Environment:
@@ -18,11 +18,26 @@ def lower_environment(specs: Mapping[str, EnvironmentSpec], name: str, context: 
         workers=spec.workers,
         online_store=None if isinstance(store, str) else _secret(store.url),
         store_memory=spec.store_memory,
+        store_evict=spec.store_evict,
+        stream=None if isinstance(spec.stream, str) else _kafka(spec.stream.kafka),
+        updaters=spec.updaters,
         token=_secret(spec.auth.token) if spec.auth else None,
         target=spec.target,
         drain=spec.drain,
         offline=spec.offline,
         span=context.span(("environments", name), key=True),
+    )
+
+
+def _kafka(spec: KafkaSpec) -> Kafka:
+    asked = spec.protocol.startswith("sasl")
+    return Kafka(
+        brokers=_secret(spec.brokers),
+        protocol=spec.protocol,
+        mechanism=(spec.mechanism or "SCRAM-SHA-512") if asked else None,
+        username=_secret(spec.username) if spec.username else None,
+        password=_secret(spec.password) if spec.password else None,
+        ca=spec.ca,
     )
 
 

@@ -8,7 +8,7 @@ from mlsd_framework.ir.types import DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import SourceLowering
 from mlsd_framework.spec.loading import Loc
-from mlsd_framework.spec.sources import ColumnSpec, SourceSpec
+from mlsd_framework.spec.sources import ColumnSpec, SourceSpec, StreamSpec
 
 
 def lower_sources(
@@ -21,6 +21,10 @@ def lower_sources(
         if source is not None:
             found[name] = source
     return found
+
+
+def _kept(spec: StreamSpec | None) -> Stream | None:
+    return None if spec is None else Stream(spec.name, spec.partitions, spec.retention)
 
 
 def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context) -> Source | None:
@@ -75,7 +79,7 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         event_time=spec.event_time,
         ingest_time=spec.ingest_time,
         valid_to=valid_to,
-        stream=Stream(spec.stream.name, spec.stream.partitions) if spec.stream is not None else None,
+        stream=_kept(spec.stream),
         allowed_lateness=spec.allowed_lateness,
         allowed_ahead=spec.allowed_ahead,
         checks=Checks(**spec.checks.model_dump()),

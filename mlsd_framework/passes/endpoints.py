@@ -10,6 +10,7 @@ from mlsd_framework.ir.types import DataType
 
 # What every service answers itself.
 _OURS = frozenset({"/healthz", "/readyz", "/livez", "/metrics", "/docs", "/openapi", "/schema", "/version"})
+_EVENTS = "/events/"
 _UNSERVED = frozenset({"list", "vector", "struct", "image", "point", "edge"})
 _UNSTORED = _UNSERVED | {"date", "duration"}
 
@@ -20,7 +21,7 @@ def endpoints(system: System) -> Iterator[Diagnostic]:
     `/healthz: {…}` → E2049; a pipeline without `decide` → E3004; a request with an `image` → E3005.
     """
     for endpoint in system.serving:
-        if endpoint.path in _OURS:
+        if endpoint.path in _OURS or endpoint.path.startswith(_EVENTS):
             what = f"the path `{endpoint.path}` is one that every service answers itself"
             yield Diagnostic(code="E2049", what=what, span=endpoint.span, help="choose another path")
         yield from _answer(endpoint)

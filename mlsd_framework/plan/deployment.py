@@ -1,6 +1,7 @@
 """From an environment of a spec to a deployment: secrets resolved, the service's code kept beside its version."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -8,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlsd_framework.diagnostics.errors import PlanError, RunError
-from mlsd_framework.ir.environments import Secret
+from mlsd_framework.ir.environments import Kafka, Secret
 from mlsd_framework.plan.project import Project
 from mlsd_framework.plan.state import not_written
 from mlsd_framework.runtime.operations.deployment import Deployment, EmbeddedStore, StoreAddress, deployment_of
+from mlsd_framework.runtime.stream.brokers import BROKERS, OPTIONS
 
 _TOKENS = ("MLSD_TOKEN", "MLSD_TOKEN_FILE")
 _MEBIBYTE = 2**20
@@ -31,7 +33,7 @@ def deployment_for(project: Project, version: str, service: Path) -> Deployment:
     if system.stored:
         url = place.online_store
         store = (
-            EmbeddedStore(memory_mb=max(1, place.store_memory // _MEBIBYTE))
+            EmbeddedStore(memory_mb=max(1, place.store_memory // _MEBIBYTE), evict=place.store_evict)
             if url is None
             else StoreAddress(url=secret(url, project.root))
         )
@@ -44,16 +46,37 @@ def deployment_for(project: Project, version: str, service: Path) -> Deployment:
         host=place.host,
         port=place.port,
         workers=place.workers,
+        updater=service / "updater.py" if system.live else None,
+        updaters=place.updaters if system.live else 0,
         store=store,
         drain_s=place.drain.total_seconds(),
     )
 
 
 def environment_for(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what the workers get: this environment with the token that the spec names, and no other."""
-    kept = {name: text for name, text in environment.items() if name not in _TOKENS}
-    token = project.system.environment.token
-    return {**kept, "MLSD_TOKEN": secret(token, project.root)} if token is not None else kept
+    """Return what the processes get: this environment with the token and the brokers that the spec names, no others."""
+    kept = {name: text for name, text in environment.items() if name not in (*_TOKENS, BROKERS, OPTIONS)}
+    place = project.system.environment
+    if place.token is not None:
+        kept["MLSD_TOKEN"] = secret(place.token, project.root)
+    if place.stream is not None:
+        kept[BROKERS] = secret(place.stream.brokers, project.root)
+        kept[OPTIONS] = json.dumps(_kafka_options(place.stream, project.root), sort_keys=True)
+    return kept
+
+
+def _kafka_options(kafka: Kafka, root: Path) -> dict[str, str]:
+    """Return how the brokers are spoken to, in librdkafka's words; its secrets travel as the token does."""
+    found = {"security.protocol": kafka.protocol}
+    if kafka.mechanism is not None and kafka.username is not None and kafka.password is not None:
+        found |= {
+            "sasl.mechanism": kafka.mechanism,
+            "sasl.username": secret(kafka.username, root),
+            "sasl.password": secret(kafka.password, root),
+        }
+    if kafka.ca is not None:
+        found["ssl.ca.location"] = str(root / kafka.ca)
+    return found
 
 
 def secret(reference: Secret, root: Path) -> str:

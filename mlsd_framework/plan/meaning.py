@@ -231,5 +231,8 @@ def environment_parts(system: System) -> Iterator[Entry]:
     """Yield where the service runs; secrets by reference."""
     place = system.environment
     at = f"environments.{place.name}"
-    for name in ("host", "port", "workers", "online_store", "store_memory", "token", "target", "drain"):
+    for name in (
+        "host", "port", "workers", "online_store", "store_memory", "store_evict", "stream", "updaters", "token",
+        "target", "drain",
+    ):  # fmt: skip
         yield f"{at}.{name}", value(getattr(place, name))

@@ -17,7 +17,7 @@ from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.plan.progress import Step
 from mlsd_framework.plan.state import not_written
-from mlsd_framework.runtime.operations.workers import import_path
+from mlsd_framework.runtime.operations.import_path import import_path
 from mlsd_framework.runtime.script import DIAGNOSTICS, PARENT
 from mlsd_framework.runtime.workspace import PROJECT
 

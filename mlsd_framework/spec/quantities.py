@@ -75,7 +75,8 @@ def _fraction(value: object) -> float:
     return number
 
 
-def _rate(value: object) -> float:
+def parse_rate(value: object) -> float:
+    """Read `2000/s`, `10k/s`, `5M/d` as a number a second."""
     match = _matched(_RATE, value)
     if match is None:
         raise _fault("rate", "such as `2000/s`, `10k/s`, `5M/d`", value)
@@ -136,7 +137,7 @@ Fraction = Annotated[
 
 Rate = Annotated[
     float,
-    BeforeValidator(_rate),
+    BeforeValidator(parse_rate),
     PlainSerializer(_write_rate, when_used="always"),
     _text(r"^[0-9]+(\.[0-9]+)?[kMGT]?/(s|m|h|d)$"),
 ]

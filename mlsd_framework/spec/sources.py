@@ -57,6 +57,11 @@ class StreamSpec(SpecModel):
     partitions: int = Field(
         1, ge=1, le=256, description="How many streams it is spread over, `NAME.0` and so on; a Kafka topic knows."
     )
+    retention: Duration | None = Field(
+        None,
+        description="How long events that are in the states stay in the stream: what is gone has to be in the log"
+        " before states are made anew. For ever where it is left out; a Kafka topic has its own.",
+    )
 
 
 class SourceSpec(SpecModel):

@@ -8,6 +8,7 @@ import pytest
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import SpecError
+from mlsd_framework.ir.environments import Kafka, Secret
 from mlsd_framework.ir.expressions import columns
 from mlsd_framework.ir.features import RequestGroup, TableGroup, WindowGroup
 from mlsd_framework.ir.models import GroupSplit, StratifiedSplit, TimeSplit
@@ -317,3 +318,24 @@ def test_faults_of_all_sections_come_at_once_in_order_of_place(build: Compile) -
     assert [one.code for one in found] == ["E2051", "E2003", "E2002"]
     spans = [one.span for one in found if one.span is not None]
     assert spans == sorted(spans)
+
+
+def test_streams_updaters_and_brokers_are_lowered(build: Compile) -> None:
+    """An environment says where streams are kept, how many updaters there are, and what a full store does."""
+    plain = build(environment="local").environment
+    assert (plain.updaters, plain.stream, plain.store_evict) == (1, None, "never")
+    asked = (
+        "{port: 0, updaters: 3, store_evict: idle_states, "
+        "stream: {kafka: {brokers: {env: BROKERS}, protocol: sasl_ssl, "
+        "username: {env: KAFKA_USER}, password: {file: secrets/kafka}, ca: ca.pem}}}"
+    )
+    found = build(("local: {port: 0}", f"local: {asked}"), environment="local").environment
+    assert (found.updaters, found.store_evict) == (3, "idle_states")
+    assert found.stream == Kafka(
+        brokers=Secret("env", "BROKERS"),
+        protocol="sasl_ssl",
+        mechanism="SCRAM-SHA-512",
+        username=Secret("env", "KAFKA_USER"),
+        password=Secret("file", "secrets/kafka"),
+        ca="ca.pem",
+    )

@@ -1,5 +1,6 @@
 """From an environment to a deployment: secrets by reference, refusals before anything is done."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,44 @@ def test_a_token_comes_from_where_the_spec_says_and_from_nowhere_else(small: Sma
     (tmp_path / "token").write_text("hush\n")
     project = with_environment(small, "{port: 0, auth: {token: {file: token}}}").project()
     assert environment_for(project, shell) == {"PATH": "/bin", "MLSD_TOKEN": "hush"}
+
+
+def test_brokers_come_from_where_the_spec_says_and_from_nowhere_else(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They and their secrets travel in the processes' environment; those of the shell never do."""
+    shell = {"PATH": "/bin", "MLSD_KAFKA_BROKERS": "of the shell", "MLSD_KAFKA_OPTIONS": "{}"}
+    assert environment_for(small.project(), shell) == {"PATH": "/bin"}
+    for name in ("BROKERS", "KAFKA_USER", "KAFKA_PASSWORD"):
+        monkeypatch.setenv(name, f"value of {name}")
+    asked = (
+        "{port: 0, stream: {kafka: {brokers: {env: BROKERS}, protocol: sasl_ssl, "
+        "username: {env: KAFKA_USER}, password: {env: KAFKA_PASSWORD}}}}"
+    )
+    found = environment_for(with_environment(small, asked).project(), shell)
+    assert found["MLSD_KAFKA_BROKERS"] == "value of BROKERS"
+    assert json.loads(found["MLSD_KAFKA_OPTIONS"]) == {
+        "security.protocol": "sasl_ssl",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "value of KAFKA_USER",
+        "sasl.password": "value of KAFKA_PASSWORD",
+    }
+
+
+def test_a_system_without_live_features_has_no_updater(small: Small) -> None:
+    """Whatever the environment says; one with them has as many as it says, and its store evicts as it says."""
+    project = with_environment(small, "{port: 0, updaters: 2, store_evict: idle_states}").project()
+    found = deployment_for(project, "v", project.generated / "service")
+    assert (found.updater, found.updaters) == ("", 0)
+    assert found.store == EmbeddedStore(memory_mb=256, evict="idle_states")
+    small.write(
+        ("    event_time: ts\n", "    event_time: ts\n    stream: payments\n"),
+        ("    refresh: 1h\n", ""),
+        ("  local: {port: 0, workers: 1}", "  local: {port: 0, updaters: 2}"),
+    )
+    live = small.project()
+    found = deployment_for(live, "v", live.generated / "service")
+    assert (Path(found.updater).name, found.updaters) == ("updater.py", 2)
 
 
 @pytest.mark.parametrize("reference", [Secret("env", "MLSD_TEST_NOT_SET"), Secret("file", "no-such-file")])

@@ -41,7 +41,7 @@ def expected(events: pl.DataFrame, key: str, value: object, moment: datetime) ->
     mine = events.filter(pl.col(key) == value)
     found: dict[str, float | None] = {}
     for days in (1, 7, 30):
-        at = floored(moment, HOUR)
+        at = moment if key == "card_id" else floored(moment, HOUR)
         within = mine.filter((pl.col("ts") >= at - days * DAY) & (pl.col("ts") < at))
         if key == "card_id":
             found |= {
@@ -51,6 +51,12 @@ def expected(events: pl.DataFrame, key: str, value: object, moment: datetime) ->
             }
         else:
             found[f"terminal_activity.payments_{days}d"] = within.height
+    for name, length in (("10m", HOUR / 6), ("1h", HOUR), ("1d", DAY)) if key == "card_id" else ():
+        within = mine.filter((pl.col("ts") >= moment - length) & (pl.col("ts") < moment))
+        found |= {
+            f"card_velocity.payments_{name}": within.height,
+            f"card_velocity.terminals_{name}": within["terminal_id"].n_unique(),
+        }
     for days in (7, 21, 30) if key == "terminal_id" else ():
         at = floored(moment, DAY) - 7 * DAY
         within = mine.filter((pl.col("ts") >= at - days * DAY) & (pl.col("ts") < at))
@@ -98,6 +104,7 @@ def test_materialised_rows_are_the_definition_at_that_moment(made: GeneratedSyst
     moment = events["ts"].max() + timedelta(microseconds=1)  # type: ignore[operator]  # a datetime
     for group, key in (
         ("card_activity", "card_id"),
+        ("card_velocity", "card_id"),
         ("terminal_activity", "terminal_id"),
         ("terminal_risk", "terminal_id"),
     ):
@@ -131,26 +138,27 @@ def test_feast_applies_and_materialises(made: GeneratedSystem) -> None:
 
 
 def answers_as_materialised(made: GeneratedSystem, repository: Path, url: str) -> None:
-    """Ask Feast, and the store as the service reads it, for some cards, and compare with what materialisation wrote."""
-    rows = pl.read_parquet(made.workspace.features / "card_activity.parquet")
+    """Ask Feast, and the store as the service reads it, for some terminals; what was materialised comes back."""
+    rows = pl.read_parquet(made.workspace.features / "terminal_activity.parquet")
     ask = (
         "import json, sys; from feast import FeatureStore; keys = json.loads(sys.argv[1])\n"
-        "names = ['card_activity:payments_30d', 'card_activity:spend_mean_30d']\n"
-        "found = FeatureStore('.').get_online_features(names, [{'card_id': key} for key in keys]).to_dict()\n"
+        "names = ['terminal_activity:payments_30d', 'terminal_activity:payments_1d']\n"
+        "found = FeatureStore('.').get_online_features(names, [{'terminal_id': key} for key in keys]).to_dict()\n"
         "print(json.dumps(found))"
     )
     some = rows.sample(20, seed=4)
-    keys = json.dumps(some["card_id"].to_list())
+    keys = json.dumps(some["terminal_id"].to_list())
     told = command([sys.executable, "-c", ask, keys], made.folder, repository, MLSD_STORE_URL=url)
     found = json.loads(told.splitlines()[-1])
-    by_key = dict(zip(found["card_id"], zip(found["payments_30d"], found["spend_mean_30d"], strict=True), strict=True))
-    assert by_key == {row["card_id"]: (row["payments_30d"], row["spend_mean_30d"]) for row in some.to_dicts()}
+    values = zip(found["payments_30d"], found["payments_1d"], strict=True)
+    by_key = dict(zip(found["terminal_id"], values, strict=True))
+    assert by_key == {row["terminal_id"]: (row["payments_30d"], row["payments_1d"]) for row in some.to_dicts()}
     module = service_module(made)
-    layouts = [module.CARD_ACTIVITY]
+    layouts = [module.TERMINAL_ACTIVITY]
     store = OnlineStore.connect(url, system="card-fraud", features=module.FEATURES, layouts=layouts, timeout=2.0)
-    read = store.read([("card_activity", (key,)) for key in some["card_id"]])
+    read = store.read([("terminal_activity", (key,)) for key in some["terminal_id"]])
     store.close()
-    names = [column.name for column in module.CARD_ACTIVITY.columns]
+    names = [column.name for column in module.TERMINAL_ACTIVITY.columns]
     assert read == some.select(names).rows()
 
 
@@ -160,7 +168,7 @@ class StoredRow:
     def __init__(self) -> None:
         self.row: dict[str, Any] = {}
 
-    def read(self, asked: Any, timeout: float | None = None) -> list[tuple[Any, ...]]:  # noqa: ARG002 - as the online store's
+    def read(self, asked: Any, timeout: float | None = None, *, at: int = 0) -> list[tuple[Any, ...]]:  # noqa: ARG002 - as the online store's
         """Return the columns of each group, in the order of its layout."""
         names = {group: [name for name in self.row if name.startswith(f"{group}.")] for group, _ in asked}
         return [tuple(self.row[name] for name in names[group]) for group, _ in asked]

@@ -187,6 +187,21 @@ _SIMULATING: tuple[Code, ...] = (
         wrong="radius: 0.001",
         right="radius: 5",
     ),
+    Code(
+        code="E6153",
+        name="no-such-card",
+        meaning="A live simulation is to attack a card that its world does not have.",
+        cure="Cards are numbered from 0 to `customers` less one.",
+        wrong="mlsd data simulate specs/fraud.yaml --live --attack card=5000",
+        right="mlsd data simulate specs/fraud.yaml --live --attack card=17",
+    ),
+    Code(
+        code="E6154",
+        name="nothing-live",
+        meaning="A live simulation needs a simulated source of payments that says on which stream its new events come.",
+        cure="Give the source a `stream`.",
+        right="payments: {kind: simulated, process: cards, table: payments, stream: payments, …}",
+    ),
 )
 
 CODES: tuple[Code, ...] = (*_FETCHING, *_READING, *_CHECKING, *_SIMULATING)

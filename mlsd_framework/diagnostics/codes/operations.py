@@ -20,8 +20,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E6503",
         "version-not-ready",
-        "A worker of the version ends, or takes too long, before it can answer. A former version still serves.",
-        "Read the lines of the worker that follow the message, and `mlsd logs`; then deploy again.",
+        "A worker or an updater of the version ends, or is not ready in time. A former version still serves.",
+        "Read the lines that follow the message, and `mlsd logs` (`--part updater` for an updater); then deploy again.",
     ),
     Code(
         "E6504",

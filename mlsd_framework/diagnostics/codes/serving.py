@@ -142,4 +142,10 @@ CODES: tuple[Code, ...] = (
         "A fault in the service itself.",
         "The log holds the traceback under the request's id.",
     ),
+    Code(
+        "E6435",
+        "events-not-taken",
+        "The store or the brokers behind a source's stream do not take events: they are down, full or too slow.",
+        "Send the events again as `Retry-After` says: one that did arrive is known by its key and counts once.",
+    ),
 )

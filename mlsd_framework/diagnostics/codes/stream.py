@@ -64,4 +64,17 @@ CODES: tuple[Code, ...] = (
         "A bootstrap names partitions or groups that are not those of the source.",
         "Give the position of every partition from which its stream goes on.",
     ),
+    Code(
+        "E6610",
+        "topic-not-written",
+        "The brokers refuse events for a topic, or do not acknowledge them in time.",
+        "Look at the brokers, at who may write to the topic, and at `environments.<name>.stream.kafka`.",
+    ),
+    Code(
+        "E6611",
+        "service-takes-no-events",
+        "The service to which events are sent does not answer, or refuses them.",
+        "Deploy the system first; where it asks for a token, set `MLSD_TOKEN`.",
+        right="mlsd data simulate specs/fraud.yaml --live --url http://127.0.0.1:3101",
+    ),
 )

@@ -37,7 +37,7 @@ class Child:
     process: ProcessIdentity
     popen: subprocess.Popen[bytes]
     exited: "asyncio.Future[int]"
-    ready: "asyncio.Future[bool] | None" = None
+    ready: "asyncio.Future[bytes] | None" = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
 
 
@@ -63,7 +63,7 @@ class Children:
         """Start `argv` in a process group of its own, its output into `log`, the descriptors `keep` inherited.
 
         With `ready_argument` the child gets that argument and the number of a pipe's end: a line written there makes
-        `Child.ready` true, its closing without one makes it false. Raises `OSError` where it cannot be started.
+        what `Child.ready` gives, its closing without one gives nothing. Raises `OSError` where it cannot be started.
         """
         with contextlib.ExitStack() as ours:
             output, output_end = _pipe(ours)
@@ -176,7 +176,7 @@ def _pipe(owned: contextlib.ExitStack) -> tuple[int, int]:
     return receive, send
 
 
-def _hear(loop: asyncio.AbstractEventLoop, handle: int, ready: "asyncio.Future[bool]") -> None:
+def _hear(loop: asyncio.AbstractEventLoop, handle: int, ready: "asyncio.Future[bytes]") -> None:
     try:
         said = os.read(handle, _LINE_BYTES)
     except BlockingIOError:
@@ -184,7 +184,7 @@ def _hear(loop: asyncio.AbstractEventLoop, handle: int, ready: "asyncio.Future[b
     loop.remove_reader(handle)
     os.close(handle)
     if not ready.done():
-        ready.set_result(bool(said))
+        ready.set_result(said)
 
 
 class _die_with:  # noqa: N801 - used as a function, run between fork and exec

@@ -25,6 +25,7 @@ from mlsd_framework.runtime.operations.control import (
     encode,
 )
 from mlsd_framework.runtime.operations.deployment import Deployment, Order, order_of
+from mlsd_framework.runtime.operations.import_path import import_path
 from mlsd_framework.runtime.operations.logs import Part, follow, last_lines, log_file
 from mlsd_framework.runtime.operations.places import (
     is_locked,
@@ -37,7 +38,6 @@ from mlsd_framework.runtime.operations.places import (
 )
 from mlsd_framework.runtime.operations.processes import end, send, wait_gone
 from mlsd_framework.runtime.operations.status import Status, read_status
-from mlsd_framework.runtime.operations.workers import import_path
 from mlsd_framework.runtime.workspace import Workspace
 
 _ANSWER_S = 5.0
@@ -99,7 +99,7 @@ def status(place: Workspace) -> Status:
     found = read_status(place)
     if found is None:
         return Status(system=place.root.name, state="stopped")
-    return msgspec.structs.replace(found, state="dead", workers=(), store=None)
+    return msgspec.structs.replace(found, state="dead", workers=(), updaters=(), store=None)
 
 
 def reload(place: Workspace) -> Status:

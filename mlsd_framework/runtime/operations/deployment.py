@@ -1,7 +1,7 @@
-"""What one local deployment is made of: the version that serves, where it listens, its workers and its store."""
+"""What one local deployment is made of: the version that serves, where it listens, its processes and its store."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 WORKER_MODULE = "mlsd_framework.runtime.serving.worker"
 
+Evict = Literal["never", "idle_states"]
+
 
 class EmbeddedStore(msgspec.Struct, frozen=True, kw_only=True, tag="embedded"):
     """A Valkey server that the supervisor runs on a Unix socket, its data in the workspace's `store/`.
 
-    A write beyond `memory_mb` is refused (noeviction): a feature is never dropped in silence.
+    `evict` says what happens where `memory_mb` is full. `never`: a write is refused, so that a feature is never dropped
+    in silence. `idle_states`: live states that were not used for longest go; nothing else has an expiry and can go.
     """
 
     memory_mb: int = 512
+    evict: Evict = "never"
 
 
 class StoreAddress(msgspec.Struct, frozen=True, kw_only=True, tag="address"):
@@ -32,8 +36,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one system on this machine, as the supervisor runs it.
 
     `service` is the generated `service.py`, `bundle` the folder of the version's models. `port` 0 takes any free
-    port. `ready_s` bounds a start, `drain_s` the end of a worker that still has requests. `variables` names what the
-    service reads from the environment beside `MLSD_*`: a change of one needs fresh workers. All paths are absolute.
+    port. `updater` is the generated `updater.py`, of which `updaters` processes run; none where it is "". `ready_s`
+    bounds a start, `drain_s` the end of a worker that still has requests. `variables` names what the service and the
+    updaters read from the environment beside `MLSD_*`: a change of one needs fresh processes. All paths are absolute.
     """
 
     system: str
@@ -44,6 +49,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 3000
     workers: int = 1
+    updater: str = ""
+    updaters: int = 0
     store: EmbeddedStore | StoreAddress | None = None
     ready_s: float = 60.0
     drain_s: float = 10.0
@@ -92,6 +99,7 @@ def deployment_of(
     version: str,
     service: Path,
     bundle: Path,
+    updater: Path | None = None,
     **options: Any,  # noqa: ANN401 - msgspec checks them
 ) -> Deployment:
     """Return the deployment with its paths made absolute; `options` are further fields of `Deployment`."""
@@ -101,6 +109,7 @@ def deployment_of(
         service=str(service.resolve()),
         bundle=str(bundle.resolve()),
         workspace=str(workspace.root.resolve()),
+        updater="" if updater is None else str(updater.resolve()),
         **options,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from mlsd_framework.runtime.operations.children import Child
@@ -30,11 +30,12 @@ class Recipe:
 
 
 class NotReadyError(Exception):
-    """A process did not become ready: why, and the last lines that it printed."""
+    """A process did not become ready: which, why, and the last lines that it printed."""
 
-    def __init__(self, why: str, tail: tuple[str, ...]) -> None:
-        """Take the reason and the lines."""
+    def __init__(self, process: str, why: str, tail: tuple[str, ...]) -> None:
+        """Take the recipe's name, the reason and the lines."""
         super().__init__(why)
+        self.process = process
         self.why = why
         self.tail = tail
 
@@ -114,7 +115,7 @@ class Kept:
         self.last_exit = why
         self._enter("failed")
         self._journal.say("not ready", level="error", process=self._recipe.name, why=why)
-        return NotReadyError(why, tail)
+        return NotReadyError(self._recipe.name, why, tail)
 
     async def _keep(self) -> None:
         quick = 0
@@ -155,6 +156,30 @@ class Kept:
             self.state = state
             self.since = _now()
             self._changed()
+
+
+async def start_all(processes: Collection[Kept], at_once: int) -> None:
+    """Start processes, `at_once` at a time; where one does not get ready, end all and raise `NotReadyError`."""
+    turns = asyncio.Semaphore(max(1, at_once))
+
+    async def in_turn(process: Kept) -> None:
+        async with turns:
+            await process.start()
+
+    starts = [asyncio.create_task(in_turn(process)) for process in processes]
+    try:
+        await asyncio.gather(*starts)
+    except (NotReadyError, asyncio.CancelledError):
+        for task in starts:
+            task.cancel()
+        await asyncio.wait(starts)
+        await stop_all(processes)
+        raise
+
+
+async def stop_all(processes: Collection[Kept]) -> None:
+    """End processes at once and wait until they have ended."""
+    await asyncio.gather(*(process.stop() for process in processes))
 
 
 def pause(quick: int) -> float:

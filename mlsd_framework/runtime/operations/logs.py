@@ -9,13 +9,13 @@ from typing import BinaryIO, Literal
 from mlsd_framework.runtime.operations.journal import KEPT_FILES, turned
 from mlsd_framework.runtime.workspace import Workspace
 
-Part = Literal["service", "supervisor", "store"]
+Part = Literal["service", "supervisor", "store", "updater"]
 _CHUNK_BYTES = 1 << 16
 _POLL_S = 0.2
 
 
 def log_file(place: Workspace, part: Part) -> Path:
-    """Return the log of a part: the workers, the supervisor or the embedded store."""
+    """Return the log of a part: the workers, the supervisor, the embedded store or the updaters."""
     return place.logs / f"{part}.log"
 
 

@@ -15,14 +15,12 @@ ServiceState = Literal["stopped", "starting", "ready", "degraded", "failed", "re
 Change = Literal["none", "started", "replaced", "unchanged", "stopped"]
 
 
-class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker: `waiting` waits to be restarted, `failed` crashed too often or refuses to start.
+class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One process: `waiting` waits to be restarted, `failed` crashed too often or refuses to start.
 
     `since` is when it entered its state, microseconds UTC. `last_exit` says how its last process ended.
     """
 
-    worker: int
-    version: str
     state: WorkerState
     since: int
     restarts: int = 0
@@ -30,21 +28,31 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_exit: str = ""
 
 
-class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerStatus(ProcessStatus, frozen=True, kw_only=True):
+    """One worker."""
+
+    worker: int
+    version: str
+
+
+class UpdaterStatus(ProcessStatus, frozen=True, kw_only=True):
+    """One updater of live features; `metrics` is where its metrics are read, "" while it is not ready."""
+
+    updater: int
+    version: str
+    metrics: str = ""
+
+
+class StoreStatus(ProcessStatus, frozen=True, kw_only=True):
     """The store that the workers read; `process` is None where someone else runs it."""
 
     url: str
-    state: WorkerState
-    since: int
-    restarts: int = 0
-    process: ProcessIdentity | None = None
-    last_exit: str = ""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """A deployment at one moment.
 
-    `degraded`: some workers (or the store) do not serve. `dead`: the supervisor was killed; a start repairs it.
+    `degraded`: some workers, updaters or the store do not serve. `dead`: the supervisor was killed; a start repairs it.
     `change` says what the command that returned this did; `since` is microseconds UTC.
     """
 
@@ -57,6 +65,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     since: int = 0
     restarts: int = 0
     workers: tuple[WorkerStatus, ...] = ()
+    updaters: tuple[UpdaterStatus, ...] = ()
     store: StoreStatus | None = None
     change: Change = "none"
     deployment: Deployment | None = None
@@ -70,8 +79,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def processes(self) -> tuple[ProcessIdentity, ...]:
-        """Every process that the supervisor started: workers, then the store."""
-        found = [worker.process for worker in self.workers]
+        """Every process that the supervisor started: workers, updaters, then the store."""
+        found: list[ProcessIdentity | None] = [one.process for one in (*self.workers, *self.updaters)]
         found.append(self.store.process if self.store else None)
         return tuple(process for process in found if process is not None)
 

@@ -3,12 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.operations.children import Child, Children
-from mlsd_framework.runtime.operations.deployment import EmbeddedStore, StoreAddress, without_secret
+from mlsd_framework.runtime.operations.deployment import EmbeddedStore, Evict, StoreAddress, without_secret
 from mlsd_framework.runtime.operations.journal import Journal, RotatingLog
 from mlsd_framework.runtime.operations.kept import Kept, NotReadyError, Recipe
 from mlsd_framework.runtime.operations.places import socket_path, store_folder
@@ -19,6 +19,8 @@ _READY_S = 60.0  # a large append-only file takes a while to load
 _GRACE_S = 30.0
 _POLL_S = 0.02
 _REPLY_BYTES = 512
+# Positions, pointers and batch rows have no expiry, and streams have none: only states of idle keys can go.
+_POLICIES: Mapping[Evict, str] = {"never": "noeviction", "idle_states": "volatile-lru"}
 
 
 def store_socket(place: Workspace) -> Path:
@@ -48,7 +50,7 @@ def server_binary() -> Path:
 
 
 def server_command(binary: Path, place: Workspace, store: EmbeddedStore) -> list[str]:
-    """Return the server's command line: no TCP, every write logged and synced each second, no eviction."""
+    """Return the server's command line: no TCP, every write logged and synced each second, eviction as declared."""
     return [
         str(binary),
         "--port", "0",
@@ -60,7 +62,7 @@ def server_command(binary: Path, place: Workspace, store: EmbeddedStore) -> list
         "--appendfsync", "everysec",
         "--save", "",
         "--maxmemory", f"{store.memory_mb}mb",
-        "--maxmemory-policy", "noeviction",
+        "--maxmemory-policy", _POLICIES[store.evict],
     ]  # fmt: skip
 
 
@@ -119,7 +121,7 @@ class StoreKeeper:
             elif wanted != self._wanted:
                 raise RunError.of(
                     "E6505",
-                    "the memory of the embedded store cannot change while it runs",
+                    "the memory and the eviction of the embedded store cannot change while it runs",
                     help="stop the system first; the store keeps its data",
                 )
             return store_url(self._place)

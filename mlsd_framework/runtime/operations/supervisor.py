@@ -1,4 +1,4 @@
-"""The supervisor of one system: owns the listening socket, keeps workers and store running, obeys the control socket.
+"""The supervisor of one system: owns the socket, keeps workers, updaters and store running, obeys the control socket.
 
 Run as `python -m mlsd_framework.runtime.operations.supervisor --report-fd N` with an `Order` on standard input;
 it leaves the terminal, and writes one `Answer` to the descriptor once the service is ready or has failed to be.
@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ from mlsd_framework.runtime.operations.ports import listen
 from mlsd_framework.runtime.operations.processes import identify
 from mlsd_framework.runtime.operations.status import Change, ServiceState, Status, write_status
 from mlsd_framework.runtime.operations.store import StoreKeeper
-from mlsd_framework.runtime.operations.workers import Generation, Surroundings
+from mlsd_framework.runtime.operations.surroundings import Surroundings
+from mlsd_framework.runtime.operations.updaters import Updaters
+from mlsd_framework.runtime.operations.workers import Generation
 
 _LOCK_S = 2.0
 _POLL_S = 0.01
@@ -66,7 +69,13 @@ class Supervisor:
         log = RotatingLog(logs / "supervisor.log", opened=_follow)
         self._journal = Journal(log)
         self._children = Children()
-        self._around = Surroundings(self._children, self._journal, RotatingLog(logs / "service.log"), self._changed)
+        self._around = Surroundings(
+            self._children,
+            self._journal,
+            RotatingLog(logs / "service.log"),
+            RotatingLog(logs / "updater.log"),
+            self._changed,
+        )
         self._control = socket_path(self._place, "control.sock")
         self._identity = identify(os.getpid())
         self._since = time.time_ns() // 1000
@@ -109,6 +118,7 @@ class Supervisor:
         serving = self._serving or self._coming
         generations = [found for found in (self._serving, self._coming, *self._leaving) if found]
         workers = tuple(worker for generation in generations for worker in generation.statuses())
+        updaters = tuple(updater for generation in generations for updater in generation.updater_statuses())
         address = serving.listener.getsockname() if serving and serving.listener.fileno() >= 0 else ("", 0)
         return Status(
             system=self._deployment.system,
@@ -118,8 +128,9 @@ class Supervisor:
             port=address[1],
             supervisor=self._identity,
             since=self._since,
-            restarts=sum(worker.restarts for worker in workers),
+            restarts=sum(one.restarts for one in (*workers, *updaters)),
             workers=workers,
+            updaters=updaters,
             store=self._store.status(),
             change=change,
             deployment=self._deployment.shown,
@@ -135,7 +146,8 @@ class Supervisor:
             return "replacing"
         if all(worker.state == "failed" for worker in self._serving.statuses()):
             return "failed"
-        return "ready" if self._serving.is_whole and self._store.serves else "degraded"
+        is_whole = self._serving.is_whole and self._serving.is_live and self._store.serves
+        return "ready" if is_whole else "degraded"
 
     def _changed(self) -> None:
         try:
@@ -202,15 +214,14 @@ class Supervisor:
         return "replaced"
 
     async def _bring(self, order: Order) -> None:
-        """Start the workers of `order` beside those that serve, hand over when all are ready, then drain the old."""
+        """Start the processes of `order` beside those that serve, hand over when all are ready, then drain the old."""
         old = self._serving
         had_store = self._store.is_kept
         listener = self._listener(order.deployment)
         self._journal.say("bringing", version=order.deployment.version)
         try:
             url = await self._store.open(order.deployment.store)
-            numbers = self._free_numbers(order.deployment.workers)
-            self._coming = Generation(order, listener, numbers, url, self._around)
+            self._coming = self._generation(order, listener, url)
             # Beside workers that serve, half of the cores are left to them: their requests are not to wait for imports.
             at_once = max(1, (os.cpu_count() or 1) // 2) if old else order.deployment.workers
             await self._coming.start(at_once)
@@ -248,12 +259,14 @@ class Supervisor:
                 return now
         return listen(wanted.host, wanted.port)
 
-    def _free_numbers(self, count: int) -> tuple[int, ...]:
-        taken = {
-            number for generation in (self._serving, *self._leaving) if generation for number in generation.numbers
-        }
-        free = (number for number in range(count + len(taken)) if number not in taken)
-        return tuple(number for number, _ in zip(free, range(count), strict=False))
+    def _generation(self, order: Order, listener: socket.socket, store_url: str) -> Generation:
+        """Return the processes of `order`, under numbers that no living process has."""
+        living = [generation for generation in (self._serving, *self._leaving) if generation]
+        wanted = order.deployment
+        updaters = _free(wanted.updaters if wanted.updater else 0, [one.updaters for one in living])
+        workers = _free(wanted.workers, [one.numbers for one in living])
+        fed = Updaters(order, updaters, store_url, self._around)
+        return Generation(order, listener, workers, fed, store_url, self._around)
 
     def _begin_stop(self) -> None:
         if self._stopped is None:
@@ -278,6 +291,11 @@ class Supervisor:
         self._ended.set()
 
 
+def _free(count: int, used: Iterable[frozenset[int]]) -> tuple[int, ...]:
+    taken = frozenset[int]().union(*used)
+    return tuple(islice((number for number in range(count + len(taken)) if number not in taken), count))
+
+
 _STOPPING = Fault("E6510", "the supervisor is stopping")
 
 
@@ -287,12 +305,12 @@ def _follow(handle: int) -> None:
 
 
 def _not_ready(wanted: Deployment, fault: NotReadyError, *, remains: bool) -> RunError:
+    log = "updater.log" if fault.process.startswith("updater") else "service.log"
     return RunError.of(
         "E6503",
-        f"version `{wanted.version}` of `{wanted.system}` {fault.why}",
-        expected=f"every worker ready within {wanted.ready_s:g} s",
-        help=("the former version still serves; " if remains else "")
-        + f"the whole log is `{wanted.place.logs / 'service.log'}`",
+        f"{fault.process} of version `{wanted.version}` of `{wanted.system}` {fault.why}",
+        expected=f"every worker and updater ready within {wanted.ready_s:g} s",
+        help=("the former version still serves; " if remains else "") + f"the whole log is `{wanted.place.logs / log}`",
         notes=fault.tail[-10:],
     )
 

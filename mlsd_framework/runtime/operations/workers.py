@@ -1,44 +1,37 @@
-"""The workers of one version: started together on one listening socket, drained together."""
+"""The processes of one version: updaters, and workers on one listening socket; started and drained together."""
 
-import asyncio
-import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import mlsd_framework
-from mlsd_framework.runtime.operations.children import Child, Children
+from mlsd_framework.runtime.operations.children import Child
 from mlsd_framework.runtime.operations.deployment import Order
-from mlsd_framework.runtime.operations.journal import Journal, RotatingLog
-from mlsd_framework.runtime.operations.kept import Kept, NotReadyError, Recipe
+from mlsd_framework.runtime.operations.import_path import import_path
+from mlsd_framework.runtime.operations.kept import Kept, Recipe, start_all, stop_all
 from mlsd_framework.runtime.operations.places import metrics_folder
-from mlsd_framework.runtime.operations.status import WorkerStatus
+from mlsd_framework.runtime.operations.status import UpdaterStatus, WorkerStatus
+from mlsd_framework.runtime.operations.surroundings import Surroundings
+from mlsd_framework.runtime.operations.updaters import Updaters
 
 _KILL_AFTER_S = 2.0  # beyond the drain that the worker itself keeps to
-PACKAGE_ROOT = Path(mlsd_framework.__file__).resolve().parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every worker of a supervisor shares."""
-
-    children: Children
-    journal: Journal
-    log: RotatingLog
-    changed: Callable[[], None]
 
 
 class Generation:
-    """All workers of one order; a replace starts the next generation on the same socket before this one drains."""
+    """All processes of one order; a replace starts the next generation on the same socket before this one drains."""
 
     def __init__(
-        self, order: Order, listener: socket.socket, numbers: tuple[int, ...], store_url: str, around: Surroundings
+        self,
+        order: Order,
+        listener: socket.socket,
+        numbers: tuple[int, ...],
+        updaters: Updaters,
+        store_url: str,
+        around: Surroundings,
     ) -> None:
-        """Prepare one worker for each of `numbers`, which no other living worker has."""
+        """Prepare one worker for each of `numbers`, which no other living worker has, and take the updaters."""
         self.order = order
         self.listener = listener
+        self._updaters = updaters
         self._workers = {
             number: Kept(worker_recipe(order, listener, number, store_url, around), around.journal, around.changed)
             for number in numbers
@@ -50,9 +43,19 @@ class Generation:
         return frozenset(self._workers)
 
     @property
+    def updaters(self) -> frozenset[int]:
+        """The numbers of its updaters."""
+        return self._updaters.numbers
+
+    @property
     def is_whole(self) -> bool:
         """Whether every worker serves."""
         return all(worker.state == "ready" for worker in self._workers.values())
+
+    @property
+    def is_live(self) -> bool:
+        """Whether every updater works."""
+        return self._updaters.is_whole
 
     def statuses(self) -> tuple[WorkerStatus, ...]:
         """Return how each worker is."""
@@ -69,27 +72,23 @@ class Generation:
             for number, worker in self._workers.items()
         )
 
+    def updater_statuses(self) -> tuple[UpdaterStatus, ...]:
+        """Return how each updater is."""
+        return self._updaters.statuses()
+
     async def start(self, at_once: int) -> None:
-        """Start all workers, `at_once` at a time; where one does not get ready, end all and raise `NotReadyError`."""
-        turns = asyncio.Semaphore(at_once)
-
-        async def in_turn(worker: Kept) -> None:
-            async with turns:
-                await worker.start()
-
-        starts = [asyncio.create_task(in_turn(worker)) for worker in self._workers.values()]
+        """Start the updaters, then the workers `at_once` at a time; where one fails, end all (`NotReadyError`)."""
+        await self._updaters.start()
         try:
-            await asyncio.gather(*starts)
-        except (NotReadyError, asyncio.CancelledError):
-            for task in starts:
-                task.cancel()
-            await asyncio.wait(starts)
-            await self.stop()
+            await start_all(self._workers.values(), at_once)
+        except BaseException:
+            await self._updaters.stop()
             raise
 
     async def stop(self) -> None:
-        """Drain all workers and wait until they have ended."""
-        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        """Drain all workers, then end the updaters: what is answered until the end is answered from fresh states."""
+        await stop_all(self._workers.values())
+        await self._updaters.stop()
 
 
 def worker_recipe(order: Order, listener: socket.socket, number: int, store_url: str, around: Surroundings) -> Recipe:
@@ -113,20 +112,13 @@ def worker_recipe(order: Order, listener: socket.socket, number: int, store_url:
             command,
             environment=environment,
             folder=Path(deployment.service).parent,
-            log=around.log,
+            log=around.service_log,
             keep=(listener.fileno(),),
             ready_argument="--ready-fd",
         )
 
     async def is_ready(child: Child) -> bool:
-        return child.ready is not None and await child.ready
+        return child.ready is not None and bool(await child.ready)
 
     grace_s = deployment.drain_s + _KILL_AFTER_S
     return Recipe(f"worker {number}", launch, is_ready, ready_s=deployment.ready_s, grace_s=grace_s)
-
-
-def import_path(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the `PYTHONPATH` with which a child finds this very package, however this process found it."""
-    former = environment.get("PYTHONPATH", "")
-    paths = [str(PACKAGE_ROOT), *(path for path in former.split(os.pathsep) if path)]
-    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

@@ -16,6 +16,7 @@ from mlsd_framework.runtime.serving.access import Access
 from mlsd_framework.runtime.serving.bundle import Bundle, check_fits, load_bundle, locate_bundle
 from mlsd_framework.runtime.serving.call import Call, Stage, StageError
 from mlsd_framework.runtime.serving.decision import Decision
+from mlsd_framework.runtime.serving.event_source import EventSource
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.logs import Log, LogPolicy
 from mlsd_framework.runtime.serving.telemetry import Telemetry
@@ -90,6 +91,7 @@ class Application:
         self.limits = limits or Limits()
         self.log_policy = log or LogPolicy()
         self.endpoints: dict[str, Endpoint] = {}
+        self.sources: dict[str, EventSource] = {}
         self.access = Access(None)
         self.log = Log()
         self.telemetry = Telemetry(system)
@@ -112,6 +114,20 @@ class Application:
             return pipeline
 
         return declare
+
+    def events(
+        self,
+        source: str,
+        *,
+        event: type[msgspec.Struct],
+        stream: str,
+        by: tuple[str, ...],
+        example: Mapping[str, Any],
+        partitions: int = 1,
+    ) -> None:
+        """Take events at POST /events/`source` and add them to a stream; those that are equal in `by` stay in order."""
+        path = f"/events/{source}"
+        self.sources[path] = EventSource(path, source, event, stream, partitions, by, example)
 
     @property
     def started(self) -> bool:

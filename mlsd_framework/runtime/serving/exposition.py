@@ -30,6 +30,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "degraded": ("Answers given without a stage, because it failed.", ("endpoint", "stage")),
     "over_budget": ("Stages that took longer than their budget.", ("endpoint", "stage")),
     "refused": ("Requests refused, by code.", ("endpoint", "code")),
+    "events": ("Events that callers sent, by what came of them.", ("source", "outcome")),
 }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from mlsd_framework.runtime.serving.admission import Admission, overloaded
 from mlsd_framework.runtime.serving.application import Application, Endpoint
 from mlsd_framework.runtime.serving.call import Call, DeadlineError, StageError
+from mlsd_framework.runtime.serving.event_door import EventDoor
 from mlsd_framework.runtime.serving.http import (
     AsgiApp,
     DisconnectError,
@@ -83,6 +84,7 @@ class FrontDoor:
             self._application.start()
         self.admission = Admission(self._application.limits, self._application.telemetry)
         self._recorder = Recorder(self._application.telemetry, self._application.log, self._application.log_policy)
+        self._events = EventDoor(self._application, self._recorder, self._check_access)
         self._housekeeping = asyncio.create_task(self._keep_house())
 
     def take_turns(self) -> Turns:
@@ -94,6 +96,7 @@ class FrontDoor:
     def _close(self) -> None:
         """Write what is still buffered."""
         self._housekeeping.cancel()
+        self._events.close()
         self._application.log.flush()
         self._application.telemetry.retire()
 
@@ -186,9 +189,13 @@ class FrontDoor:
         return encoded
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a page of ours, or let BentoML answer; both need the token, the probes excepted."""
+        """Take events, answer a page of ours, or let BentoML answer; all need the token, the probes excepted."""
         path = scope["path"]
         head = Head(scope["headers"])
+        source = self._application.sources.get(path)
+        if source is not None:
+            await self._events.take(source, scope, receive, send, self._request_id(head.request_id))
+            return
         closing: list[Header] = [(b"connection", b"close")] if self._application.draining else []
         page = self._pages.get(path)
         try:

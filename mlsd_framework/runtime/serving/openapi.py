@@ -6,8 +6,11 @@ import msgspec
 
 from mlsd_framework.runtime.serving.application import Application, Endpoint
 from mlsd_framework.runtime.serving.decision import Decision
+from mlsd_framework.runtime.serving.event_door import PartlyTaken, Taken
+from mlsd_framework.runtime.serving.event_source import EventSource
 from mlsd_framework.runtime.serving.http import ErrorAnswer
 
+_OF_EVENTS = ("400", "401", "408", "413", "415")
 _REFUSALS = {
     "400": "The body is not JSON.",
     "401": "The token is missing or wrong.",
@@ -24,17 +27,24 @@ _REFUSALS = {
 def openapi(application: Application) -> dict[str, Any]:
     """Return the description of `application`, as data."""
     types = [endpoint.request for endpoint in application.endpoints.values()]
+    events = [source.event for source in application.sources.values()]
     schemas, components = msgspec.json.schema_components(
-        [*types, Decision, ErrorAnswer], ref_template="#/components/schemas/{name}"
+        [*types, *events, Decision, Taken, PartlyTaken, ErrorAnswer], ref_template="#/components/schemas/{name}"
     )
-    *requests, decision, error = schemas
+    *described_types, decision, taken, partly, error = schemas
+    requests, sent = described_types[: len(types)], described_types[len(types) :]
+    paths = {
+        endpoint.path: {"post": _operation(endpoint, request, decision, error)}
+        for endpoint, request in zip(application.endpoints.values(), requests, strict=True)
+    }
+    paths |= {
+        source.path: {"post": _taking(source, event, taken, partly, error)}
+        for source, event in zip(application.sources.values(), sent, strict=True)
+    }
     described: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": application.system, "version": application.version or "0"},
-        "paths": {
-            endpoint.path: {"post": _operation(endpoint, request, decision, error)}
-            for endpoint, request in zip(application.endpoints.values(), requests, strict=True)
-        },
+        "paths": paths,
         "components": {"schemas": components},
     }
     if application.access.required:
@@ -55,6 +65,27 @@ def _operation(
             "content": {"application/json": {"schema": request, "example": dict(endpoint.example)}},
         },
         "responses": {"200": _answer("The decision and its reasons.", decision), **refusals},
+    }
+
+
+def _taking(
+    source: EventSource, event: dict[str, Any], taken: dict[str, Any], partly: dict[str, Any], error: dict[str, Any]
+) -> dict[str, Any]:
+    refusals = {status: _answer(text, error) for status, text in _REFUSALS.items() if status in _OF_EVENTS}
+    several = {"type": "array", "items": event}
+    return {
+        "operationId": source.path.strip("/").replace("/", "_"),
+        "summary": f"Adds events of {source.source} to their stream: one, or a list.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"oneOf": [event, several]}, "example": dict(source.example)}},
+        },
+        "responses": {
+            "202": _answer("Every event is in the stream.", taken),
+            **refusals,
+            "422": _answer("Some events do not fit their type and were not taken; the others were.", partly),
+            "503": _answer("The stream does not take events; wait as `Retry-After` says and send them again.", error),
+        },
     }
 
 

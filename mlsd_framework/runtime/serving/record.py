@@ -67,6 +67,12 @@ class Recorder:
                 paths=[fault.path for fault in refusal.error.faults[:20]],
             )
 
+    def took(self, source: str, taken: int, refused: int) -> None:
+        """Count events that callers sent."""
+        for outcome, number in (("taken", taken), ("refused", refused)):
+            if number:
+                self._counts["events", source, outcome] += number
+
     def shed(self, endpoint: str) -> None:
         """Count a refusal of overload that was sent before the request was begun."""
         self._counts["refused", endpoint, "E6431"] += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlsd_framework.runtime.features.live_names import LiveNames
@@ -19,11 +20,15 @@ _TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A live source and its stream: a key of the store, or a topic."""
+    """A live source and its stream: a key of the store, or a topic.
+
+    `retention` is how long entries of a stream in the store are kept once they are read; None: for ever.
+    """
 
     source: LiveSource
     stream: str
     partitions: int = 1
+    retention: timedelta | None = None
 
 
 def fill_states(

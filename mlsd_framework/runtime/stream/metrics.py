@@ -1,5 +1,6 @@
 """What an updater counts, as Prometheus metrics of a registry of its own, one set of labels a source."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -53,6 +54,12 @@ class StreamMetrics:
             return Gauge(f"mlsd_stream_{name}", text, ["source", *labels], registry=registry)
 
         self.events = counter("events", "Events whose states are written.")
+        self.stale = counter("stale", "Events that became readable later than the system owes its users.")
+        self.required = Gauge(
+            "mlsd_stream_freshness_required_seconds",
+            "Time from an event to a readable value that is owed.",
+            registry=registry,
+        )
         self.late = counter("late", "Events left out because they came later than the group allows.", "group")
         self.duplicates = counter("duplicates", "Events skipped because they were seen a moment ago.")
         self.rejected = counter("rejected", "Events that are none of the source, by reason.", "reason")
@@ -76,13 +83,20 @@ class StreamMetrics:
 class SourceMetrics:
     """The metrics of one source: what `StreamMetrics` holds, with its label filled in."""
 
-    def __init__(self, metrics: StreamMetrics, source: str, groups: Iterable[str]) -> None:
-        """Make every series that can be made beforehand, so that a first event is an increase and no new series."""
+    def __init__(
+        self, metrics: StreamMetrics, source: str, groups: Iterable[str], freshness: float | None = None
+    ) -> None:
+        """Make every series that can be made beforehand, so that a first event is an increase and no new series.
+
+        `freshness` is how many seconds an event may take to become readable, where the system owes that.
+        """
         self.all = metrics
         self.source = source
+        self._freshness = freshness
+        metrics.required.set(math.nan if freshness is None else freshness)
         for one in (metrics.events, metrics.duplicates, metrics.letters, metrics.batches, metrics.conflicts):
             one.labels(source)
-        for one in (metrics.refused, metrics.lost):
+        for one in (metrics.refused, metrics.lost, metrics.stale):
             one.labels(source)
         metrics.waiting.labels(source)
         for group in groups:
@@ -108,4 +122,7 @@ class SourceMetrics:
         """Note the broker's times of a committed batch, in microseconds; 0 where one is not known."""
         known = times[times > 0]
         if len(known):
-            self.all.freshness.observe(self.source, np.maximum(now - known, 0) / 1e6)
+            seconds = np.maximum(now - known, 0) / 1e6
+            self.all.freshness.observe(self.source, seconds)
+            if self._freshness is not None:
+                self.count(self.all.stale, int((seconds > self._freshness).sum()))

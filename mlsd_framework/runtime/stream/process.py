@@ -1,12 +1,14 @@
 """The updater as a process: what a generated `updater.py` runs."""
 
 import argparse
+import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address
+from mlsd_framework.runtime.stream.brokers import brokers_told
 from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.kafka import KafkaSettings, KafkaTopic
 from mlsd_framework.runtime.stream.leases import LeaseTerms
@@ -14,20 +16,35 @@ from mlsd_framework.runtime.stream.source import StreamSource
 from mlsd_framework.runtime.stream.updater import UpdaterSettings, run_updater
 from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream
 
-BROKERS = "MLSD_KAFKA_BROKERS"
 
-
-def run(feeds: Sequence[Feed], *, system: str, features: str, arguments: Sequence[str] | None = None) -> int:
+def run(
+    feeds: Sequence[Feed],
+    *,
+    system: str,
+    features: str,
+    freshness: float | None = None,
+    arguments: Sequence[str] | None = None,
+) -> int:
     """Read the command line, keep the states of `feeds` until SIGTERM, and return the process's exit code.
 
-    Streams are in the store, unless the variable MLSD_KAFKA_BROKERS names the brokers of their topics.
+    `freshness` is how many seconds the system owes at most from an event to its readable value.
+
+    Streams are in the store, unless the variable MLSD_KAFKA_BROKERS names the brokers of their topics; then
+    MLSD_KAFKA_OPTIONS may say in JSON how these are spoken to.
     """
     given = _arguments(arguments)
     url = os.environ[given.store[1:]] if given.store.startswith("@") else given.store
     address, names = Address.parse(url), LiveNames(system, features)
     host, _, port = given.metrics.rpartition(":")
     sources = [(feed.source, _stream(feed, address, names, given.replica)) for feed in feeds]
-    return run_updater(sources, _settings(address, names, given.replica, (host, int(port)) if port else None))
+    settings = UpdaterSettings(
+        store=address,
+        names=names,
+        replica=given.replica,
+        metrics=(host, int(port)) if port else None,
+        freshness=freshness,
+    )
+    return run_updater(sources, settings, None if given.ready_fd is None else _sayer(given.ready_fd))
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -38,18 +55,28 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--replica", default=f"{socket.gethostname()}-{os.getpid()}", help="the name of this updater among others"
     )
+    parser.add_argument("--ready-fd", type=int, help="where to write one line of JSON when it works")
     parser.add_argument("--metrics", default="", help="HOST:PORT to show metrics at; port 0 takes any free one")
     return parser.parse_args(given)
 
 
-def _settings(address: Address, names: LiveNames, replica: str, metrics: tuple[str, int] | None) -> UpdaterSettings:
-    return UpdaterSettings(store=address, names=names, replica=replica, metrics=metrics)
-
-
 def _stream(feed: Feed, address: Address, names: LiveNames, replica: str) -> StreamSource:
-    brokers = os.environ.get(BROKERS)
-    if brokers:
-        group = f"{names.system}.{feed.stream}"
-        return KafkaTopic(KafkaSettings(brokers=brokers, topic=feed.stream, group=group))
-    settings = ValkeySettings(address=address, stream=feed.stream, partitions=feed.partitions)
+    brokers = brokers_told()
+    if brokers is not None:
+        # One group for each meaning of the features: those of another release read every event too.
+        group = f"{names.system}.{names.features}.{feed.stream}"
+        return KafkaTopic(
+            KafkaSettings(brokers=brokers.addresses, topic=feed.stream, group=group, options=brokers.options)
+        )
+    settings = ValkeySettings(address=address, stream=feed.stream, partitions=feed.partitions, retention=feed.retention)
     return ValkeyStream(settings, names, LeaseTerms(replica))
+
+
+def _sayer(descriptor: int) -> Callable[[int], None]:
+    """Return what tells whoever started the process that it works, and where its metrics are."""
+
+    def ready(port: int) -> None:
+        with os.fdopen(descriptor, "w") as pipe:
+            pipe.write(json.dumps({"metrics_port": port}) + "\n")
+
+    return ready

@@ -25,7 +25,8 @@ REFUSED = 3
 class UpdaterSettings:
     """Where the store is and whose states it keeps; who this replica is; where its metrics are shown (None: nowhere).
 
-    `timeout` is for one exchange with the store, in seconds.
+    `timeout` is for one exchange with the store, `freshness` what the system owes from an event to its readable value
+    (None: nothing), both in seconds.
     """
 
     store: Address
@@ -33,6 +34,7 @@ class UpdaterSettings:
     replica: str
     metrics: tuple[str, int] | None = None
     timeout: float = 5.0
+    freshness: float | None = None
     pump: PumpSettings = field(default_factory=PumpSettings)
 
 
@@ -78,7 +80,7 @@ class Updater:
     def _pump(self, live: LiveSource, source: StreamSource) -> Pump:
         settings = self._settings
         store = LiveStore(settings.store, settings.names, timeout=settings.timeout)
-        metrics = SourceMetrics(self.metrics, live.name, [group.name for group in live.groups])
+        metrics = SourceMetrics(self.metrics, live.name, [group.name for group in live.groups], settings.freshness)
         pump = dataclasses.replace(settings.pump, batch=settings.pump.batch.fresh())
         return Pump(live, source, store, metrics, Log(settings.replica), pump)
 
@@ -90,13 +92,17 @@ class Updater:
             self._stop.set()
 
 
-def run_updater(feeds: Sequence[tuple[LiveSource, StreamSource]], settings: UpdaterSettings) -> int:
+def run_updater(
+    feeds: Sequence[tuple[LiveSource, StreamSource]],
+    settings: UpdaterSettings,
+    ready: Callable[[int], None] | None = None,
+) -> int:
     """Run an updater as a process: return 0 after SIGTERM or SIGINT, 3 where it refuses to go on (told on stderr)."""
     try:
         updater = Updater(feeds, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: updater.stop())
-        updater.run()
+        updater.run(ready)
     except RunError as error:
         for fault in error.diagnostics:
             print(f"error[{fault.code}]: {fault.what}", file=sys.stderr)  # noqa: T201 - as a service's worker

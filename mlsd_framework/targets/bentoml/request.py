@@ -3,7 +3,7 @@
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, emit, given, identifier
 from mlsd_framework.codegen.service_code import SERVING, pointer
 from mlsd_framework.ir.serving import Endpoint
-from mlsd_framework.ir.sources import Column
+from mlsd_framework.ir.sources import Column, Files, Source
 from mlsd_framework.ir.system import System
 
 _TYPES = {
@@ -17,6 +17,23 @@ _TYPES = {
     "duration": "int",
 }
 _BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
+
+
+def event_struct(name: str, source: Source, imports: Imports) -> str:
+    """Return the class `name` of a source's events: every column under its name in files; some may be null."""
+    imports.add("msgspec", "Struct")
+    fields = "\n".join(
+        f"    {identifier(one.name)}: {_annotation(one, imports)}{_renamed(one, imports)}" for one in _event(source)
+    )
+    doc = f'    """An event of `{source.name}`, as its stream has it."""'
+    return f"{pointer(source.span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
+
+
+def _renamed(column: Column, imports: Imports) -> str:
+    if column.file_column is None:
+        return ""
+    imports.add("msgspec", "field")
+    return f" = {emit(Call('field', (), (('name', column.file_column),)))}"
 
 
 def request_struct(name: str, endpoint: Endpoint, system: System, imports: Imports) -> str:
@@ -66,6 +83,17 @@ def _plain(column: Column, imports: Imports) -> str:
     imports.add("typing", "Annotated")
     imports.add("msgspec", "Meta")
     return f"Annotated[{base}, {emit(Call('Meta', (), named))}]"
+
+
+def event_example(source: Source) -> Mapping:
+    """Return an event that fits the types."""
+    return Mapping(tuple((one.file_column or one.name, _example(one)) for one in _event(source)))
+
+
+def _event(source: Source) -> list[Column]:
+    """Return the columns that an event has: all but a row number, which only files have."""
+    numbered = source.origin.row_number if isinstance(source.origin, Files) else None
+    return [one for one in source.columns if one.name != numbered]
 
 
 def example(endpoint: Endpoint, system: System) -> str:

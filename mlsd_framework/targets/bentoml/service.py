@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.files import to_yaml
 from mlsd_framework.codegen.names import path_name
-from mlsd_framework.codegen.python import Call, Item, Raw, emit, identifier, indented, literal
+from mlsd_framework.codegen.python import Call, Item, Raw, emit, given, identifier, indented, literal
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode, ServiceModule, endpoint_prefix
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import InternalError
 from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint
 from mlsd_framework.ir.serving import Endpoint
+from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
-from mlsd_framework.targets.bentoml.request import example, request_struct
+from mlsd_framework.targets.bentoml.request import event_example, event_struct, example, request_struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,14 @@ class EndpointBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class EventBlock:
+    """A source whose events the service takes, in the context of `bentoml/service.py.j2`."""
+
+    event: str
+    declared: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceFile:
     """The context of `bentoml/service.py.j2`."""
 
@@ -47,6 +56,7 @@ class ServiceFile:
     features_fingerprint: str
     limits: str
     endpoints: list[EndpointBlock]
+    events: list[EventBlock]
 
 
 def service_file(system: System, spec: str, registry: Registry) -> str:
@@ -61,6 +71,7 @@ def service_file(system: System, spec: str, registry: Registry) -> str:
     imports.add(f"{SERVING}.decision", "Decision")
     imports.add(f"{SERVING}.limits", "Limits")
     endpoints = [_endpoint(one, system, registry, module) for one in system.serving]
+    events = [_events(one, system, module) for one in system.sources if one.stream is not None]
     clash = module.names.given() & imports.bound()
     if clash:
         raise InternalError(Diagnostic(code="E9001", what=f"generated names hide imports: {', '.join(sorted(clash))}"))
@@ -74,6 +85,7 @@ def service_file(system: System, spec: str, registry: Registry) -> str:
         features_fingerprint=literal(features_fingerprint(system)),
         limits=emit(_limits(system), 1, 8),
         endpoints=endpoints,
+        events=events,
     )
     return render("bentoml/service.py.j2", context)
 
@@ -100,6 +112,24 @@ def _limits(system: System) -> Call:
         ("concurrency", max(one.concurrency for one in limits)),
     )
     return Call("Limits", (), (*named, *((("rate", min(rates)),) if rates else ())))
+
+
+def _events(source: Source, system: System, module: ServiceModule) -> EventBlock:
+    """Return the type of a source's events, and the call by which the service takes them."""
+    stream = source.stream
+    if stream is None:
+        raise InternalError(Diagnostic(code="E9001", what=f"source `{source.name}` has no stream"))
+    name = module.names.class_name(f"event of {source.name}", f"{source.name}_event")
+    # One partition for what one state is made of: the first group's entity, or else the event itself.
+    keys = [group.key for group in system.live if group.source == source.name]
+    named: tuple[tuple[str, Item], ...] = (
+        ("event", Raw(name)),
+        ("stream", stream.name),
+        ("by", tuple(identifier(one) for one in (keys[0] if keys else source.key))),
+        ("example", event_example(source)),
+        *given(partitions=stream.partitions if stream.partitions > 1 else None),
+    )
+    return EventBlock(event_struct(name, source, module.imports), emit(Call("APP.events", (source.name,), named)))
 
 
 def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: ServiceModule) -> EndpointBlock:

@@ -82,6 +82,9 @@ def _facts(source: Source) -> Iterator[str]:
             yield f"Kind {code(source.kind)}, read from {markdown(files.uri)}."
             yield f"Licence: {markdown(files.licence) if files.licence else 'not stated'}."
             yield f"SHA-256: {code(files.sha256) if files.sha256 else 'not stated'}."
+    if source.stream is not None:
+        posted = code(f"POST /events/{source.name}")
+        yield f"New events come on the stream {code(source.stream.name)}; {posted} adds some."
     yield f"Key {codes(source.key)}; event time {code(source.event_time) if source.event_time else NONE}."
 
 
@@ -155,6 +158,8 @@ def _moment(group: WindowGroup) -> str:
     refresh = (
         f"A value is the one at the last multiple of {write_duration(group.refresh)} (refresh)"
         if group.refresh
+        else "It is kept up to date from the stream, event by event"
+        if group.live
         else "A value is exact to the event"
     )
     delay = f"; an event counts {write_duration(group.delay)} after it happened (delay)" if group.delay else ""

@@ -49,4 +49,6 @@ def _steps(system: System, spec: str) -> Iterator[Step]:
             f"(export {store}{version}&& cd {folder}/service && bentoml serve service:Service)", "serve one version"
         )
         yield Step(f"(cd {folder}/service && bentoml build)", "pack the service as a bento")
+    if system.live:
+        yield Step(f"python {folder}/service/updater.py --store URL", "keep live features up to date from streams")
     yield Step(f"mlsd deploy {spec}", "do all that is missing, and replace what runs")

@@ -7,7 +7,7 @@ from mlsd_framework.codegen.artefacts import Artefact
 from mlsd_framework.codegen.events_code import events_function
 from mlsd_framework.codegen.feature_code import has_own_value, window_group
 from mlsd_framework.codegen.feed_code import STREAM, feeds
-from mlsd_framework.codegen.python import Imports, emit, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, given, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.source_code import source_table
@@ -24,13 +24,13 @@ class UpdaterFile:
     """The context of `stream/updater.py.j2`."""
 
     system: str
-    system_literal: str
     spec: str
     imports: str
     fingerprint: str
     declarations: list[str]
     functions: list[str]
     feeds: str
+    started: str
 
 
 def stream_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:  # noqa: ARG001 - every target has one signature
@@ -50,15 +50,22 @@ def stream_files(system: System, spec: str, registry: Registry) -> Iterator[Arte
     declared = feeds(system, names, imports)
     context = UpdaterFile(
         system=system.name,
-        system_literal=literal(system.name),
         spec=spec,
         imports="\n".join(imports.lines()),
         fingerprint=literal(features_fingerprint(system)),
         declarations=declarations,
         functions=functions,
         feeds=declared,
+        started=emit(_run(system), 1, 10),
     )
     yield Artefact("service/updater.py", render("stream/updater.py.j2", context), "sources, features")
+
+
+def _run(system: System) -> Call:
+    owed = system.requirements.feature_freshness
+    named: tuple[tuple[str, Item], ...] = (("system", system.name), ("features", Raw("FEATURES")))
+    named += given(freshness=None if owed is None else owed.total_seconds())
+    return Call("run", (Raw("FEEDS"),), named)
 
 
 def _table(source: Source, system: System, names: ScriptNames, imports: Imports) -> str:

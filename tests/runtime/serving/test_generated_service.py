@@ -15,10 +15,13 @@ import polars as pl
 import pytest
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.publishing import publishing
+from mlsd_framework.runtime.features.resp import Address, encode
 from mlsd_framework.runtime.serving.bundle import load_bundle
 from mlsd_framework.runtime.serving.call import Call
+from mlsd_framework.runtime.stream.live_store import LiveStore
 from tests.runtime.serving.generated_services import GeneratedService, again, build
 from tests.runtime.serving.valkey_process import Valkey
 
@@ -33,7 +36,30 @@ PAYMENT = {
 }
 NUMBERS = {f"V{i}": float(v) for i, v in enumerate(np.random.default_rng(3).normal(size=28), 1)}
 ULB: dict[str, Any] = {"payment_id": 1, "time": "2013-09-02T07:30:00Z", "amount": 212.5, **NUMBERS}
-ACTIVITY = {"payments": 3, "spend_mean": 20.0, "spend_max": 50.0}
+EVENTS = pl.DataFrame(
+    {
+        "payment_id": [11, 12, 13],
+        "ts": [datetime(2026, 1, 31, 11, minute, tzinfo=UTC) for minute in (20, 30, 55)],
+        "card_id": [7, 7, 7],
+        "terminal_id": [3, 4, 4],
+        "amount": [4.0, 50.0, 6.0],
+    },
+    schema_overrides={"ts": pl.Datetime("us", "UTC")},
+)
+STORED = {
+    "card_activity.payments": 3,
+    "card_activity.spend_mean": 20.0,
+    "card_activity.spend_max": 50.0,
+    "card_velocity.payments": 3,
+    "card_velocity.payments_10m": 1,
+    "card_velocity.spend": 60.0,
+    "card_velocity.spend_10m": 6.0,
+    "card_velocity.spend_max": 50.0,
+    "card_velocity.spend_max_10m": 6.0,
+    "card_velocity.terminals": 2,
+    "card_velocity.terminals_10m": 1,
+    "terminal_activity.payments": 5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +82,22 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 def publish(service: GeneratedService, url: str) -> None:
-    """Put a row of card 7 into the store."""
+    """Put the states of card 7 into the store, and a row of terminal 3."""
     module = service.module
-    layouts = (module.CARD_ACTIVITY, module.TERMINAL_ACTIVITY, module.TERMINAL_RISK)
+    layouts = (module.TERMINAL_ACTIVITY, module.TERMINAL_RISK)
     store = OnlineStore.connect(url, system="card-fraud", features=module.FEATURES, layouts=layouts, timeout=2.0)
-    columns = module.CARD_ACTIVITY.columns
-    row = {"card_id": [7]} | {c.name: [ACTIVITY[c.name.rpartition("_")[0]]] for c in columns}
+    row = {"terminal_id": [3], **{one.name: [5] for one in module.TERMINAL_ACTIVITY.columns}}
     with publishing(store, datetime.now(UTC)) as generation:
-        generation.write("card_activity", pl.DataFrame(row))
+        generation.write("terminal_activity", pl.DataFrame(row))
     store.close()
+    live, generation = LiveStore(Address.parse(url), LiveNames("card-fraud", module.FEATURES)), b"1"
+    commands = [encode(b"SET", live.names.live, generation)]
+    for layout in (module.CARD_ACTIVITY, module.CARD_VELOCITY):
+        keys, blocks = layout.blocks(EVENTS)
+        prefix = live.names.states(generation, layout.group.name)
+        commands += [encode(b"SET", prefix + key, block) for key, block in zip(keys, blocks, strict=True)]
+    live.pipeline(commands)
+    live.close()
 
 
 def answer(service: GeneratedService, request: dict[str, Any], seconds: float = 60.0) -> Any:
@@ -95,10 +128,9 @@ def test_card_fraud_scores_what_the_store_holds(
     values |= {"payment.max_ratio": 2.5, "payment.merchant_category": "grocery", "payment.channel": "online"}
     row: list[float | str] = []
     for name in card_fraud.features:
-        group, _, column = name.partition(".")
-        stem = column.rpartition("_")[0]
-        missing = float("nan") if stem == "fraud_rate" else 0
-        row.append(values.get(name, ACTIVITY[stem] if group == "card_activity" else missing))
+        stem = name.rpartition("_")[0]
+        missing = float("nan") if stem == "terminal_risk.fraud_rate" else 0
+        row.append(values.get(name, STORED.get(name, STORED.get(stem, missing))))
     assert found.degraded == []
     assert found.score == pytest.approx(card_fraud.model.predict_proba([row])[0, 1], abs=1e-6)
 

@@ -10,6 +10,8 @@ from mlsd_framework.ir.system import System
 
 Groups = tuple[StoredGroup, ...]
 
+_NAMED = 3  # rows that fit into one line, whatever they are called
+
 
 def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System, code: ServiceCode) -> None:
     """Declare the rows' layouts, connect the store, and read; `moment` is the request's column of when it happened."""
@@ -17,7 +19,7 @@ def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System
         _declare(group, system, code)
     _connect(groups, system, code)
     names = {group.name: code.name(f"features of {group.name}", group.name) for group in groups}
-    rows = [code.name(f"stored row of {group.name}", f"{group.name}_row") for group in groups]
+    found, rows = _rows(stage, groups, code)
     code.default(
         stage,
         **{names[group.name]: f"{_class(group, code)}._make({_layout(group, code)}.defaults)" for group in groups},
@@ -28,7 +30,6 @@ def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System
     keys = tuple((group.name, tuple(Raw(code.values[column]) for column in group.key)) for group in groups)
     asked = code.name(f"keys of {stage.name}", "asked")
     lines = f"{asked} = {emit(keys, 3, len(asked) + 3)}".replace(f"\n{' ' * 12}", "\n").split("\n")
-    found = f"({rows[0]},)" if len(rows) == 1 else ", ".join(rows)
     arguments: tuple[tuple[str, Item], ...] = ()
     if any(_live(group) for group in groups):
         if moment is None:
@@ -39,6 +40,15 @@ def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System
         f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)
     ]
     code.run(stage, lines)
+
+
+def _rows(stage: Stage, groups: Groups, code: ServiceCode) -> tuple[str, list[str]]:
+    """Return what the rows that are read are assigned to, and how each is named: many share one name."""
+    if len(groups) > _NAMED:
+        rows = code.name(f"stored rows of {stage.name}", "rows")
+        return rows, [f"{rows}[{at}]" for at in range(len(groups))]
+    names = [code.name(f"stored row of {group.name}", f"{group.name}_row") for group in groups]
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names), names
 
 
 def _live(group: StoredGroup) -> bool:

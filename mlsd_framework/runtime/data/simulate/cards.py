@@ -51,7 +51,7 @@ def simulate_cards(settings: CardSimulation) -> Simulated:
         compromises += run_rings(settings, payments, by_card, next_device=own + 3 * settings.days)
     return Simulated(
         settings=settings,
-        payments=_payments_frame(settings, payments, terminals),
+        payments=payments_frame(settings, payments, terminals),
         chargebacks=_chargebacks_frame(settings, payments),
         customers=_customers_frame(customers, reach.first),
         terminals=_terminals_frame(terminals),
@@ -68,7 +68,8 @@ def _moments(settings: CardSimulation, seconds: Ints) -> pl.Series:
     return pl.Series(settings.start_us + seconds * _MICRO).cast(_MOMENT)
 
 
-def _payments_frame(settings: CardSimulation, payments: Payments, terminals: Terminals) -> pl.DataFrame:
+def payments_frame(settings: CardSimulation, payments: Payments, terminals: Terminals) -> pl.DataFrame:
+    """Return payments as the frame that a simulation writes, numbered from 0."""
     return pl.DataFrame(
         {
             "payment_id": np.arange(len(payments), dtype=np.int64),

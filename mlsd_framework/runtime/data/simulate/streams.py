@@ -22,8 +22,10 @@ class Stream(IntEnum):
     CHANNELS = 10
     RINGS = 11
     LEAKS = 12
+    LIVE = 13
+    ATTACK = 14
 
 
-def stream(seed: int, part: Stream) -> np.random.Generator:
-    """Return the generator of `part`: PCG64, from the seed and the part's number alone."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(int(part),))))
+def stream(seed: int, part: Stream, *more: int) -> np.random.Generator:
+    """Return the generator of `part` (and of one day or card of it): PCG64, from the seed and these numbers alone."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(int(part), *more))))

@@ -186,11 +186,11 @@ class A:
                 ("fired", (request.pl,)),
                 ("stage_load", (request.pl,)),
             )
-            a_row, sql_row, fired_row, stage_load_row = self.store.read(asked, call.remaining())
-            a = A_2._make(a_row)
-            sql_2 = Sql._make(sql_row)
-            fired_2 = Fired._make(fired_row)
-            stage_load = StageLoad._make(stage_load_row)
+            rows = self.store.read(asked, call.remaining())
+            a = A_2._make(rows[0])
+            sql_2 = Sql._make(rows[1])
+            fired_2 = Fired._make(rows[2])
+            stage_load = StageLoad._make(rows[3])
 
         # from tests/targets/cases/clashes.yaml:50
         with call.stage(A_COMPUTE_STAGE):

@@ -682,14 +682,12 @@ class V1LookUp:
                 ("merchant", (request.merchant,)),
                 ("card_facts", (request.card,)),
             )
-            card_row, merchant_risk_row, pair_row, merchant_row, card_facts_row = self.store.read(
-                asked, call.remaining()
-            )
-            card = Card._make(card_row)
-            merchant_risk = MerchantRisk._make(merchant_risk_row)
-            pair = Pair._make(pair_row)
-            merchant = Merchant._make(merchant_row)
-            card_facts = CardFacts._make(card_facts_row)
+            rows = self.store.read(asked, call.remaining())
+            card = Card._make(rows[0])
+            merchant_risk = MerchantRisk._make(rows[1])
+            pair = Pair._make(rows[2])
+            merchant = Merchant._make(rows[3])
+            card_facts = CardFacts._make(rows[4])
 
         # from tests/targets/cases/everything.yaml:163
         with call.stage(V1_LOOK_UP_COMPUTE_STAGE):

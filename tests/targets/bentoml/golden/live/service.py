@@ -214,11 +214,11 @@ class Decide:
                 ("profile", (request.card_id,)),
                 ("activity", (request.card_id,)),
             )
-            velocity_row, places_row, profile_row, activity_row = self.store.read(asked, call.remaining(), at=ts)
-            velocity = Velocity._make(velocity_row)
-            places = Places._make(places_row)
-            profile = Profile._make(profile_row)
-            activity = Activity._make(activity_row)
+            rows = self.store.read(asked, call.remaining(), at=ts)
+            velocity = Velocity._make(rows[0])
+            places = Places._make(rows[1])
+            profile = Profile._make(rows[2])
+            activity = Activity._make(rows[3])
 
         # from tests/targets/cases/live.yaml:78
         with call.stage(COMPUTE_STAGE):
@@ -270,6 +270,39 @@ class Decide:
             degraded=call.degraded,
             version=self.version,
         )
+
+
+# from tests/targets/cases/live.yaml:5
+class PaymentsEvent(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An event of `payments`, as its stream has it."""
+
+    payment_id: Int64
+    ts: Moment
+    written: Moment
+    card_id: Annotated[str, Meta(max_length=1000)]
+    merchant_id: Annotated[str, Meta(max_length=1000)]
+    amount: Annotated[float, Meta(ge=0.0, description="EUR")]
+    country: Literal["DE", "FI"]
+    is_fraud: bool
+
+
+APP.events(
+    "payments",
+    event=PaymentsEvent,
+    stream="card.payments",
+    by=("card_id",),
+    example={
+        "payment_id": 1,
+        "ts": "2026-01-31T12:00:00Z",
+        "written": "2026-01-31T12:00:00Z",
+        "card_id": "a",
+        "merchant_id": "a",
+        "amount": 1.0,
+        "country": "DE",
+        "is_fraud": False,
+    },
+    partitions=4,
+)
 
 
 @in_front(APP)
