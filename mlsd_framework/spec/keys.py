@@ -43,7 +43,7 @@ def _below(annotation: Any, part: str | int) -> tuple[list[Any], bool]:
     chosen = [option for names, option in options if part in names]
     if chosen:
         return [_Chosen(option) for option in chosen], not any(
-            name in one.model_fields for one in chosen for name in _WRITTEN
+            name in getattr(one, "model_fields", ()) for one in chosen for name in _WRITTEN
         )
     found: list[Any] = []
     for _, option in options:

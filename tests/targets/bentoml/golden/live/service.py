@@ -24,10 +24,10 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:473c9e3f8ef86214"
+FEATURES = "sha256:36835493891ad8c9"
 APP = Application(
     "live",
-    spec="sha256:08628e5ccdd785a6",
+    spec="sha256:507bb098a871f16e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -13,7 +13,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:473c9e3f8ef86214"
+FEATURES = "sha256:36835493891ad8c9"
 
 # from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(

@@ -21,8 +21,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "live",
-    spec="sha256:08628e5ccdd785a6",
-    features="sha256:473c9e3f8ef86214",
+    spec="sha256:507bb098a871f16e",
+    features="sha256:36835493891ad8c9",
     created_from={"spec": "tests/targets/cases/live.yaml"},
 )
 MODELS = ("fraud",)

@@ -18,7 +18,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/live")
-FINGERPRINT = "sha256:473c9e3f8ef86214"
+FINGERPRINT = "sha256:36835493891ad8c9"
 
 # from tests/targets/cases/live.yaml:5
 PAYMENTS = SourceTable(

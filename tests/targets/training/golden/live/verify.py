@@ -36,7 +36,7 @@ def main() -> None:
     cards = load(CARDS)
     subject = Subject(
         system="live",
-        definitions="sha256:adaf25b51f8413cd",
+        definitions="sha256:3ef4a63aa815c222",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments, ingest_time="written"), Log(CARDS, cards, ingest_time="written")),
         stored=(
