@@ -275,7 +275,7 @@ def read(folder: Path, port: int, rounds: int, ours: "FeatureStore", theirs: "Fe
     mine = ours.get_online_features(references, keys[100]).to_dict()
     assert found == mine
     assert [mine[f"f{i}"][7] for i in range(COLUMNS)] == list(store.read(one)[0])
-    generation = store._published[0]  # noqa: SLF001 - the raw GET is of the same row
+    generation = store._published[0][0]  # noqa: SLF001 - the raw GET is of the same row
     name = store.rows_prefix(generation, "v") + (encode_key((7,)) or b"")
     raw = socket.socket(socket.AF_UNIX)
     raw.connect(f"{folder}/s")

@@ -5,10 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import values
 
 from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address, Connection
 from tests.runtime.stream.store_process import StoreProcess
+
+
+@pytest.fixture(autouse=True)
+def _counters_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let metrics count in this process alone: what another test imports may make prometheus-client share them."""
+    monkeypatch.setattr(values, "ValueClass", values.MutexValue)
 
 
 @pytest.fixture(scope="module")
