@@ -1,6 +1,6 @@
 """Ten million distinct keys through the updater into a store with less memory than they need: what fits, what it costs.
 
-Run as `python benchmarks/stream_keys.py [KEYS] [MEGABYTES]`. The embedded store's own command line, `store_evict:
+Run as `python benchmarks/stream_keys.py [--quick] [KEYS] [MEGABYTES]`. The embedded store's own command line, `store_evict:
 idle_states`; events come as they would from a producer, in entries of some hundred, and what is read is trimmed.
 """
 
@@ -27,6 +27,7 @@ from mlsd_framework.runtime.workspace import Workspace
 
 KEYS = 10_000_000
 MEGABYTES = 512
+QUICK = (100_000, 24)
 ENTRY = 500
 PART = 20_000
 NAMES = LiveNames("keys", "f1")
