@@ -58,8 +58,8 @@ def main() -> None:
     """Start a store, send, and say what came of it."""
     import subprocess  # noqa: PLC0415 - as the supervisor starts it
 
-    keys = int(sys.argv[1]) if len(sys.argv) > 1 else KEYS
-    megabytes = int(sys.argv[2]) if len(sys.argv) > 2 else MEGABYTES
+    numbers = [int(one) for one in sys.argv[1:] if one != "--quick"]
+    keys, megabytes = [*numbers, *(QUICK if "--quick" in sys.argv else (KEYS, MEGABYTES))[len(numbers) :]]
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         place = Workspace(Path(folder) / "w")
         prepare(place)
