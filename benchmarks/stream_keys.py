@@ -1,7 +1,7 @@
 """Ten million distinct keys through the updater into a store with less memory than they need: what fits, what it costs.
 
-Run as `python benchmarks/stream_keys.py [--quick] [KEYS] [MEGABYTES]`. The embedded store's own command line, `store_evict:
-idle_states`; events come as they would from a producer, in entries of some hundred, and what is read is trimmed.
+Run as `python benchmarks/stream_keys.py [--quick] [KEYS] [MEGABYTES]`. The store is started by the deployment's own
+command line with `store_evict: idle_states`; events come in entries of some hundred, and what is read is trimmed.
 """
 
 import sys
