@@ -27,7 +27,7 @@ from mlsd_framework.runtime.workspace import Workspace
 
 KEYS = 10_000_000
 MEGABYTES = 512
-QUICK = (100_000, 24)
+QUICK = (100_000, 48)
 ENTRY = 500
 PART = 20_000
 NAMES = LiveNames("keys", "f1")
