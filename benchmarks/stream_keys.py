@@ -1,7 +1,7 @@
 """Ten million distinct keys through the updater into a store with less memory than they need: what fits, what it costs.
 
-Run as `python benchmarks/stream_keys.py [KEYS] [MEGABYTES]`. The embedded store's own command line, `store_evict:
-idle_states`; events come as they would from a producer, in entries of some hundred, and what is read is trimmed.
+Run as `python benchmarks/stream_keys.py [--quick] [KEYS] [MEGABYTES]`. The store is started by the deployment's own
+command line with `store_evict: idle_states`; events come in entries of some hundred, and what is read is trimmed.
 """
 
 import sys
@@ -27,6 +27,7 @@ from mlsd_framework.runtime.workspace import Workspace
 
 KEYS = 10_000_000
 MEGABYTES = 512
+QUICK = (100_000, 48)
 ENTRY = 500
 PART = 20_000
 NAMES = LiveNames("keys", "f1")
@@ -57,8 +58,8 @@ def main() -> None:
     """Start a store, send, and say what came of it."""
     import subprocess  # noqa: PLC0415 - as the supervisor starts it
 
-    keys = int(sys.argv[1]) if len(sys.argv) > 1 else KEYS
-    megabytes = int(sys.argv[2]) if len(sys.argv) > 2 else MEGABYTES
+    numbers = [int(one) for one in sys.argv[1:] if one != "--quick"]
+    keys, megabytes = [*numbers, *(QUICK if "--quick" in sys.argv else (KEYS, MEGABYTES))[len(numbers) :]]
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         place = Workspace(Path(folder) / "w")
         prepare(place)

@@ -18,9 +18,10 @@ QUICK = {
     "ready": "stopped to ready",
     "simulate": "payments: simulated in",
     "stream": "ours, stream to state",
+    "stream_keys": "names held",
 }
 FETCHES = ("data", "fraud_ulb", "ready")
-PROCESSES = ("cli", "feast_stores", "ready", "stream")
+PROCESSES = ("cli", "feast_stores", "ready", "stream", "stream_keys")
 
 
 def _marked(name: str) -> object:
