@@ -12,7 +12,7 @@ from mlsd_framework.runtime.features.results import requests_of, series_of
 from mlsd_framework.runtime.features.visibility import as_written
 from mlsd_framework.runtime.features.windows import WindowGroup, as_microseconds, output_columns
 
-_TIME = "__time"
+_TIME, _ROW = "__time", "__row"
 _UNTIL = -1  # a lifetime window has no width
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,6 +32,7 @@ def window_features(
     Returns only the feature columns, one row a query in the queries' order: `queries.hstack(...)` puts them side by
     side. A key that is null or has no event, and a query without a time, have the values of an empty window. Each
     query sees only events before its own moment, and where the group has an `ingest_time` only those written by then.
+    Of events with one source key the first that was written counts.
     """
     asked = time or group.event_time
     values = [aggregate.value for aggregate in group.aggregates if aggregate.value is not None]
@@ -39,7 +40,7 @@ def window_features(
     require_columns(events, [*group.entity, group.event_time, *written, *group.key, *values], "the events")
     require_columns(queries, [*group.entity, asked], "the queries")
     columns = output_columns(group, {name: dtype_of(events.get_column(name)) for name in values})
-    events = in_time(events, group)
+    events = counted_once(in_time(events, group), group)
     as_of = floored(microseconds(queries.get_column(asked), "the queries"), group.refresh)
     ordered = order(events, group.entity, group.event_time, group.key, queries, as_of - as_microseconds(group.delay))
     if group.ingest_time is not None:
@@ -87,6 +88,18 @@ def floor_time(moment: datetime, refresh: timedelta | None) -> datetime:
 def floored(times: pl.Series, refresh: timedelta | None) -> pl.Series:
     """Floor int64 microseconds to the moments as of which values seen then were computed."""
     return times if refresh is None else times - times % as_microseconds(refresh)
+
+
+def counted_once(events: pl.DataFrame, group: WindowGroup) -> pl.DataFrame:
+    """Return the events with each source key once: the row that was written first, or that is first in the log."""
+    keys = events.select(group.key)
+    if not group.key or keys.n_unique() == events.height:
+        return events
+    rows = keys.with_row_index(_ROW)
+    if group.ingest_time is not None:
+        rows = rows.with_columns(events.get_column(group.ingest_time).alias(_TIME)).sort(_TIME, maintain_order=True)
+    first = rows.unique(group.key, keep="first", maintain_order=True).get_column(_ROW).sort()
+    return events[first]
 
 
 def in_time(events: pl.DataFrame, group: WindowGroup) -> pl.DataFrame:

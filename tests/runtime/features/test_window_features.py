@@ -198,6 +198,28 @@ def test_later_events_change_nothing():
     assert window_features(frame_of(rows), queries, group).equals(window_features(frame_of(rows[:10]), queries, group))
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(event, min_size=2, max_size=20),
+    st.data(),
+    st.booleans(),
+)
+def test_a_source_key_counts_once(rows, data, bitemporal):
+    """Rows with a source key that came before change nothing: the first written counts, or the first in the log."""
+    once = frame_of(rows)
+    again = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=6))
+    later = once[again].with_columns(
+        pl.col("written") + SECOND, x=pl.lit(7.0), ts=pl.col("ts") - SECOND, s=pl.lit("again")
+    )
+    group = WindowGroup(
+        "g", ("a",), "log", "ts", (5 * SECOND, None), AGGREGATES, key=("id",),
+        ingest_time="written" if bitemporal else None,
+    )  # fmt: skip
+    queries = once.select("a", "ts").with_columns(pl.col("ts") + SECOND)
+    log = pl.concat([later, once]) if bitemporal else pl.concat([once, later])
+    assert window_features(log, queries, group).equals(window_features(once, queries, group))
+
+
 def test_no_events_and_no_queries():
     """Empty logs give empty windows, no queries give no rows; columns keep their types."""
     group = WindowGroup("g", ("a", "b"), "log", "ts", (SECOND, None), AGGREGATES)
