@@ -11,7 +11,7 @@ from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.features.asof import current_rows
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
 from mlsd_framework.runtime.features.derived import DerivedGroup
-from mlsd_framework.runtime.features.offline import floor_time, materialise
+from mlsd_framework.runtime.features.offline import floor_time, in_time, materialise
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.polars_types import dtype_of
 from mlsd_framework.runtime.features.snapshots import current_snapshot
@@ -27,12 +27,16 @@ Rows = pl.DataFrame | Mapping[str, pl.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Materialised:
-    """A group's rows as of `as_of`: entity columns, then the columns of `layout`."""
+    """A group's rows as of `as_of`: entity columns, then the columns of `layout`.
+
+    `late` is how many events were written too late to count.
+    """
 
     group: Group
     layout: RowLayout
     rows: pl.DataFrame
     as_of: datetime
+    late: int = 0
 
 
 def materialise_all(groups: Iterable[tuple[Group, Rows]], as_of: datetime | None = None) -> list[Materialised]:
@@ -62,7 +66,8 @@ def write_groups(
         stamped = one.rows.with_columns(pl.lit(one.as_of).cast(pl.Datetime("us", "UTC")).alias("event_timestamp"))
         with atomic.replacing(workspace.features / f"{one.group.name}.parquet") as part:
             stamped.write_parquet(part)
-        print(f"{one.group.name}: {one.rows.height:,} rows as of {one.as_of:%Y-%m-%d %H:%M} UTC")
+        late = f"; {one.late:,} events were written too late to count" if one.late else ""
+        print(f"{one.group.name}: {one.rows.height:,} rows as of {one.as_of:%Y-%m-%d %H:%M} UTC{late}")
     given = [one for one in materialised if published is None or one.group.name in published]
     if store is not None and given:
         _publish(given, system, features, store)
@@ -80,17 +85,19 @@ def _publish(materialised: Sequence[Materialised], system: str, features: str, u
 
 
 def _materialise(group: Group, rows: Rows, moment: datetime) -> Materialised:
+    late = 0
     if isinstance(group, DerivedGroup):
         columns, made = group.columns, current_snapshot(_frames(rows), group, moment)
     elif isinstance(group, WindowGroup):
         frame = _frame(rows)
         values = {one.value: dtype_of(frame.get_column(one.value)) for one in group.aggregates if one.value is not None}
         columns, made = output_columns(group, values), materialise(frame, group, moment)
+        late = frame.height - in_time(frame, group).height
     else:
         frame = _frame(rows)
         types: dict[str, Dtype] = {name: dtype_of(frame.get_column(name)) for name in group.columns}
         columns, made = table_columns(group, types), current_rows(frame, group, moment)
-    return Materialised(group, _layout(group, columns), made, floor_time(moment, group.refresh))
+    return Materialised(group, _layout(group, columns), made, floor_time(moment, group.refresh), late)
 
 
 def _frame(rows: Rows) -> pl.DataFrame:

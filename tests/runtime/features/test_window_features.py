@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
 from mlsd_framework.runtime.features.offline import materialise, window_features
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup, column_names
+from mlsd_framework.runtime.workspace import Workspace
 from tests.runtime.features.window_oracle import SECOND, deviation, oracle, same
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -250,3 +252,19 @@ def test_unfit_data_is_refused(change, code):
     with pytest.raises(RunError) as caught:
         window_features(*change(events, queries), group)
     assert caught.value.diagnostics[0].code == code
+
+
+def test_late_events_are_counted(tmp_path, capsys):
+    """What was written later than allowed is left out of the rows, and said."""
+    rows = [
+        (("p", 1), START, 1.0, 1, "u", True, timedelta(0)),
+        (("p", 1), START, 1.0, 1, "u", True, timedelta(hours=2)),
+    ]
+    group = WindowGroup(
+        "g", ("a",), "log", "ts", (None,), (Aggregate("n", "count"),), key=("id",), ingest_time="written",
+        allowed_lateness=timedelta(hours=1),
+    )  # fmt: skip
+    made = materialise_all([(group, frame_of(rows))], START + timedelta(days=1))
+    write_groups(made, Workspace(tmp_path), system="s", features="f")
+    assert made[0].rows["n_lifetime"].to_list() == [1]
+    assert "g: 1 rows as of 2024-01-02 00:00 UTC; 1 events were written too late to count" in capsys.readouterr().out
