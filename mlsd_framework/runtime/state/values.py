@@ -126,10 +126,11 @@ def _distinct(at: int) -> Reader:
 def _held(one: Aggregate, at: int, dtype: Dtype, ties: int) -> Reader:
     # Values as they came in: one of them, or a list.
     scalar = _scalar_reader(item_of(dtype) or dtype)
-    if one.function in ("min", "max"):
-        return lambda parts: scalar(parts.words[at + 1], parts.state) if parts.words[at] else None
     if one.function not in LISTS:
-        return lambda parts: scalar(parts.words[at + 3 + ties], parts.state) if parts.words[at] else None
+        place = at + 1 if one.function in ("min", "max") else at + 3 + ties
+        if dtype == "float64":
+            return lambda parts: parts.reals[place] if parts.words[at] else None
+        return lambda parts: scalar(parts.words[place], parts.state) if parts.words[at] else None
 
     def newest(parts: Parts) -> Value:
         place, number, stride = parts.words[at], parts.words[at + 1], 3 + ties
