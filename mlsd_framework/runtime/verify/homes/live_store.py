@@ -102,9 +102,9 @@ class _Pumped:
 
     def __init__(self, live: LiveSource, batches: Sequence[Batch], store: LiveStore) -> None:
         self._live, self._source, self._store = live, _Rehearsal(live, batches), store
-        self._metrics, self._nowhere = StreamMetrics(), os.open(os.devnull, os.O_WRONLY)
+        self._nowhere = os.open(os.devnull, os.O_WRONLY)
         log = Log(descriptor=self._nowhere)
-        metrics = SourceMetrics(self._metrics, live.name, [group.name for group in live.groups])
+        metrics = SourceMetrics(StreamMetrics(), live.name, [group.name for group in live.groups])
         settings = PumpSettings(0.0, BatchSize(), CompactionBounds(least=_NEVER))
         self._pump = Pump(live, self._source, store, metrics, log, settings)
         self._pump.open()
@@ -112,9 +112,9 @@ class _Pumped:
     def step(self) -> None:
         while not self._pump.step():
             pass
-        letters = self._metrics.registry.get_sample_value("mlsd_stream_dead_letters_total", {"source": self._live.name})
-        if letters:
-            raise rejected(self._live.name, "dead letter", f"{letters:.0f} events of a micro-batch")
+        stored = self._store.positions(self._live.name, [PARTITION], self._store.generation())[PARTITION]
+        if stored.position is not None and stored.position.rejected:
+            raise rejected(self._live.name, "dead letter", f"{stored.position.rejected} events of the log")
 
     def close(self) -> None:
         self._source.close()
