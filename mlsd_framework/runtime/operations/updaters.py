@@ -22,7 +22,8 @@ from mlsd_framework.runtime.operations.surroundings import Surroundings
 _GRACE_S = 10.0  # a micro-batch that waits for the store is given up at once; one under way takes a moment
 _LOOPBACK = "127.0.0.1"
 _STORE = "MLSD_STORE_URL"
-_OF_THE_SERVICE = ("MLSD_TOKEN", "MLSD_TOKEN_FILE")
+# Its token, and what would make prometheus-client share counters among processes.
+_OF_THE_SERVICE = ("MLSD_TOKEN", "MLSD_TOKEN_FILE", "PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 
 
 class Ready(msgspec.Struct, frozen=True):
