@@ -1,5 +1,6 @@
 """The proof as a page: what holds, what does not with every finding, and what was exercised."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -108,7 +109,7 @@ def _leakage(found: Leakage | None) -> str:
         sums[one.source, one.kind] += one.rows
     rows = [[f"<code>{escape(source)}</code>", escape(kind), f"{number:,}"] for (source, kind), number in sums.items()]
     cuts = ", ".join(found.cuts)
-    notes = "".join(f'<p class="soft">{escape(note)}.</p>' for note in found.notes)
+    notes = "".join(f'<p class="soft">{_words(note)}.</p>' for note in found.notes)
     lead = (
         f'<p class="soft">{found.rows:,} rows of {found.columns} columns before {escape(cuts or "no cut")}, made again '
         f"after everything that was known later had changed.</p>{notes}"
@@ -173,3 +174,8 @@ def _table(names: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _words(text: str) -> str:
+    """Return a text with its names, between backticks, set as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
