@@ -21,8 +21,6 @@ from mlsd_framework.runtime.features.resp import (
 SLOTS = 16384
 _ASKING = encode(b"ASKING")
 _WAIT_S = 0.02
-_ADDRESS_PARTS = 2
-_RANGE_PARTS = 3
 
 Place = tuple[str, int]
 

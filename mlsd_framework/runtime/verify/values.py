@@ -1,7 +1,6 @@
 """Values of features as plain Python, and when two homes say the same."""
 
 import math
-from collections.abc import Iterable
 
 import polars as pl
 
@@ -48,12 +47,6 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, float) or isinstance(other, float):
         return _close(one, other)
     return type(one) is type(other) and one == other
-
-
-def all_same(values: Iterable[object]) -> bool:
-    """Say whether all values are the same as the first."""
-    first, *rest = values
-    return all(same(first, one) for one in rest)
 
 
 def _close(one: object, other: object) -> bool:
