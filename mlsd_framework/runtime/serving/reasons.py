@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 Value = float | int | str | bool | None
 
@@ -39,14 +37,14 @@ def rule_reason(name: str, text: str) -> Reason:
 
 
 def feature_reasons(
-    features: Sequence[Feature], row: Sequence[Value], effects: "Sequence[float] | NDArray[np.float64]", top: int
+    features: Sequence[Feature], row: Sequence[Value], effects: Sequence[float] | NDArray[np.float64], top: int
 ) -> list[Reason]:
     """Return the `top` features by size of their contribution, largest first.
 
     `effects` are one SHAP value a feature, in the order of `features` and `row`; a base value after them is left out.
     """
-    count = len(features)
-    order = sorted(range(count), key=lambda i: -abs(float(effects[i])))[:top]
+    sizes = np.abs(np.asarray(effects, np.float64)[: len(features)])
+    order = np.argsort(-sizes, kind="stable")[:top].tolist()
     return [_reason(features[i], row[i], float(effects[i])) for i in order if effects[i]]
 
 

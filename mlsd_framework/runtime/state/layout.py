@@ -1,6 +1,7 @@
 """The state of a live group's keys: blocks for events, and what a state says at any moment."""
 
 import hashlib
+from array import array
 from collections.abc import Mapping
 from datetime import timedelta
 from struct import Struct
@@ -124,7 +125,7 @@ class StateLayout:
 
     def _found(self, state: bytes) -> "Integers":
         # Where the blocks are: offset in words, kind, number of entries. Their sums are checked.
-        view, at, found = memoryview(state), 0, []
+        view, at, found = memoryview(state), 0, array("q")
         while at < len(state):
             if len(state) - at < _HEADER.size:
                 raise self._damaged()
@@ -141,9 +142,9 @@ class StateLayout:
                 )
             if kind > blocks.SUMMARIES or number < 0 or (kind == blocks.SUMMARIES and at):
                 raise self._damaged()
-            found.append((at // 8, kind, number))
+            found.extend((at // 8, kind, number))
             at += size
-        return np.array(found, np.int64)
+        return np.frombuffer(found, np.int64).reshape(-1, 3)
 
     def _damaged(self) -> RunError:
         return RunError.of(

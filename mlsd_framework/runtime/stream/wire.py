@@ -2,7 +2,6 @@
 
 import re
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,7 +37,7 @@ class StreamConnection(Connection):
 
     def read_entries(self, command: bytes, timeout: float) -> list[Entries]:
         """Send an encoded XREAD and return what it found; an error reply is raised (E6225)."""
-        self._send(command, timeout)
+        self.send(command, timeout)
         try:
             line = self._line()
             if line[:1] != b"*":
@@ -54,7 +53,7 @@ class StreamConnection(Connection):
 
         Where the store refuses a command, nothing is done and its first refusal is raised (E6225).
         """
-        self._send(payload, timeout)
+        self.send(payload, timeout)
         try:
             self._queued(commands)
             line = self._line()
@@ -70,17 +69,6 @@ class StreamConnection(Connection):
 
     def _fill(self, wanted: int) -> None:
         super()._fill(max(wanted, _PART))
-
-    def _send(self, payload: bytes, timeout: float) -> None:
-        self._deadline = time.monotonic() + timeout
-        try:
-            if timeout != self._timeout:
-                self._limit(timeout)
-            self._socket.sendall(payload)
-        except (TimeoutError, BlockingIOError):
-            raise self._late(timeout) from None
-        except OSError as error:
-            raise self._broken(error) from error
 
     def _entries(self) -> Entries:
         self._line()  # a pair
