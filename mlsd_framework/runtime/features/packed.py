@@ -61,7 +61,9 @@ class RowLayout:
     defaults: tuple[Value, ...] = field(init=False)
     fingerprint: bytes = field(init=False)
     _row: struct.Struct = field(init=False, repr=False, compare=False)
+    _whole: struct.Struct = field(init=False, repr=False, compare=False)
     _seed: int = field(init=False, repr=False, compare=False)
+    _no_nulls: bytes = field(init=False, repr=False, compare=False)
     _start: int = field(init=False, repr=False, compare=False)
     _size: int = field(init=False, repr=False, compare=False)
     _varying: tuple[tuple[int, Callable[[bytes], Value]], ...] = field(init=False, repr=False, compare=False)
@@ -72,13 +74,16 @@ class RowLayout:
         words = -(-len(self.columns) // _WORD)
         said = "\0".join((self.group, *self.entity, "", *(f"{column.name}\0{column.dtype}" for column in self.columns)))
         fingerprint = hashlib.sha256(b"mlsd row 2\0" + said.encode()).digest()[:8]
-        row = struct.Struct("<" + "".join(FORMATS.get(column.dtype, "I") for column in self.columns))
+        values = "".join(FORMATS.get(column.dtype, "I") for column in self.columns)
+        row = struct.Struct("<" + values)
         varying = [i for i, column in enumerate(self.columns) if column.dtype not in FORMATS]
         made = {
             "defaults": tuple(column.default for column in self.columns),
             "fingerprint": fingerprint,
             "_row": row,
+            "_whole": struct.Struct(f"<8sI16x{words * 8}s{values}"),
             "_seed": crc32(fingerprint),
+            "_no_nulls": bytes(words * 8),
             "_start": _HEADER + words * 8,
             "_size": _HEADER + words * 8 + row.size,
             "_varying": tuple((i, decoder(self.columns[i].dtype)) for i in varying),
@@ -126,19 +131,17 @@ class RowLayout:
         """
         if row is None:
             return self.defaults
-        start = self._start
         try:
-            values: tuple[Value, ...] = self._row.unpack_from(row, start)
+            fingerprint, checksum, nulls, *values = self._whole.unpack_from(row)
         except struct.error:
             raise self._unreadable(row) from None
-        if row[:8] != self.fingerprint or int.from_bytes(row[8:_BODY], "little") != crc32(row[_BODY:], self._seed):
+        if fingerprint != self.fingerprint or checksum != crc32(row[_BODY:], self._seed):
             raise self._unreadable(row)
-        nulls = int.from_bytes(row[_HEADER:start], "little")
-        if nulls or self._varying:
-            return self._completed(row, nulls, list(values))
+        if nulls != self._no_nulls or self._varying:
+            return self._completed(row, int.from_bytes(nulls, "little"), values)
         if len(row) != self._size:
             raise self._unreadable(row)
-        return values
+        return tuple(values)
 
     def fits(self, row: bytes) -> bool:
         """Whether a row says that it has this layout."""

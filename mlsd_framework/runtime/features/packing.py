@@ -50,8 +50,9 @@ def pack_rows(layout: RowLayout, frame: pl.DataFrame, event: Moments, created: M
     for i, column in enumerate(layout.columns):
         series = frame.get_column(column.name)
         _check(layout, column, series.dtype)
-        missed = series.is_null().to_numpy()
-        table["nulls"][:, i // _WORD] |= missed.astype(np.uint64) << np.uint64(i % _WORD)
+        if series.null_count():
+            missed = series.is_null().to_numpy()
+            table["nulls"][:, i // _WORD] |= missed.astype(np.uint64) << np.uint64(i % _WORD)
         if column.dtype in FORMATS:
             table[f"c{i}"] = _numbers(series)
         else:
@@ -79,7 +80,10 @@ def _ordered(moments: Moments) -> "NDArray[np.uint64] | np.uint64":
 def _numbers(series: pl.Series) -> "NDArray[np.generic]":
     if series.dtype == pl.Null:
         return np.zeros(len(series))
-    return series.to_physical().fill_null(0 if series.dtype != pl.Boolean else False).to_numpy()
+    physical = series.to_physical()
+    if physical.null_count():
+        physical = physical.fill_null(0 if series.dtype != pl.Boolean else False)
+    return physical.to_numpy()
 
 
 def _contents(layout: RowLayout, column: FeatureColumn, series: pl.Series) -> list[bytes]:

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -50,13 +51,19 @@ class Generation:
             )
         prefix = self._store.rows_prefix(self.name, group)
         written = 0
-        for at in range(0, len(frame), _ROWS):
-            part = frame[at : at + _ROWS]
-            rows = layout.pack_frame(part, self._event, self._created)
-            keys = encode_keys(part.select(layout.entity))
-            pairs = [(prefix + key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
-            self._client.put(pairs, self._timeout)
-            written += len(pairs)
+        with ThreadPoolExecutor(1) as sender:  # the next rows are packed while the store takes the last
+            sent: Future[None] | None = None
+            for at in range(0, len(frame), _ROWS):
+                part = frame[at : at + _ROWS]
+                rows = layout.pack_frame(part, self._event, self._created)
+                keys = encode_keys(part.select(layout.entity))
+                pairs = [(prefix + key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
+                if sent:
+                    sent.result()
+                sent = sender.submit(self._client.put, pairs, self._timeout)
+                written += len(pairs)
+            if sent:
+                sent.result()
         return written
 
 
