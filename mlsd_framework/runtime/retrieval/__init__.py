@@ -1,0 +1,1 @@
+"""Retrieval: candidates for requests, from several sources, over a catalogue of items."""
