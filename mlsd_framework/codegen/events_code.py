@@ -54,7 +54,7 @@ def events_function(group: WindowGroup, system: System, names: ScriptNames, impo
     """Return the function that gives the events of a group with the values that its aggregates read."""
     label = system.label
     source = names.frame(group.source)
-    parameters = [f"{names.frame(name)}: pl.DataFrame" for name in read_sources(group, system)]
+    parameters = [f"{names.frame(name)}: pl.LazyFrame" for name in read_sources(group, system)]
     lines: list[str] = []
     result = source
     if reads_label(group, system) and label is not None:
@@ -83,7 +83,7 @@ def events_function(group: WindowGroup, system: System, names: ScriptNames, impo
         lines += [f"return {emit(Raw(result), 1, 7)}"]
     body = "\n".join(f"    {text}" for text in lines)  # what follows the first line of a text is indented already
     doc = f'    """Return the events of `{group.name}` with the values that its aggregates read."""'
-    opening = f"def {names.events(group)}({', '.join(parameters)}) -> pl.DataFrame:"
+    opening = f"def {names.events(group)}({', '.join(parameters)}) -> pl.LazyFrame:"
     return f"{pointer(group.span)}\n{opening}\n{doc}\n{body}"
 
 
@@ -91,16 +91,16 @@ def _beside(
     other: WindowGroup | TableGroup, group: WindowGroup, system: System, names: ScriptNames, imports: Imports
 ) -> Call:
     """Return the call that puts another group's features, as of each event, beside the events."""
-    imports.add(f"{FEATURES}.dataset", "beside")
+    imports.add(f"{FEATURES}.dataset", "beside_log")
     time = (("time", system.source(group.source).event_time),)
     declared = Raw(names.group(other))
     if isinstance(other, WindowGroup):
-        imports.add(f"{FEATURES}.offline", "window_features")
-        values = Call("window_features", (events_call(other, system, names), Raw("events"), declared), time)
+        imports.add(f"{FEATURES}.out_of_core", "window_features_from")
+        values = Call("window_features_from", (events_call(other, system, names), Raw("events"), declared), time)
     else:
         imports.add(f"{FEATURES}.asof", "column_features")
         values = Call("column_features", (Raw(names.frame(other.source)), Raw("events"), declared), time)
-    return Call("beside", (Raw("events"), other.name, values))
+    return Call("beside_log", (Raw("events"), other.name, values))
 
 
 def labels_of(label: Label, names: ScriptNames) -> str:

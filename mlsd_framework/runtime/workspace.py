@@ -18,6 +18,7 @@ class Workspace:
     """The folder `.mlsd/<system>/` of a project, and the name of everything in it.
 
     data/            fetched or simulated source files, one folder a source
+    checked/         one Parquet file a source that is larger than memory: its rows as they were last read and checked
     features/        one Parquet file a feature group, as last materialised
     dataset.parquet  the training set: one row an example
     models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
@@ -38,6 +39,11 @@ class Workspace:
     def data(self) -> Path:
         """Folder of source files."""
         return self.root / "data"
+
+    @property
+    def checked(self) -> Path:
+        """Folder of the checked rows of sources that are larger than memory."""
+        return self.root / "checked"
 
     @property
     def features(self) -> Path:

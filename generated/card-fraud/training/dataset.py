@@ -21,7 +21,7 @@ from features import (
 
 from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -40,7 +40,7 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def examples(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
+def examples(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from specs/fraud.yaml:98
     labels = chargebacks.select("payment_id", "is_fraud")
@@ -48,23 +48,23 @@ def examples(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
 
     # from specs/fraud.yaml:48
     events = card_activity_events(payments)
-    rows = beside(rows, "card_activity", window_features(events, rows, CARD_ACTIVITY_GROUP, time="ts"))
+    rows = beside(rows, "card_activity", window_features_from(events, rows, CARD_ACTIVITY_GROUP, time="ts"))
 
     # from specs/fraud.yaml:56
     events = card_velocity_events(payments)
-    rows = beside(rows, "card_velocity", window_features(events, rows, CARD_VELOCITY_GROUP, time="ts"))
+    rows = beside(rows, "card_velocity", window_features_from(events, rows, CARD_VELOCITY_GROUP, time="ts"))
 
     # from specs/fraud.yaml:65
     events = device_activity_events(payments)
-    rows = beside(rows, "device_activity", window_features(events, rows, DEVICE_ACTIVITY_GROUP, time="ts"))
+    rows = beside(rows, "device_activity", window_features_from(events, rows, DEVICE_ACTIVITY_GROUP, time="ts"))
 
     # from specs/fraud.yaml:72
     events = terminal_activity_events(payments)
-    rows = beside(rows, "terminal_activity", window_features(events, rows, TERMINAL_ACTIVITY_GROUP, time="ts"))
+    rows = beside(rows, "terminal_activity", window_features_from(events, rows, TERMINAL_ACTIVITY_GROUP, time="ts"))
 
     # from specs/fraud.yaml:79
     events = terminal_risk_events(payments, chargebacks)
-    rows = beside(rows, "terminal_risk", window_features(events, rows, TERMINAL_RISK_GROUP, time="ts"))
+    rows = beside(rows, "terminal_risk", window_features_from(events, rows, TERMINAL_RISK_GROUP, time="ts"))
     return with_computed(rows)
 
 

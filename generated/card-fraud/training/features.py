@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
@@ -124,40 +124,40 @@ TERMINAL_RISK_GROUP = WindowGroup(
 )
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows
 
 
 # from specs/fraud.yaml:48
-def card_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def card_activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `card_activity` with the values that its aggregates read."""
     return payments
 
 
 # from specs/fraud.yaml:56
-def card_velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def card_velocity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `card_velocity` with the values that its aggregates read."""
     return payments
 
 
 # from specs/fraud.yaml:65
-def device_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def device_activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `device_activity` with the values that its aggregates read."""
     return payments
 
 
 # from specs/fraud.yaml:72
-def terminal_activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def terminal_activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `terminal_activity` with the values that its aggregates read."""
     return payments
 
 
 # from specs/fraud.yaml:79
-def terminal_risk_events(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
+def terminal_risk_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `terminal_risk` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")
     events = payments.join(labels, on="payment_id", how="left", maintain_order="left")

@@ -39,8 +39,8 @@ def at_request(row: Row) -> None:
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    payments = load(PAYMENTS)
-    chargebacks = load(CHARGEBACKS)
+    payments = load(PAYMENTS).collect()
+    chargebacks = load(CHARGEBACKS).collect()
     subject = Subject(
         system="card-fraud",
         definitions="sha256:de90caaaa1daecef",

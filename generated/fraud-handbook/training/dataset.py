@@ -19,7 +19,7 @@ from features import (
 
 from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -43,7 +43,7 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def examples(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
+def examples(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from specs/benchmarks/fraud_handbook.yaml:83
     labels = chargebacks.select("payment_id", "is_fraud")
@@ -51,19 +51,19 @@ def examples(payments: pl.DataFrame, chargebacks: pl.DataFrame) -> pl.DataFrame:
 
     # from specs/benchmarks/fraud_handbook.yaml:37
     events = card_activity_events(payments)
-    rows = beside(rows, "card_activity", window_features(events, rows, CARD_ACTIVITY_GROUP, time="ts"))
+    rows = beside(rows, "card_activity", window_features_from(events, rows, CARD_ACTIVITY_GROUP, time="ts"))
 
     # from specs/benchmarks/fraud_handbook.yaml:45
     events = terminal_verdicts_events(payments, chargebacks)
-    rows = beside(rows, "terminal_verdicts", window_features(events, rows, TERMINAL_VERDICTS_GROUP, time="ts"))
+    rows = beside(rows, "terminal_verdicts", window_features_from(events, rows, TERMINAL_VERDICTS_GROUP, time="ts"))
 
     # from specs/benchmarks/fraud_handbook.yaml:54
     events = terminal_history_events(payments, chargebacks)
-    rows = beside(rows, "terminal_history", window_features(events, rows, TERMINAL_HISTORY_GROUP, time="ts"))
+    rows = beside(rows, "terminal_history", window_features_from(events, rows, TERMINAL_HISTORY_GROUP, time="ts"))
 
     # from specs/benchmarks/fraud_handbook.yaml:64
     events = terminal_past_events(payments, chargebacks)
-    rows = beside(rows, "terminal_past", window_features(events, rows, TERMINAL_PAST_GROUP, time="ts"))
+    rows = beside(rows, "terminal_past", window_features_from(events, rows, TERMINAL_PAST_GROUP, time="ts"))
     return with_computed(rows)
 
 

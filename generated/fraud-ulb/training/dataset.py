@@ -51,7 +51,7 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def examples(payments: pl.DataFrame) -> pl.DataFrame:
+def examples(payments: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from specs/benchmarks/fraud_ulb.yaml:62
     rows = with_known_labels(payments, "is_fraud")

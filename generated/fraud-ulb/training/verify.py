@@ -18,7 +18,7 @@ def at_request(row: Row) -> None:
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    payments = load(PAYMENTS)
+    payments = load(PAYMENTS).collect()
     subject = Subject(
         system="fraud-ulb",
         definitions="sha256:f6820c5c601998bc",

@@ -56,6 +56,14 @@ CODES: tuple[Code, ...] = (
         "Mend or uninstall the plugin that brings the kind.",
     ),
     Code(
+        "E6208",
+        "memory-setting",
+        "`MLSD_MEMORY` is not a number of bytes.",
+        "Set it to how many bytes work on whole logs may take, or leave it unset: a quarter of the machine's memory.",
+        "MLSD_MEMORY=4GB",
+        "MLSD_MEMORY=4000000000",
+    ),
+    Code(
         "E6210",
         "feature-row-unpackable",
         "A value does not fit the column of the packed row that it goes into, or a column is missing.",

@@ -1,8 +1,9 @@
 """Checking a source's frame against its schema, and doing what the schema says about each kind of fault."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -12,7 +13,10 @@ from mlsd_framework.runtime.data.read import Unreadable, read_leniently
 from mlsd_framework.runtime.data.report import Check, Example, Fault, SourceReport
 from mlsd_framework.runtime.data.schema import FLOATS, NUMBERS, Action, Column, SourceTable
 
-_EXAMPLES = 5
+BY_ROW: tuple[Check, ...] = ("types", "nulls", "ranges", "categories")
+"""The checks of what one row shows by itself."""
+
+EXAMPLES = 5
 _CODES: dict[Check, str] = {
     "types": "E6120", "nulls": "E6121", "ranges": "E6122",
     "categories": "E6123", "duplicates": "E6124", "order": "E6125",
@@ -63,7 +67,7 @@ def check_source(frame: pl.DataFrame, table: SourceTable, unreadable: tuple[Unre
     """
     rules = tuple(_rules(table, _null_where_unreadable(frame, unreadable)))
     rules = tuple(rule for rule in rules if rule.action != "ignore")
-    faults = [_type_fault(fault, table) for fault in unreadable if table.checks.types != "ignore"]
+    faults = [type_fault(fault, table) for fault in unreadable if table.checks.types != "ignore"]
     if rules and frame.height:
         marked = _marked(frame, unreadable)
         counts = (
@@ -78,8 +82,22 @@ def enforce(
 ) -> pl.DataFrame:
     """Return the frame without the rows that are to be dropped, in order of event time (ties as in the files).
 
-    Raises RunError with one diagnostic for each fault that is an error (E6120-E6125), or whose rows are more than
-    `max_faults` of the table (E6126).
+    Rows without a time come last. Raises RunError as `refuse` does.
+    """
+    refuse(table, report, unreadable)
+    dropped = to_drop(frame, table, report, unreadable)
+    if dropped is not None:
+        frame = frame.filter(~dropped)
+    if table.event_time is not None and not frame.get_column(table.event_time).is_sorted(nulls_last=True):
+        frame = frame.sort(table.event_time, maintain_order=True, nulls_last=True)
+    return frame
+
+
+def refuse(table: SourceTable, report: SourceReport, unreadable: tuple[Unreadable, ...] = ()) -> None:
+    """Raise RunError where a source is not fit for use.
+
+    It has one diagnostic for each fault that is an error (E6120-E6125), or whose rows are more than `max_faults` of
+    the table (E6126).
     """
     # The reader knows the file of a value of a wrong type, the report does not.
     fatal = [fault.diagnostic(table.name) for fault in unreadable if table.checks.types == "error"]
@@ -93,17 +111,24 @@ def enforce(
     fatal += [_too_many(report, fault) for fault in tolerated if fault.count > report.max_faults * report.rows]
     if fatal:
         raise RunError(fatal)
+
+
+def to_drop(
+    frame: pl.DataFrame, table: SourceTable, report: SourceReport, unreadable: tuple[Unreadable, ...] = ()
+) -> pl.Series | None:
+    """Return which rows a checked frame is to lose, none where it keeps all."""
     dropped = {fault.check for fault in report.faults if fault.action == "drop"}
-    if dropped:
-        marked = _marked(frame, unreadable)
-        broken = [
-            rule.broken for rule in _rules(table, {fault.column for fault in unreadable}) if rule.check in dropped
-        ]
-        broken += [pl.col(_mark(fault.column)) for fault in unreadable if "types" in dropped]
-        frame = marked.filter(~pl.any_horizontal(broken)).select(frame.columns)
-    if table.event_time is not None and not frame.get_column(table.event_time).is_sorted():
-        frame = frame.sort(table.event_time, maintain_order=True, nulls_last=True)
-    return frame
+    if not dropped:
+        return None
+    broken = [rule.broken for rule in _rules(table, {fault.column for fault in unreadable}) if rule.check in dropped]
+    broken += [pl.col(_mark(fault.column)) for fault in unreadable if "types" in dropped]
+    return _marked(frame, unreadable).select(pl.any_horizontal(broken)).to_series()
+
+
+def only(table: SourceTable, *checks: Check) -> SourceTable:
+    """Return the table with these checks alone, whatever share of the rows is at fault."""
+    others: dict[str, Action] = {check: "ignore" for check in get_args(Check) if check not in checks}
+    return replace(table, checks=replace(table.checks, max_faults=1.0, **others))
 
 
 def _rules(table: SourceTable, marked: set[str]) -> Iterator[_Rule]:
@@ -185,7 +210,8 @@ def _marked(frame: pl.DataFrame, unreadable: tuple[Unreadable, ...]) -> pl.DataF
     return frame.with_columns(rows.alias(_mark(column)) for column, rows in marks.items())
 
 
-def _type_fault(fault: Unreadable, table: SourceTable) -> Fault:
+def type_fault(fault: Unreadable, table: SourceTable) -> Fault:
+    """Return values of a wrong type as a fault of the source, its rows numbered as those of other faults are."""
     first = int(fault.rows[0]) + 1 - fault.examples[0][0]
     examples = tuple(Example(first + row, value) for row, value in fault.examples)
     return Fault("types", fault.column, len(fault.rows), table.checks.types, fault.type, examples)
@@ -196,7 +222,7 @@ def _fault(frame: pl.DataFrame, rule: _Rule, count: int) -> Fault:
     # A check that looks at neighbours is right only before the filter, and it is: the mask is made on the whole frame.
     found = (
         rows.select(pl.col("\x00row").cast(pl.Int64), rule.shown.cast(pl.String).alias("\x00shown"))
-        .head(_EXAMPLES)
+        .head(EXAMPLES)
         .collect()
     )
     examples = tuple(Example(row + 1, "null" if value is None else value[:200]) for row, value in found.iter_rows())

@@ -1,5 +1,7 @@
 """Reading a source's files into one polars frame of the schema's types; the first step of every training run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -50,6 +52,18 @@ class Reading:
     unreadable: tuple[Unreadable, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one file in reading order, `start` of the file's rows after its beginning.
+
+    The rows of its values that could not be read are numbered from the beginning of the batch.
+    """
+
+    frame: pl.DataFrame
+    unreadable: tuple[Unreadable, ...]
+    start: int
+
+
 def read_source(table: SourceTable, root: Path) -> pl.DataFrame:
     """Read all files of `table` under `root` into its columns, in the schema's order and types.
 
@@ -80,13 +94,47 @@ def read_leniently(table: SourceTable, root: Path) -> Reading:
     return Reading(whole, tuple(unreadable))
 
 
+def read_batches(table: SourceTable, root: Path, rows: int) -> Iterator[Batch]:
+    """Read Parquet files as `read_leniently` does, about `rows` rows at a time."""
+    number = 0
+    for file in source_files(table, root):
+        start = 0
+        for raw in _parquet_batches(table, file, rows):
+            frame, faults = _typed(table, file, raw, 0, start)
+            if table.row_number is not None:
+                frame = frame.with_columns(pl.int_range(number, number + pl.len()).alias(table.row_number))
+            yield Batch(frame, tuple(faults), start)
+            start += frame.height
+            number += frame.height
+
+
 def _read_file(table: SourceTable, file: SourceFile, offset: int) -> tuple[pl.DataFrame, list[Unreadable]]:
+    _refuse_empty(table, file)
+    if file.format == "csv":
+        raw = _read_csv(table, file.path, _stored(table, file))
+    else:
+        with _damage(table, file.path):
+            raw = _scan_parquet(table, file).collect(engine="streaming")
+    return _typed(table, file, raw, offset)
+
+
+def _refuse_empty(table: SourceTable, file: SourceFile) -> None:
     if file.path.stat().st_size == 0:
         raise RunError.of("E6114", f"`{file.path}` of source `{table.name}` is empty", expected=f"a {file.format} file")
+
+
+def _stored(table: SourceTable, file: SourceFile) -> list[Column]:
+    """Return the columns that are in the file itself: its folders may name others."""
+    given = dict(file.partition)
+    return [column for column in table.columns if column.name != table.row_number and column.in_file not in given]
+
+
+def _typed(
+    table: SourceTable, file: SourceFile, raw: pl.DataFrame, offset: int, start: int = 0
+) -> tuple[pl.DataFrame, list[Unreadable]]:
+    """Turn the rows of a file from `start` on into the schema's columns."""
     given = dict(file.partition)
     columns = [column for column in table.columns if column.name != table.row_number]
-    stored = [column for column in columns if column.in_file not in given]
-    raw = _read_csv(table, file.path, stored) if file.format == "csv" else _read_parquet(table, file.path, stored)
     raw = raw.with_columns(
         pl.lit(given[column.in_file], pl.String).alias(column.name) for column in columns if column.in_file in given
     )
@@ -100,7 +148,7 @@ def _read_file(table: SourceTable, file: SourceFile, offset: int) -> tuple[pl.Da
             expected=", ".join(f"`{column.name}`: {column.type}" for column in columns),
             notes=(f"in the file: {kinds}",),
         ) from error
-    _refuse_long_texts(table, file.path, frame)
+    _refuse_long_texts(table, file.path, frame, start)
     return frame, faults
 
 
@@ -132,13 +180,30 @@ def _scan_csv(table: SourceTable, path: Path, delimiter: str, columns: list[Colu
     return frame
 
 
-def _read_parquet(table: SourceTable, path: Path, columns: list[Column]) -> pl.DataFrame:
+def _parquet_batches(table: SourceTable, file: SourceFile, rows: int) -> Iterator[pl.DataFrame]:
+    _refuse_empty(table, file)
+    with _damage(table, file.path):
+        batches = _scan_parquet(table, file).collect_batches(chunk_size=rows, maintain_order=True)
+    while True:
+        with _damage(table, file.path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _scan_parquet(table: SourceTable, file: SourceFile) -> pl.LazyFrame:
+    columns = _stored(table, file)
+    scan = pl.scan_parquet(file.path, glob=False, hive_partitioning=False)
+    _require_columns(table, file.path, scan.collect_schema().names(), columns)
+    return scan.select(pl.col(column.in_file).alias(column.name) for column in columns)
+
+
+@contextmanager
+def _damage(table: SourceTable, path: Path) -> Iterator[None]:
+    """Name the file that polars fails to read."""
     try:
-        scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        names = scan.collect_schema().names()
-        _require_columns(table, path, names, columns)
-        wanted = [pl.col(column.in_file).alias(column.name) for column in columns]
-        return scan.select(wanted).collect(engine="streaming")
+        yield
     except _FAILURES as error:
         raise RunError.of(
             "E6114",
@@ -198,14 +263,14 @@ def _is_nan(values: pl.Series) -> pl.Series:
     return pl.Series([False]).new_from_index(0, len(values))
 
 
-def _refuse_long_texts(table: SourceTable, path: Path, frame: pl.DataFrame) -> None:
+def _refuse_long_texts(table: SourceTable, path: Path, frame: pl.DataFrame, start: int) -> None:
     for column in table.columns:
         if column.type not in TEXTS or column.name not in frame.columns:
             continue
         lengths = frame.get_column(column.name).str.len_bytes()
         longest = lengths.max()
         if isinstance(longest, int) and longest > LONGEST_TEXT:
-            row = (lengths.arg_max() or 0) + 1
+            row = start + (lengths.arg_max() or 0) + 1
             raise RunError.of(
                 "E6115",
                 f"`{path}`, row {row}, column `{column.name}` holds a text of {longest:,} bytes",

@@ -7,26 +7,19 @@ import polars as pl
 
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
 from mlsd_framework.runtime.features.offline import floor_time, floored
-from mlsd_framework.runtime.features.ordering import by_time, codes_of, microseconds, require_columns
-from mlsd_framework.runtime.features.polars_types import dtype_of, polars_dtype
+from mlsd_framework.runtime.features.ordering import by_time, codes_of, held, microseconds
+from mlsd_framework.runtime.features.polars_types import Frame, dtype_of, polars_dtype
 
 _CODE, _AT, _UNTIL, _ROW, _RANK = "__code", "__at", "__until", "__row", "__rank"
 
 
-def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGroup, *, time: str) -> pl.DataFrame:
+def column_features(table: Frame, queries: Frame, group: ColumnGroup, *, time: str) -> pl.DataFrame:
     """Return the group's columns for every row of `queries`, in the queries' order.
 
     The queries have the entity's columns and the moment `time`. A query whose key is null or unknown, or whose time is
     null, has nulls.
     """
-    used = [
-        *group.entity,
-        *group.columns,
-        *group.key,
-        *(name for name in (group.valid_from, group.valid_to, group.ingest_time) if name),
-    ]
-    require_columns(table, used, "the table's rows")
-    require_columns(queries, [*group.entity, time], "the queries")
+    table, queries = _held(table, group), held(queries, [*group.entity, time], "the queries")
     columns = table_columns(group, {name: dtype_of(table.get_column(name)) for name in group.columns})
     versions, asked = _versions(table, queries, group, time)
     joined = asked.join_asof(
@@ -43,17 +36,22 @@ def column_features(table: pl.DataFrame, queries: pl.DataFrame, group: ColumnGro
     )
 
 
-def current_rows(table: pl.DataFrame, group: ColumnGroup, as_of: datetime) -> pl.DataFrame:
+def current_rows(table: Frame, group: ColumnGroup, as_of: datetime) -> pl.DataFrame:
     """Return the rows that are valid at one moment (aware), one a key.
 
     Entity columns come first: this is what the online store is given.
     """
     moment = floor_time(as_of, group.refresh)
-    require_columns(table, group.entity, "the table's rows")
+    table = _held(table, group)
     known = table if group.valid_from is None else table.filter(pl.col(group.valid_from) <= moment)
     keys = known.select(group.entity).drop_nulls().unique(maintain_order=True)
     asked = keys.with_columns(pl.lit(moment).cast(pl.Datetime("us", "UTC")).alias(_AT))
     return keys.hstack(column_features(table, asked, group, time=_AT).select(pl.all().exclude(group.entity)))
+
+
+def _held(table: Frame, group: ColumnGroup) -> pl.DataFrame:
+    times = [name for name in (group.valid_from, group.valid_to, group.ingest_time) if name]
+    return held(table, [*group.entity, *group.columns, *group.key, *times], "the table's rows")
 
 
 def _versions(

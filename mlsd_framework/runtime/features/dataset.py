@@ -12,6 +12,12 @@ def beside(rows: pl.DataFrame, group: str, features: pl.DataFrame) -> pl.DataFra
     return rows.hstack(features.rename({name: f"{group}.{name}" for name in features.columns}))
 
 
+def beside_log(events: pl.LazyFrame, group: str, features: pl.DataFrame) -> pl.LazyFrame:
+    """Return events with the columns of `features` beside them, as `beside` does; the events are read when needed."""
+    named = features.rename({name: f"{group}.{name}" for name in features.columns})
+    return pl.concat([events, named.lazy()], how="horizontal")
+
+
 def computed(rows: pl.DataFrame, group: str, /, **features: pl.Expr) -> pl.DataFrame:
     """Return `rows` with computed features beside them, named `group.feature`; each may use those before it."""
     for name, value in features.items():
@@ -19,13 +25,14 @@ def computed(rows: pl.DataFrame, group: str, /, **features: pl.Expr) -> pl.DataF
     return rows
 
 
-def with_known_labels(rows: pl.DataFrame, label: str) -> pl.DataFrame:
+def with_known_labels(rows: pl.LazyFrame, label: str) -> pl.DataFrame:
     """Return the rows whose label is known, and say how many are left out; raise E6245 where none is known."""
-    known = rows.filter(pl.col(label).is_not_null())
+    known = rows.filter(pl.col(label).is_not_null()).collect(engine="streaming")
     if known.is_empty():
         raise RunError.of("E6245", f"no row has a known label `{label}`", expected="labels that join to the examples")
-    if known.height < rows.height:
-        print(f"{rows.height - known.height:,} of {rows.height:,} rows have no known `{label}` and are left out")
+    height = rows.select(pl.len()).collect(engine="streaming").item()
+    if known.height < height:
+        print(f"{height - known.height:,} of {height:,} rows have no known `{label}` and are left out")
     return known
 
 

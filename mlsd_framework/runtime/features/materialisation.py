@@ -11,9 +11,10 @@ from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.features.asof import current_rows
 from mlsd_framework.runtime.features.columns import ColumnGroup, table_columns
 from mlsd_framework.runtime.features.derived import DerivedGroup
-from mlsd_framework.runtime.features.offline import floor_time, in_time, materialise
+from mlsd_framework.runtime.features.offline import floor_time
+from mlsd_framework.runtime.features.out_of_core import materialise_from
 from mlsd_framework.runtime.features.packed import RowLayout
-from mlsd_framework.runtime.features.polars_types import dtype_of
+from mlsd_framework.runtime.features.polars_types import Frame, dtype_of
 from mlsd_framework.runtime.features.snapshots import current_snapshot
 from mlsd_framework.runtime.features.windows import FeatureColumn, WindowGroup, output_columns
 from mlsd_framework.runtime.workspace import Workspace
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mlsd_framework.runtime.features.dtypes import Dtype
 
 Group = WindowGroup | ColumnGroup | DerivedGroup
-Rows = pl.DataFrame | Mapping[str, pl.DataFrame]
+Rows = Frame | Mapping[str, Frame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +90,44 @@ def _materialise(group: Group, rows: Rows, moment: datetime) -> Materialised:
     if isinstance(group, DerivedGroup):
         columns, made = group.columns, current_snapshot(_frames(rows), group, moment)
     elif isinstance(group, WindowGroup):
-        frame = _frame(rows)
-        values = {one.value: dtype_of(frame.get_column(one.value)) for one in group.aggregates if one.value is not None}
-        columns, made = output_columns(group, values), materialise(frame, group, moment)
-        late = frame.height - in_time(frame, group).height
+        events = _frame(rows)
+        made = materialise_from(events, group, moment)
+        columns = output_columns(
+            group, _types(events, [one.value for one in group.aggregates if one.value is not None])
+        )
+        late = _late(events, group)
     else:
-        frame = _frame(rows)
-        types: dict[str, Dtype] = {name: dtype_of(frame.get_column(name)) for name in group.columns}
-        columns, made = table_columns(group, types), current_rows(frame, group, moment)
+        table = _frame(rows)
+        columns, made = table_columns(group, _types(table, group.columns)), current_rows(table, group, moment)
     return Materialised(group, _layout(group, columns), made, floor_time(moment, group.refresh), late)
 
 
-def _frame(rows: Rows) -> pl.DataFrame:
-    if not isinstance(rows, pl.DataFrame):
+def _types(frame: Frame, names: Sequence[str]) -> dict[str, "Dtype"]:
+    empty = pl.DataFrame(schema=frame.collect_schema())
+    return {name: dtype_of(empty.get_column(name)) for name in names}
+
+
+def _late(events: Frame, group: WindowGroup) -> int:
+    """Count the events that were written later than the group allows, or nobody knows when."""
+    if group.ingest_time is None or group.allowed_lateness is None:
+        return 0
+    timely = pl.col(group.ingest_time) - pl.col(group.event_time) <= group.allowed_lateness
+    return int(events.lazy().select(pl.len() - timely.sum()).collect(engine="streaming").item())
+
+
+def _newest(rows: Frame, time: str) -> datetime | None:
+    newest = rows.lazy().select(pl.col(time).max()).collect(engine="streaming").item()
+    return newest if isinstance(newest, datetime) else None
+
+
+def _frame(rows: Rows) -> Frame:
+    if not isinstance(rows, pl.DataFrame | pl.LazyFrame):
         raise TypeError(type(rows))
     return rows
 
 
-def _frames(rows: Rows) -> Mapping[str, pl.DataFrame]:
-    if isinstance(rows, pl.DataFrame):
+def _frames(rows: Rows) -> Mapping[str, Frame]:
+    if isinstance(rows, pl.DataFrame | pl.LazyFrame):
         raise TypeError(type(rows))
     return rows
 
@@ -118,13 +138,13 @@ def _layout(group: Group, columns: tuple[FeatureColumn, ...]) -> RowLayout:
 
 def _end(pairs: list[tuple[Group, Rows]]) -> datetime:
     """Return the moment just after the last event of any log."""
-    times: list[object] = []
+    times: list[datetime | None] = []
     for group, rows in pairs:
         if isinstance(group, DerivedGroup):
             frames = _frames(rows)
-            times += [frames[one.source].get_column(one.event_time).max() for one in group.readings]
+            times += [_newest(frames[one.source], one.event_time) for one in group.readings]
         else:
             time = group.event_time if isinstance(group, WindowGroup) else group.valid_from
-            times += [_frame(rows).get_column(time).max()] if time is not None else []
-    known = [time for time in times if isinstance(time, datetime)]
+            times += [_newest(_frame(rows), time)] if time is not None else []
+    known = [time for time in times if time is not None]
     return max(known) + timedelta(microseconds=1) if known else datetime.now(UTC)

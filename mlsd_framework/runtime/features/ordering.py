@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.kernel import group_by_code
+from mlsd_framework.runtime.features.polars_types import Frame
 
 Integers = NDArray[np.int64]
 
@@ -35,13 +36,18 @@ class Ordered:
     asks_at: Integers
 
 
-def require_columns(frame: pl.DataFrame, names: Sequence[str], what: str) -> None:
+def require_columns(frame: Frame, names: Sequence[str], what: str) -> None:
     """Refuse a frame that lacks a column (E6202)."""
-    missing = [name for name in names if name not in frame.columns]
+    known = frame.collect_schema().names()
+    missing = [name for name in names if name not in known]
     if missing:
-        raise RunError.of(
-            "E6202", f"{what} lack the column `{missing[0]}`", expected=f"one of: {', '.join(frame.columns)}"
-        )
+        raise RunError.of("E6202", f"{what} lack the column `{missing[0]}`", expected=f"one of: {', '.join(known)}")
+
+
+def held(frame: Frame, names: Sequence[str], what: str) -> pl.DataFrame:
+    """Return columns of a frame in memory; a frame that lacks one is refused (E6202)."""
+    require_columns(frame, names, what)
+    return frame.lazy().select(*dict.fromkeys(names)).collect()
 
 
 def microseconds(times: pl.Series, what: str) -> pl.Series:

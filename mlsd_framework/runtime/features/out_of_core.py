@@ -5,7 +5,6 @@ key; a bucket holds all of its keys' events, so the kernel computes it as it com
 `offline`, to the bit. All events of one key have to fit into memory: a hot key is as large as a bucket gets.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +15,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from mlsd_framework.runtime import atomic
-from mlsd_framework.runtime.features.offline import materialise, window_features
+from mlsd_framework.runtime.features.offline import floor_time, materialise, window_features
 from mlsd_framework.runtime.features.spill import MOST_PARTS, PART, ROW, Parts, dealt, hashed
 from mlsd_framework.runtime.features.windows import WindowGroup
+from mlsd_framework.runtime.memory import allowed, row_bytes
 
 Log = pl.LazyFrame | pl.DataFrame | Sequence[Path]
-_SHARE = 4  # a quarter of memory is ours where nobody says otherwise
-_TEXT = 48  # bytes that a text is thought to take
 _COPIES = 4  # of what goes in, as the kernel orders it
 _PER_ROW = 48  # bytes of codes, orders and ranges of one event or query
 
@@ -40,8 +38,9 @@ def window_features_from(
     """Compute what `window_features` does from a log that is not in memory; the features themselves are.
 
     `events` are Parquet files, read in the order given, or a lazy frame that polars can stream. `memory` is how many
-    bytes the work may take beside the result, by default a quarter of the machine's; what does not fit goes to a
-    folder made in `folder` (default: the system's for temporary files), which is removed at the end and after a fault.
+    bytes the work may take beside the result, by default what `MLSD_MEMORY` says or a quarter of the machine's; what
+    does not fit goes to a folder made in `folder` (default: the system's for temporary files), which is removed at the
+    end and after a fault.
     """
     with _chunks(events, queries, group, time, memory, folder, threads) as chunks:
         return pl.concat(chunks, rechunk=False)
@@ -76,15 +75,24 @@ def materialise_from(
     folder: Path | None = None,
     threads: int | None = None,
 ) -> pl.DataFrame:
-    """Compute what `materialise` does from a log that is not in memory; the rows come in no particular order."""
+    """Compute what `materialise` does from a log that is not in memory; the rows themselves are."""
     log = _lazy(events, group)
     empty = _empty(log)
     materialise(empty, group, as_of)  # what cannot be done is refused before anything is read
     buckets = _buckets(log, None, group, memory)
+    if buckets == 1:
+        return materialise(log.collect(), group, as_of, threads=threads)
+    numbered = _with_keys(log, group).with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
+    seen = pl.col(group.event_time) < floor_time(as_of, group.refresh) - group.delay
+    made: list[pl.DataFrame] = []
     with tempfile.TemporaryDirectory(prefix="mlsd-", dir=folder) as name:
         bucket = hashed(group.entity, empty.schema, buckets)
-        known = dealt(_with_keys(log, group), bucket, Parts(Path(name), "events", empty))
-        return pl.concat(materialise(known.read(at), group, as_of, threads=threads) for at in range(buckets))
+        known = dealt(numbered, bucket, Parts(Path(name), "events", _empty(numbered)))
+        for at in range(buckets):
+            part = known.read(at)
+            first = part.filter(seen).unique(group.entity, keep="first", maintain_order=True).get_column(ROW)
+            made.append(materialise(part, group, as_of, threads=threads).with_columns(first))
+    return pl.concat(made).sort(ROW).drop(ROW)
 
 
 @contextmanager
@@ -149,20 +157,7 @@ def _height(frame: pl.LazyFrame) -> int:
 def _buckets(log: pl.LazyFrame, rows: pl.LazyFrame | None, group: WindowGroup, memory: int | None) -> int:
     """Return how many buckets there have to be for one to fit into memory."""
     out = len(group.aggregates) * len(group.windows) * 24
-    need = _height(log) * (_COPIES * _width(log) + _PER_ROW)
+    need = _height(log) * (_COPIES * row_bytes(log.collect_schema()) + _PER_ROW)
     if rows is not None:
-        need += _height(rows) * (_COPIES * _width(rows) + _PER_ROW + out)
-    return min(max(-(-need // (memory or _memory() // _SHARE)), 1), MOST_PARTS)
-
-
-def _width(frame: pl.LazyFrame) -> int:
-    return sum(8 if dtype.is_numeric() or dtype.is_temporal() else _TEXT for dtype in frame.collect_schema().dtypes())
-
-
-def _memory() -> int:
-    """Return the bytes of memory that this process may use: the machine's, or its group's where that is less."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    group = Path("/sys/fs/cgroup/memory.max")
-    if group.exists() and (limit := group.read_text().strip()).isdigit():
-        limits.append(int(limit))
-    return min(limits)
+        need += _height(rows) * (_COPIES * row_bytes(rows.collect_schema()) + _PER_ROW + out)
+    return min(max(-(-need // (memory or allowed())), 1), MOST_PARTS)

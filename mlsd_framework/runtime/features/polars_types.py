@@ -1,4 +1,4 @@
-"""The types of features as polars has them."""
+"""The types of features as polars has them, and of what features are computed from."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -7,6 +7,9 @@ import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.dtypes import Dtype, item_of
+
+Frame = pl.DataFrame | pl.LazyFrame
+"""Rows in memory, or rows that are read when they are needed."""
 
 _POLARS: Mapping[str, pl.DataType] = {
     "float64": pl.Float64(),

@@ -13,12 +13,12 @@ from mlsd_framework.diagnostics.errors import MlsdError, RunError
 from mlsd_framework.runtime.features.derived import DerivedGroup, Reading, Snapshot
 from mlsd_framework.runtime.features.dtypes import Dtype, item_of
 from mlsd_framework.runtime.features.offline import floor_time, floored
-from mlsd_framework.runtime.features.ordering import by_time, codes_of, microseconds, require_columns
-from mlsd_framework.runtime.features.polars_types import dtype_of, polars_dtype
+from mlsd_framework.runtime.features.ordering import by_time, codes_of, held, microseconds, require_columns
+from mlsd_framework.runtime.features.polars_types import Frame, dtype_of, polars_dtype
 from mlsd_framework.runtime.features.windows import FeatureColumn, as_microseconds
 
 Integers = NDArray[np.int64]
-Frames = Mapping[str, pl.DataFrame]
+Frames = Mapping[str, Frame]
 
 _ROW = "__row"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,10 +86,10 @@ def _logs(frames: Frames, group: DerivedGroup) -> dict[str, _Log]:
     return {reading.source: _log(frames[reading.source], reading) for reading in group.readings}
 
 
-def _log(frame: pl.DataFrame, reading: Reading) -> _Log:
+def _log(events: Frame, reading: Reading) -> _Log:
     what = f"the events of `{reading.source}`"
     times = [name for name in (reading.event_time, reading.ingest_time) if name is not None]
-    require_columns(frame, [*reading.columns, *times, *reading.key], what)
+    frame = held(events, [*reading.columns, *times, *reading.key], what)
     for name in times:
         if missing := microseconds(frame.get_column(name), what).null_count():
             raise RunError.of(

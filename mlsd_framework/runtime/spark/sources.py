@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812 - as everybody writes it
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.data.check import check_source, enforce, load_source
+from mlsd_framework.runtime.data.check import BY_ROW, check_source, enforce, load_source, only
 from mlsd_framework.runtime.data.files import source_files
 from mlsd_framework.runtime.data.read import Unreadable, convert
 from mlsd_framework.runtime.data.report import Example, Fault, SourceReport
@@ -35,7 +35,7 @@ def load_spark(spark: SparkSession, table: SourceTable, root: Path) -> DataFrame
     """
     if table.row_number is not None:
         return spark.createDataFrame(load_source(table, root).frame.to_arrow())
-    raw, by_row = _read(spark, table, root), _by_row(table)
+    raw, by_row = _read(spark, table, root), only(table, *BY_ROW)
     report = _report(raw, table)
     if report.faults:
         sys.stdout.write(report.text() + "\n")
@@ -53,11 +53,6 @@ def load_spark(spark: SparkSession, table: SourceTable, root: Path) -> DataFrame
     if table.key and table.checks.duplicates == "drop":
         rows = _without_repeats(rows, table)
     return rows.persist()  # every group reads them, and checking is dear
-
-
-def _by_row(table: SourceTable) -> SourceTable:
-    # What one row shows by itself; how many rows of the whole source may be at fault is judged before.
-    return replace(table, checks=replace(table.checks, duplicates="ignore", order="ignore", max_faults=1.0))
 
 
 def _read(spark: SparkSession, table: SourceTable, root: Path) -> DataFrame:
@@ -99,7 +94,7 @@ def _converted(
 
 def _report(raw: DataFrame, table: SourceTable) -> SourceReport:
     """Count the rows at fault of the whole source: one pass over its rows, and one over its keys."""
-    by_row = _by_row(table)
+    by_row = only(table, *BY_ROW)
 
     def counted(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for frame, unreadable in _converted(batches, by_row):

@@ -17,7 +17,7 @@ from mlsd_framework.runtime.features.windows import WindowGroup
 from mlsd_framework.runtime.spark.arrow import column, empty
 from mlsd_framework.runtime.spark.buckets import beside, buckets_of, each, require
 
-Prepare = Callable[[pl.DataFrame], pl.DataFrame]
+Prepare = Callable[[pl.LazyFrame], pl.LazyFrame]
 _ORDERED = frozenset({"first", "last", "last_n"})
 
 
@@ -44,7 +44,7 @@ def window_features_spark(
     reads = list(dict.fromkeys([*group.entity, asked]))
 
     def compute(of_bucket: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-        known = prepare(of_bucket) if prepare else of_bucket
+        known = prepare(of_bucket.lazy()).collect() if prepare else of_bucket
         # One thread: Spark gives each task its core.
         features = window_features(known, rows, group, time=asked, threads=1)
         return features.rename({name: prefix + name for name in features.columns})
@@ -68,7 +68,8 @@ def materialise_spark(
     events = _read(events, group, prepare)
 
     def compute(of_bucket: pl.DataFrame) -> pl.DataFrame:
-        return materialise(prepare(of_bucket) if prepare else of_bucket, group, as_of, threads=1)
+        known = prepare(of_bucket.lazy()).collect() if prepare else of_bucket
+        return materialise(known, group, as_of, threads=1)
 
     columns = compute(empty(events, events.columns))
     return each(events, group.entity, compute, columns, buckets or buckets_of(events))

@@ -32,7 +32,7 @@ class Feed:
 
 
 def fill_states(
-    feeds: Sequence[Feed], logs: "Mapping[str, pl.DataFrame]", *, system: str, features: str, store: str
+    feeds: Sequence[Feed], logs: "Mapping[str, pl.LazyFrame]", *, system: str, features: str, store: str
 ) -> None:
     """Write the states of all live groups from the logs of their sources, and say how many there are.
 
@@ -44,7 +44,7 @@ def fill_states(
         [
             SourceLog(
                 live=feed.source,
-                events=logs[feed.source.name],
+                events=logs[feed.source.name].collect(),
                 positions=dict.fromkeys(partitions_of(feed.stream, feed.partitions)),
             )
             for feed in feeds

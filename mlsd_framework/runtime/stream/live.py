@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _SLACK_MS = 60_000
 
-Derive = Callable[["pl.DataFrame"], "pl.DataFrame"]
+Derive = Callable[["pl.LazyFrame"], "pl.LazyFrame"]
 
 
 class StateFormat(Protocol):
@@ -85,7 +85,7 @@ def feed(group: LiveGroup, frame: "pl.DataFrame", ingest_time: str | None) -> tu
         late, frame = frame.height - timely.height, timely
     if not frame.height:
         return {}, late
-    keys, blocks = group.layout.blocks(group.derive(frame))
+    keys, blocks = group.layout.blocks(group.derive(frame.lazy()).collect())
     return dict(zip(keys, blocks, strict=True)), late
 
 

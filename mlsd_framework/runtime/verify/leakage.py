@@ -51,7 +51,7 @@ class Leakage:
 def leakage(subject: Subject, examples: Examples, seed: int = 3) -> tuple[Leakage, pl.DataFrame]:
     """Make the training set of a part of the log with and without the plants; return what differs, and that set."""
     frames, draw = thinned(subject, examples), np.random.default_rng(seed)
-    rows = examples.make(*(frames[name] for name in examples.reads))
+    rows = examples.make(*(frames[name].lazy() for name in examples.reads))
     result = Leakage(columns=rows.width)
     time = subject.log(examples.source).table.event_time
     if time is None:
@@ -69,7 +69,7 @@ def leakage(subject: Subject, examples: Examples, seed: int = 3) -> tuple[Leakag
         changed, plants = planted(subject, examples, frames, cut, draw)
         result.cuts.append(said(cut))
         result.plants += plants
-        again = examples.make(*(changed[name] for name in examples.reads))
+        again = examples.make(*(changed[name].lazy() for name in examples.reads))
         _compare(known, again, subject, examples, cut, result)
     return result, rows
 

@@ -71,16 +71,20 @@ def sampled(subject: Subject, stored: Stored, rows: int, seed: int = 0) -> Sampl
     elif stored.live:
         added = with_own_keys(ordinary(part, log, group, draw), log)
         part, made, grid = pl.concat([part, added]), added.height, ()
-        events = stored.events(part, *subject.frames(stored.reads[1:]))
+        events = _events(part, subject, stored)
     else:
         grid = at.grid(part, group)
-        events = stored.events(part, *subject.frames(stored.reads[1:]))
+        events = _events(part, subject, stored)
         added = with_own_keys(
             pl.concat([ordinary(events, log, group, draw), at_edges(events, log, group, grid, draw)]), log
         )
         events, made = pl.concat([events, added]), added.height
     asked = _questions(events, stored, grid, rows, draw)
     return Sample(stored, log, part, events, asked, made, others)
+
+
+def _events(part: pl.DataFrame, subject: Subject, stored: Stored) -> pl.DataFrame:
+    return stored.events(*(rows.lazy() for rows in (part, *subject.frames(stored.reads[1:])))).collect()
 
 
 def _keys(rows: pl.DataFrame, entity: Sequence[str], draw: np.random.Generator) -> pl.DataFrame:

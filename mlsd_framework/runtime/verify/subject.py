@@ -12,8 +12,11 @@ from mlsd_framework.runtime.features.materialisation import Group
 from mlsd_framework.runtime.features.windows import WindowGroup, column_names
 from mlsd_framework.runtime.stream.live import LiveSource
 
-Frames = Callable[..., pl.DataFrame]
+Events = Callable[..., pl.LazyFrame]
 """A function of whole sources, in a declared order."""
+
+Frames = Callable[..., pl.DataFrame]
+"""The same, for what is in memory in the end."""
 
 Row = dict[str, Any]
 """One row of the training set, moments and lengths of time as microseconds."""
@@ -42,7 +45,7 @@ class Stored:
 
     group: Group
     reads: tuple[str, ...]
-    events: Frames = lambda rows, *_: rows
+    events: Events = lambda rows, *_: rows
     live: LiveSource | None = None
 
     @property

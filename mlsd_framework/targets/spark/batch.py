@@ -104,7 +104,7 @@ class _Batch:
         return "\n".join(
             [
                 pointer(group.span),
-                f"def {self.names.prepared(group)}(rows: pl.DataFrame) -> pl.DataFrame:",
+                f"def {self.names.prepared(group)}(rows: pl.LazyFrame) -> pl.LazyFrame:",
                 f'    """Return the events of `{group.name}`, of rows that have their label beside them."""',
                 f"    labels = rows.select({on}, {chosen}).unique({on})",
                 f"    return {self.names.events(group)}(rows.drop({name}), labels)",

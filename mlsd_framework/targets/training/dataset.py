@@ -49,7 +49,7 @@ def dataset_file(system: System, spec: str) -> str:
     context = DatasetFile(
         spec=spec,
         imports="",
-        signature=signature("examples", [f"{frame}: pl.DataFrame" for frame in passed], "pl.DataFrame"),
+        signature=signature("examples", [f"{frame}: pl.LazyFrame" for frame in passed], "pl.DataFrame"),
         examples=[*body, "return with_computed(rows)"] if computed else _returning(body),
         computed=computed,
         loads=[script.load(name) for name in sources],
@@ -122,10 +122,10 @@ class _Dataset:
             yield ""
             yield pointer(group.span)
             if isinstance(group, WindowGroup):
-                self.imports.add("mlsd_framework.runtime.features.offline", "window_features")
+                self.imports.add("mlsd_framework.runtime.features.out_of_core", "window_features_from")
                 self.ours(self.names.events(group))
                 yield from assigned("events", events_call(group, self.system, self.names), 1)
-                values = Call("window_features", (Raw("events"), Raw("rows"), Raw(declared)), time)
+                values = Call("window_features_from", (Raw("events"), Raw("rows"), Raw(declared)), time)
             elif isinstance(group, DerivedGroup):
                 self.imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
                 values = Call("derived_features", (frames(group, self.names), Raw("rows"), Raw(declared)), time)

@@ -42,7 +42,7 @@ def features_file(system: System, spec: str) -> str:
     imports.add("polars as pl")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     blocks = list(declarations(system, names, imports))
-    imports.add(f"{DATA}.check", "load_source")
+    imports.add(f"{DATA}.scan", "scan_source")
     functions = [events_function(group, system, names, imports) for group in system.windows]
     stored, live = system.stored, system.live
     declared = feeds(system, names, imports) if live else ""

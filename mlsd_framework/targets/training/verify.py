@@ -66,7 +66,7 @@ class _Verify:
     def load(self, source: str) -> str:
         table = self.names.table(self.system.source(source))
         self.ours(table)
-        return f"{self.names.frame(source)} = load({table})"
+        return f"{self.names.frame(source)} = load({table}).collect()"
 
     def subject(self, sources: list[str]) -> Call:
         """Return the declaration of all that is proved."""

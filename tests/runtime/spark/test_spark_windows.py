@@ -62,7 +62,7 @@ def test_materialised_rows_are_those_of_the_offline_home(zone: str, to_spark: To
     assert_same(made, materialise(events, group, moment).sort(group.entity))
 
 
-def prepared(events: pl.DataFrame) -> pl.DataFrame:
+def prepared(events: pl.LazyFrame) -> pl.LazyFrame:
     """What a generated script computes of events before windows read them."""
     return events.with_columns(y=pl.when(pl.col("f")).then(pl.col("x") * 2))
 
@@ -72,9 +72,12 @@ def test_values_are_computed_where_the_data_is(to_spark: ToSpark) -> None:
     group = WindowGroup("g", ("card",), "log", "ts", (9 * SECOND,), (Aggregate("y", "sum", "y"),), key=("id",))
     events, queries = log(500, 4), questions(100, 5)
     made = window_features_spark(to_spark(events), to_spark(queries), group, prepare=prepared, buckets=3)
-    assert_same(collected(made, ["question"]), queries.hstack(window_features(prepared(events), queries, group)))
+    assert_same(
+        collected(made, ["question"]),
+        queries.hstack(window_features(prepared(events.lazy()).collect(), queries, group)),
+    )
     stored = materialise_spark(to_spark(events), group, START + 30 * SECOND, prepare=prepared, buckets=3)
-    expected = materialise(prepared(events), group, START + 30 * SECOND)
+    expected = materialise(prepared(events.lazy()).collect(), group, START + 30 * SECOND)
     assert_same(collected(stored, ["card"]), expected.sort("card"))
 
 

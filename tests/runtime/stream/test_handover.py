@@ -43,7 +43,7 @@ LATE = timedelta(minutes=2, microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def derive(frame: pl.DataFrame) -> pl.DataFrame:
+def derive(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The column that an aggregate reads and the source does not have."""
     return frame.with_columns((pl.col("amount") * 2).alias("double"))
 
@@ -62,7 +62,7 @@ def sent(number: int, *, late: bool) -> dict[str, object]:
 
 def oracle(events: Sequence[bytes], moment: datetime) -> dict[str, tuple[object, ...]]:
     """What the offline home makes of all events, each once, without those that came too late."""
-    frame = derive(decoded(*events).frame).unique("payment_id", keep="first", maintain_order=True)
+    frame = derive(decoded(*events).frame.lazy()).collect().unique("payment_id", keep="first", maintain_order=True)
     timely = frame.filter(pl.col("written") - pl.col("at") <= GROUP.allowed_lateness)
     asked = pl.DataFrame({"card": ["c0", "c1", "c2"]}).with_columns(
         pl.lit(moment).cast(pl.Datetime("us", "UTC")).alias("at")

@@ -12,8 +12,8 @@ from mlsd_framework.runtime.features import sql
 from mlsd_framework.runtime.features import sql_polars as columns
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.columns import ColumnGroup
-from mlsd_framework.runtime.features.dataset import beside
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.dataset import beside, with_known_labels
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.state.layout import StateLayout
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
@@ -149,7 +149,7 @@ def frames(rows: int = 900, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame, 
     return payments, cards, labels
 
 
-def labelled(payments: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+def labelled(payments: pl.LazyFrame, labels: pl.LazyFrame) -> pl.LazyFrame:
     """Return payments with their label beside them."""
     known = labels.select("payment_id", "is_fraud")
     return payments.join(known, on="payment_id", how="left", maintain_order="left")
@@ -170,18 +170,18 @@ def at_request(row: Row) -> None:
 
 
 def examples(
-    payments: pl.DataFrame,
-    cards: pl.DataFrame,
-    labels: pl.DataFrame,
+    payments: pl.LazyFrame,
+    cards: pl.LazyFrame,
+    labels: pl.LazyFrame,
     *,
     now: WindowGroup = NOW,
     daily: WindowGroup = DAILY,
 ) -> pl.DataFrame:
     """Return the training set; a test may give it groups that see too much."""
     events = labelled(payments, labels)
-    rows = events.filter(pl.col("is_fraud").is_not_null())
-    rows = beside(rows, "now", window_features(events, rows, now, time="ts"))
-    rows = beside(rows, "daily", window_features(events, rows, daily, time="ts"))
+    rows = with_known_labels(events, "is_fraud")
+    rows = beside(rows, "now", window_features_from(events, rows, now, time="ts"))
+    rows = beside(rows, "daily", window_features_from(events, rows, daily, time="ts"))
     rows = beside(rows, "card", column_features(cards, rows, CARD, time="ts"))
     return with_computed(rows)
 

@@ -131,7 +131,7 @@ def test_an_expression_that_differs() -> None:
 
     shop = subject(request=other)
     assert shop.expressions is not None
-    found, _ = expressions_hold(shop.expressions, examples(*frames()), PAYMENTS, 400)
+    found, _ = expressions_hold(shop.expressions, examples(*(one.lazy() for one in frames())), PAYMENTS, 400)
     assert {one.feature for one in found.differences} == {"payment.night", "payment.share"}
     assert any("Error" in str(one.values["request"]) for one in found.differences)
 

@@ -75,7 +75,7 @@ PLACES_GROUP = WindowGroup(
 
 
 # from tests/targets/cases/live.yaml:41
-def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def velocity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `velocity` with the values that its aggregates read."""
     return payments.with_columns(
         abroad_value=pl.when(pl.col("country").cast(pl.String) != "DE").then(pl.lit(value=True)),

@@ -43,7 +43,7 @@ from features import (
 
 
 # from tests/targets/cases/everything.yaml:86
-def merchant_risk_prepared(rows: pl.DataFrame) -> pl.DataFrame:
+def merchant_risk_prepared(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `merchant_risk`, of rows that have their label beside them."""
     labels = rows.select("payment_id", upheld="disputed").unique("payment_id")
     return merchant_risk_events(rows.drop("disputed"), labels)

@@ -19,7 +19,7 @@ from features import (
 
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -43,25 +43,25 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def examples(rows_2: pl.DataFrame, a_events: pl.DataFrame, load_2: pl.DataFrame) -> pl.DataFrame:
+def examples(rows_2: pl.LazyFrame, a_events: pl.LazyFrame, load_2: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/clashes.yaml:35
     rows = with_known_labels(rows_2, "label")
 
     # from tests/targets/cases/clashes.yaml:28
     events = a_events_2(a_events)
-    rows = beside(rows, "a", window_features(events, rows, A_GROUP, time="events"))
+    rows = beside(rows, "a", window_features_from(events, rows, A_GROUP, time="events"))
 
     # from tests/targets/cases/clashes.yaml:29
     rows = beside(rows, "sql", column_features(load_2, rows, SQL_GROUP, time="events"))
 
     # from tests/targets/cases/clashes.yaml:30
     events = fired_events(rows_2)
-    rows = beside(rows, "fired", window_features(events, rows, FIRED_GROUP, time="events"))
+    rows = beside(rows, "fired", window_features_from(events, rows, FIRED_GROUP, time="events"))
 
     # from tests/targets/cases/clashes.yaml:32
     events = stage_load_events(rows_2)
-    rows = beside(rows, "stage_load", window_features(events, rows, STAGE_LOAD_GROUP, time="events"))
+    rows = beside(rows, "stage_load", window_features_from(events, rows, STAGE_LOAD_GROUP, time="events"))
     return with_computed(rows)
 
 

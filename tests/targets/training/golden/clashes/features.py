@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features.columns import ColumnGroup
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
@@ -99,16 +99,16 @@ STAGE_LOAD_GROUP = WindowGroup(
 )
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows
 
 
 # from tests/targets/cases/clashes.yaml:28
-def a_events_2(a_events: pl.DataFrame) -> pl.DataFrame:
+def a_events_2(a_events: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `a` with the values that its aggregates read."""
     return a_events.with_columns(
         a_value_=pl.col("a_value") + 1,
@@ -117,13 +117,13 @@ def a_events_2(a_events: pl.DataFrame) -> pl.DataFrame:
 
 
 # from tests/targets/cases/clashes.yaml:30
-def fired_events(rows_2: pl.DataFrame) -> pl.DataFrame:
+def fired_events(rows_2: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `fired` with the values that its aggregates read."""
     return rows_2
 
 
 # from tests/targets/cases/clashes.yaml:32
-def stage_load_events(rows_2: pl.DataFrame) -> pl.DataFrame:
+def stage_load_events(rows_2: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `stage_load` with the values that its aggregates read."""
     return rows_2
 

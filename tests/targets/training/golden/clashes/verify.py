@@ -36,9 +36,9 @@ def at_request(row: Row) -> None:
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    rows_2 = load(ROWS)
-    a_events = load(A_EVENTS)
-    load_2 = load(LOAD)
+    rows_2 = load(ROWS).collect()
+    a_events = load(A_EVENTS).collect()
+    load_2 = load(LOAD).collect()
     subject = Subject(
         system="clashes",
         definitions="sha256:38bbe5c318e36d46",

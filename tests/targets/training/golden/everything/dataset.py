@@ -22,7 +22,7 @@ from features import (
 from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +68,7 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def examples(
-    payments: pl.DataFrame, disputes: pl.DataFrame, merchants: pl.DataFrame, cards: pl.DataFrame
+    payments: pl.LazyFrame, disputes: pl.LazyFrame, merchants: pl.LazyFrame, cards: pl.LazyFrame
 ) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/everything.yaml:115
@@ -77,15 +77,15 @@ def examples(
 
     # from tests/targets/cases/everything.yaml:68
     events = card_events(payments)
-    rows = beside(rows, "card", window_features(events, rows, CARD_GROUP, time="ts"))
+    rows = beside(rows, "card", window_features_from(events, rows, CARD_GROUP, time="ts"))
 
     # from tests/targets/cases/everything.yaml:86
     events = merchant_risk_events(payments, disputes)
-    rows = beside(rows, "merchant_risk", window_features(events, rows, MERCHANT_RISK_GROUP, time="ts"))
+    rows = beside(rows, "merchant_risk", window_features_from(events, rows, MERCHANT_RISK_GROUP, time="ts"))
 
     # from tests/targets/cases/everything.yaml:93
     events = pair_events(payments)
-    rows = beside(rows, "pair", window_features(events, rows, PAIR_GROUP, time="ts"))
+    rows = beside(rows, "pair", window_features_from(events, rows, PAIR_GROUP, time="ts"))
 
     # from tests/targets/cases/everything.yaml:94
     rows = beside(rows, "merchant", column_features(merchants, rows, MERCHANT_GROUP, time="ts"))

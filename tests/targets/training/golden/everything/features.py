@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.columns import ColumnGroup
@@ -151,16 +151,16 @@ MERCHANT_GROUP = ColumnGroup(
 CARD_FACTS_GROUP = ColumnGroup(name="card_facts", entity=("card",), source="cards", columns=("limit", "gold"))
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows
 
 
 # from tests/targets/cases/everything.yaml:68
-def card_events(payments: pl.DataFrame) -> pl.DataFrame:
+def card_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `card` with the values that its aggregates read."""
     return payments.with_columns(
         tips_value=pl.when((pl.col("amount") > 10) & (pl.col("currency").cast(pl.String) != "EUR")).then(
@@ -172,7 +172,7 @@ def card_events(payments: pl.DataFrame) -> pl.DataFrame:
 
 
 # from tests/targets/cases/everything.yaml:86
-def merchant_risk_events(payments: pl.DataFrame, disputes: pl.DataFrame) -> pl.DataFrame:
+def merchant_risk_events(payments: pl.LazyFrame, disputes: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `merchant_risk` with the values that its aggregates read."""
     labels = disputes.select("payment_id", disputed="upheld")
     events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
@@ -182,7 +182,7 @@ def merchant_risk_events(payments: pl.DataFrame, disputes: pl.DataFrame) -> pl.D
 
 
 # from tests/targets/cases/everything.yaml:93
-def pair_events(payments: pl.DataFrame) -> pl.DataFrame:
+def pair_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `pair` with the values that its aggregates read."""
     return payments
 

@@ -66,10 +66,10 @@ def at_request(row: Row) -> None:
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    payments = load(PAYMENTS)
-    disputes = load(DISPUTES)
-    merchants = load(MERCHANTS)
-    cards = load(CARDS)
+    payments = load(PAYMENTS).collect()
+    disputes = load(DISPUTES).collect()
+    merchants = load(MERCHANTS).collect()
+    cards = load(CARDS).collect()
     subject = Subject(
         system="everything",
         definitions="sha256:4bfbda016ee32721",

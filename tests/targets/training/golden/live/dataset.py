@@ -19,7 +19,7 @@ from features import (
 from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, computed, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -34,25 +34,25 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def examples(payments: pl.DataFrame, cards: pl.DataFrame) -> pl.DataFrame:
+def examples(payments: pl.LazyFrame, cards: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/live.yaml:67
     rows = with_known_labels(payments, "is_fraud")
 
     # from tests/targets/cases/live.yaml:41
     events = velocity_events(payments)
-    rows = beside(rows, "velocity", window_features(events, rows, VELOCITY_GROUP, time="ts"))
+    rows = beside(rows, "velocity", window_features_from(events, rows, VELOCITY_GROUP, time="ts"))
 
     # from tests/targets/cases/live.yaml:53
     events = places_events(payments)
-    rows = beside(rows, "places", window_features(events, rows, PLACES_GROUP, time="ts"))
+    rows = beside(rows, "places", window_features_from(events, rows, PLACES_GROUP, time="ts"))
 
     # from tests/targets/cases/live.yaml:59
     rows = beside(rows, "profile", column_features(cards, rows, PROFILE_GROUP, time="ts"))
 
     # from tests/targets/cases/live.yaml:60
     events = activity_events(payments)
-    rows = beside(rows, "activity", window_features(events, rows, ACTIVITY_GROUP, time="ts"))
+    rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="ts"))
     return with_computed(rows)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features.columns import ColumnGroup
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
@@ -122,16 +122,16 @@ ACTIVITY_GROUP = WindowGroup(
 )
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows
 
 
 # from tests/targets/cases/live.yaml:41
-def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def velocity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `velocity` with the values that its aggregates read."""
     return payments.with_columns(
         abroad_value=pl.when(pl.col("country").cast(pl.String) != "DE").then(pl.lit(value=True)),
@@ -140,13 +140,13 @@ def velocity_events(payments: pl.DataFrame) -> pl.DataFrame:
 
 
 # from tests/targets/cases/live.yaml:53
-def places_events(payments: pl.DataFrame) -> pl.DataFrame:
+def places_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `places` with the values that its aggregates read."""
     return payments
 
 
 # from tests/targets/cases/live.yaml:60
-def activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `activity` with the values that its aggregates read."""
     return payments
 

@@ -32,8 +32,8 @@ def at_request(row: Row) -> None:
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    payments = load(PAYMENTS)
-    cards = load(CARDS)
+    payments = load(PAYMENTS).collect()
+    cards = load(CARDS).collect()
     subject = Subject(
         system="live",
         definitions="sha256:3ef4a63aa815c222",

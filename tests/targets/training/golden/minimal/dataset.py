@@ -20,7 +20,7 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def examples(orders: pl.DataFrame) -> pl.DataFrame:
+def examples(orders: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/minimal.yaml:19
     rows = with_known_labels(orders, "returned")

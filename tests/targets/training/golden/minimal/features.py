@@ -3,7 +3,7 @@
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.workspace import Workspace, project
 
@@ -27,9 +27,9 @@ ORDERS = SourceTable(
 )
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows

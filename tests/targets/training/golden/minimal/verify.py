@@ -17,7 +17,7 @@ def at_request(row: Row) -> None:
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    orders = load(ORDERS)
+    orders = load(ORDERS).collect()
     subject = Subject(
         system="minimal",
         definitions="sha256:90eb569b4a0b2589",

@@ -16,7 +16,7 @@ from features import (
 
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
 def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -26,21 +26,21 @@ def with_computed(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(taken).name.prefix("payment."))
 
 
-def examples(payments: pl.DataFrame, cards: pl.DataFrame) -> pl.DataFrame:
+def examples(payments: pl.LazyFrame, cards: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/second_pass.yaml:35
     rows = with_known_labels(payments, "is_fraud")
 
     # from tests/targets/cases/second_pass.yaml:24
     events = activity_events(payments)
-    rows = beside(rows, "activity", window_features(events, rows, ACTIVITY_GROUP, time="ts"))
+    rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="ts"))
 
     # from tests/targets/cases/second_pass.yaml:25
     rows = beside(rows, "profile", column_features(cards, rows, PROFILE_GROUP, time="ts"))
 
     # from tests/targets/cases/second_pass.yaml:26
     events = surprise_events(payments, cards)
-    rows = beside(rows, "surprise", window_features(events, rows, SURPRISE_GROUP, time="ts"))
+    rows = beside(rows, "surprise", window_features_from(events, rows, SURPRISE_GROUP, time="ts"))
     return with_computed(rows)
 
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.columns import ColumnGroup
-from mlsd_framework.runtime.features.dataset import beside
+from mlsd_framework.runtime.features.dataset import beside_log
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.workspace import Workspace, project
 
@@ -87,26 +87,28 @@ SURPRISE_GROUP = WindowGroup(
 )
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows
 
 
 # from tests/targets/cases/second_pass.yaml:24
-def activity_events(payments: pl.DataFrame) -> pl.DataFrame:
+def activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `activity` with the values that its aggregates read."""
     return payments
 
 
 # from tests/targets/cases/second_pass.yaml:26
-def surprise_events(payments: pl.DataFrame, cards: pl.DataFrame) -> pl.DataFrame:
+def surprise_events(payments: pl.LazyFrame, cards: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `surprise` with the values that its aggregates read."""
     events = payments
-    events = beside(events, "activity", window_features(activity_events(payments), events, ACTIVITY_GROUP, time="ts"))
-    events = beside(events, "profile", column_features(cards, events, PROFILE_GROUP, time="ts"))
+    events = beside_log(
+        events, "activity", window_features_from(activity_events(payments), events, ACTIVITY_GROUP, time="ts")
+    )
+    events = beside_log(events, "profile", column_features(cards, events, PROFILE_GROUP, time="ts"))
     return events.with_columns(
         unusual_value=sql.div(pl.col("amount"), sql.nullif(pl.col("activity.biggest_7d"), 0.0)),
         gold_value=pl.when(pl.col("profile.tier").cast(pl.String) == "gold").then(pl.lit(value=True)),

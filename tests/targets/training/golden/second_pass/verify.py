@@ -22,8 +22,8 @@ from mlsd_framework.runtime.verify.subject import Examples, Log, Stored, Subject
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    payments = load(PAYMENTS)
-    cards = load(CARDS)
+    payments = load(PAYMENTS).collect()
+    cards = load(CARDS).collect()
     subject = Subject(
         system="second-pass",
         definitions="sha256:1c780d1d2319988e",

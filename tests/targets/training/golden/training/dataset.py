@@ -5,17 +5,17 @@ import polars as pl
 from features import CARD_GROUP, LOGINS, WORKSPACE, card_events, load
 
 from mlsd_framework.runtime.features.dataset import beside, with_known_labels, write_dataset
-from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 
 
-def examples(logins: pl.DataFrame) -> pl.DataFrame:
+def examples(logins: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/training.yaml:20
     rows = with_known_labels(logins, "is_fraud")
 
     # from tests/targets/cases/training.yaml:18
     events = card_events(logins)
-    return beside(rows, "card", window_features(events, rows, CARD_GROUP, time="ts"))
+    return beside(rows, "card", window_features_from(events, rows, CARD_GROUP, time="ts"))
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from mlsd_framework.runtime.data.check import load_source
+from mlsd_framework.runtime.data.scan import scan_source
 from mlsd_framework.runtime.data.schema import Checks, Column, SourceTable
 from mlsd_framework.runtime.features.materialisation import materialise_all, write_groups
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
@@ -47,16 +47,16 @@ CARD_GROUP = WindowGroup(
 )
 
 
-def load(table: SourceTable) -> pl.DataFrame:
+def load(table: SourceTable) -> pl.LazyFrame:
     """Read, check and order the rows of a source; faults are printed, and fatal where the spec says so."""
-    loaded = load_source(table, PROJECT)
+    loaded = scan_source(table, PROJECT, WORKSPACE.checked)
     if loaded.report.faults:
         print(loaded.report.text())
-    return loaded.frame
+    return loaded.rows
 
 
 # from tests/targets/cases/training.yaml:18
-def card_events(logins: pl.DataFrame) -> pl.DataFrame:
+def card_events(logins: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `card` with the values that its aggregates read."""
     return logins
 

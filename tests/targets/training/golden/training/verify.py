@@ -10,7 +10,7 @@ from mlsd_framework.runtime.verify.subject import Examples, Log, Stored, Subject
 
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
-    logins = load(LOGINS)
+    logins = load(LOGINS).collect()
     subject = Subject(
         system="training",
         definitions="sha256:d4726e171791583b",
