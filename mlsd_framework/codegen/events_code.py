@@ -60,7 +60,7 @@ def events_function(group: WindowGroup, system: System, names: ScriptNames, impo
     if reads_label(group, system) and label is not None:
         if label.source != group.source:
             lines += assigned("labels", Raw(labels_of(label, names)), 1)
-            result = f'{source}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left")'
+            result = f'{source}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left_right")'
         elif label.name != label.column:
             result = f"{source}.with_columns({_renamed(label.column, label.name)})"
     holder = system.source(group.source)

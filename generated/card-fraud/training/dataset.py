@@ -44,7 +44,9 @@ def examples(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.DataFrame:
     """Return the examples whose label is known, each with its features as of its moment."""
     # from specs/fraud.yaml:98
     labels = chargebacks.select("payment_id", "is_fraud")
-    rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "is_fraud")
+    rows = with_known_labels(
+        payments.join(labels, on="payment_id", how="left", maintain_order="left_right"), "is_fraud"
+    )
 
     # from specs/fraud.yaml:48
     events = card_activity_events(payments)

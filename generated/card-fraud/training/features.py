@@ -160,7 +160,7 @@ def terminal_activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
 def terminal_risk_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `terminal_risk` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")
-    events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
+    events = payments.join(labels, on="payment_id", how="left", maintain_order="left_right")
     return events.with_columns(
         frauds_value=pl.when(pl.col("is_fraud")).then(pl.lit(value=True)),
     )

@@ -124,7 +124,7 @@ def card_activity_events(payments: pl.LazyFrame) -> pl.LazyFrame:
 def terminal_verdicts_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `terminal_verdicts` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")
-    events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
+    events = payments.join(labels, on="payment_id", how="left", maintain_order="left_right")
     return events.with_columns(
         frauds_value=pl.when(pl.col("is_fraud")).then(pl.lit(value=True)),
     )
@@ -134,7 +134,7 @@ def terminal_verdicts_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) 
 def terminal_history_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `terminal_history` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")
-    events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
+    events = payments.join(labels, on="payment_id", how="left", maintain_order="left_right")
     return events.with_columns(
         since_fraud_value=pl.when(pl.col("is_fraud")).then(pl.lit(value=True)),
         since_genuine_value=pl.when(~pl.col("is_fraud")).then(pl.lit(value=True)),
@@ -145,7 +145,7 @@ def terminal_history_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -
 def terminal_past_events(payments: pl.LazyFrame, chargebacks: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `terminal_past` with the values that its aggregates read."""
     labels = chargebacks.select("payment_id", "is_fraud")
-    events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
+    events = payments.join(labels, on="payment_id", how="left", maintain_order="left_right")
     return events.with_columns(
         frauds_value=pl.when(pl.col("is_fraud")).then(pl.lit(value=True)),
     )

@@ -28,7 +28,7 @@ from mlsd_framework.runtime.data.types import dtype
 from mlsd_framework.runtime.features import spill
 from mlsd_framework.runtime.memory import allowed, row_bytes
 
-_COPIES = 2  # of each row while a source is read: as it was in the file, and as it is typed
+_COPIES = 4  # of each row while a source is read: as in the file, as typed, as sorted, and what each check makes
 _EVERY = 256  # rows of which one says how the log is spread over time
 _LAST = 2**63 - 1  # after every moment
 

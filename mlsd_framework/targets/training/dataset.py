@@ -106,7 +106,7 @@ class _Dataset:
         lines = [pointer(label.span)]
         if label.source != examples.name:
             lines += assigned("labels", Raw(labels_of(label, self.names)), 1)
-            rows = f'{rows}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left")'
+            rows = f'{rows}.join(labels, on={literal(label.join or "")}, how="left", maintain_order="left_right")'
         elif label.column != label.name:
             rows = f"{rows}.rename({{{literal(label.column)}: {literal(label.name)}}})"
         return [*lines, *assigned("rows", Call("with_known_labels", (Raw(rows), label.name)), 1)]

@@ -30,4 +30,7 @@ def test_a_log_larger_than_memory_makes_the_same_files(tmp_path: Path) -> None:
         assert frame.height
         assert_frame_equal(found[1][name], frame, check_exact=True)
     assert said[0] == said[1]
-    assert sorted(path.name for path in Workspace(made.workspace.root).checked.iterdir()) == ["payments.parquet"]
+    assert sorted(path.name for path in Workspace(made.workspace.root).checked.iterdir()) == [
+        "chargebacks.parquet",
+        "payments.parquet",
+    ]

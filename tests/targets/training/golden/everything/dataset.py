@@ -73,7 +73,9 @@ def examples(
     """Return the examples whose label is known, each with its features as of its moment."""
     # from tests/targets/cases/everything.yaml:115
     labels = disputes.select("payment_id", disputed="upheld")
-    rows = with_known_labels(payments.join(labels, on="payment_id", how="left", maintain_order="left"), "disputed")
+    rows = with_known_labels(
+        payments.join(labels, on="payment_id", how="left", maintain_order="left_right"), "disputed"
+    )
 
     # from tests/targets/cases/everything.yaml:68
     events = card_events(payments)

@@ -175,7 +175,7 @@ def card_events(payments: pl.LazyFrame) -> pl.LazyFrame:
 def merchant_risk_events(payments: pl.LazyFrame, disputes: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `merchant_risk` with the values that its aggregates read."""
     labels = disputes.select("payment_id", disputed="upheld")
-    events = payments.join(labels, on="payment_id", how="left", maintain_order="left")
+    events = payments.join(labels, on="payment_id", how="left", maintain_order="left_right")
     return events.with_columns(
         upheld_value=pl.when(pl.col("disputed") & (pl.col("amount") > 1)).then(pl.lit(value=True)),
     )
