@@ -45,7 +45,9 @@ class Log:
         _check("reward", self.reward, np.isfinite(self.reward), "a finite number")
 
     def weights(self, clip: float | None = None) -> FloatArray:
-        """Return probability / propensity of each row, at most `clip`: [rows]."""
+        """Return probability / propensity of each row, at most `clip`: [rows]; raises ValueError for clip <= 0."""
+        if clip is not None and not clip > 0:
+            raise ValueError(f"weights are clipped at a number above 0, not {clip}")
         weights = self.target / self.propensity
         return weights if clip is None else np.minimum(weights, clip)
 

@@ -132,18 +132,20 @@ def judge(ranked: Candidates, relevant: Relevant) -> Judged:
     of negatives, which can turn the order of two systems round (Krichene and Rendle, 2020).
 
     Raises E6381 where an item stands twice among the candidates of a request, E6382 twice among the relevant ones, and
-    ValueError where the requests are not the same in number.
+    ValueError where the requests are not the same in number or a place in the catalogue is below 0.
     """
     relevant = relevant.positive()
     if len(relevant.offsets) != len(ranked.offsets):
         raise ValueError(f"{ranked.requests} requests are ranked and {len(relevant.offsets) - 1} have relevant items")
+    if min(ranked.items.min(initial=0), relevant.items.min(initial=0)) < 0:
+        raise ValueError("an item's place in the catalogue is below 0")
     catalogue = 1 + max(ranked.items.max(initial=-1), relevant.items.max(initial=-1))
     ranks = np.zeros(len(relevant.items), np.int64)
     listed, shown = _find_ranks(
-        ranked.offsets,
-        ranked.items.astype(np.int32, copy=False),
-        relevant.offsets,
-        relevant.items.astype(np.int32, copy=False),
+        np.ascontiguousarray(ranked.offsets, np.int64),
+        np.ascontiguousarray(ranked.items, np.int32),
+        np.ascontiguousarray(relevant.offsets, np.int64),
+        np.ascontiguousarray(relevant.items, np.int32),
         int(catalogue),
         ranks,
     )
