@@ -37,13 +37,17 @@ def sliced(
     """Return the metrics of each slice, largest slice first within a column; small slices are left out."""
     found: list[Slice] = []
     for rule in by:
-        masks = _bins(columns[rule.column], rule) if rule.edges else _values(columns[rule.column], rule)
-        for value, mask in masks:
+        for value, mask in masks(columns[rule.column], rule):
             part = rows.take(mask)
             if len(part) >= rule.min_rows:
                 positives = int(np.count_nonzero(part.label))
                 found.append(Slice(rule.column, value, len(part), positives, evaluate(names, part)))
     return tuple(found)
+
+
+def masks(column: NDArray[np.generic], rule: SliceBy) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Return the slices of a column, [rows]: the name of each and which rows are in it."""
+    return _bins(column, rule) if rule.edges else _values(column, rule)
 
 
 def _bins(column: NDArray[np.generic], rule: SliceBy) -> list[tuple[str, NDArray[np.bool_]]]:
