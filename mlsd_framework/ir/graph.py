@@ -75,7 +75,8 @@ def _of_endpoint(endpoint: Endpoint, system: System) -> Iterator[Edge]:
     place = f"serving.{endpoint.path}"
     outputs = {output.name: model.name for model in system.models for output in model.outputs}
     groups = {group.name for group in system.features}
-    yield f"sources.{endpoint.source}", place
+    if endpoint.source is not None:
+        yield f"sources.{endpoint.source}", place
     for stage in endpoint.pipeline:
         for value in (*stage.reads, *stage.writes):
             if value.group in groups:

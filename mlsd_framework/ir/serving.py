@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.sources import Column, Setting
 from mlsd_framework.ir.types import DataType
 
 OnError = Literal["fail", "default", "skip", "fallback"]
@@ -51,15 +52,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path, the columns of its request, and its pipeline."""
+    """A path, the columns of its request, and its pipeline.
+
+    A request is a row of `source`, or what the endpoint itself declares: then there is no source, and a column that is
+    among the `defaults` may be left out.
+    """
 
     path: str
-    source: str
-    request: tuple[Value, ...]
+    source: str | None
+    columns: tuple[Column, ...]
     pipeline: tuple[Stage, ...]
     limits: Limits
+    defaults: tuple[tuple[str, Setting], ...] = ()
     describe: str | None = None
     span: Span | None = None
+
+    @property
+    def request(self) -> tuple[Value, ...]:
+        """Return the values that the pipeline begins with."""
+        return tuple(Value(None, column.name, column.type, column.span) for column in self.columns)
 
     @property
     def name(self) -> str:

@@ -13,9 +13,11 @@ from mlsd_framework.ir.serving import Endpoint, Limits, Stage, Value
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import StageLowering
+from mlsd_framework.lower.parameters import Request, lower_parameters
 from mlsd_framework.lower.request import request_columns
 from mlsd_framework.lower.scope import NameScope, StageScope
 from mlsd_framework.spec.loading import Loc
+from mlsd_framework.spec.serving import ParameterSpec
 
 
 @dataclass
@@ -38,17 +40,12 @@ class ServingLowering:
 
     def _endpoint(self, path: str, spec: Any) -> Endpoint | None:
         at: Loc = ("serving", path)
-        source = self.sources.get(spec.request)
-        if source is None:
-            if spec.request not in self.declared["sources"]:
-                what = f"`serving.{path}.request` refers to source `{spec.request}`, which is not declared"
-                self.context.unknown("E2004", what, (*at, "request"), spec.request, self.declared["sources"])
-            return None
-        request = tuple(
-            Value(None, column.name, column.type, column.span) for column in request_columns(source, self.label)
-        )
         before = len(self.context.faults)
-        moment = next((value for value in request if value.name == source.event_time), None)
+        asked = self._request(path, spec.request)
+        if asked is None:
+            return None
+        request = tuple(Value(None, column.name, column.type, column.span) for column in asked.columns)
+        moment = next((value for value in request if value.name == asked.moment), None)
         stages: list[Stage] = []
         dropped: set[str] = set()
         for index, item in enumerate(spec.pipeline):
@@ -60,9 +57,20 @@ class ServingLowering:
         if len(self.context.faults) > before:
             return None
         limits = Limits(spec.limits.body, spec.limits.timeout, spec.limits.concurrency, spec.limits.rate)
-        return Endpoint(
-            path, source.name, request, tuple(stages), limits, spec.describe, self.context.span(at, key=True)
-        )
+        span = self.context.span(at, key=True)
+        return Endpoint(path, asked.source, asked.columns, tuple(stages), limits, asked.defaults, spec.describe, span)
+
+    def _request(self, path: str, spec: str | Mapping[str, ParameterSpec]) -> Request | None:
+        at: Loc = ("serving", path, "request")
+        if not isinstance(spec, str):
+            return lower_parameters(spec, at, self.context)
+        source = self.sources.get(spec)
+        if source is not None:
+            return Request(request_columns(source, self.label), source.name, source.event_time)
+        if spec not in self.declared["sources"]:
+            what = f"`serving.{path}.request` refers to source `{spec}`, which is not declared"
+            self.context.unknown("E2004", what, at, spec, self.declared["sources"])
+        return None
 
     def _stage(
         self,

@@ -30,7 +30,9 @@ def _kept(spec: StreamSpec | None) -> Stream | None:
 def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context) -> Source | None:
     at: Loc = ("sources", name)
     before = len(context.faults)
-    columns = tuple(_column(column, item, (*at, "schema", column), context) for column, item in spec.columns.items())
+    columns = tuple(
+        lower_column(column, item, (*at, "schema", column), context) for column, item in spec.columns.items()
+    )
     known = {column.name: column for column in columns if column is not None}
     declared = frozenset(spec.columns)
     for index, key in enumerate(spec.key):
@@ -142,7 +144,8 @@ def _time(
         )
 
 
-def _column(name: str, spec: ColumnSpec, at: Loc, context: Context) -> Column | None:
+def lower_column(name: str, spec: ColumnSpec, at: Loc, context: Context) -> Column | None:
+    """Return the column that stands at `at`, or none where its type is none."""
     type_ = context.type(spec.type, spec.unit, (*at, "type"))
     if type_ is None:
         return None

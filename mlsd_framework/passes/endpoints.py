@@ -46,10 +46,11 @@ def _answer(endpoint: Endpoint) -> Iterator[Diagnostic]:
         yield Diagnostic(code="E3004", what=what, span=endpoint.span, expected=expected)
     for value in endpoint.request:
         if value.type.name in _UNSERVED:
-            what = f"`{endpoint.path}` takes rows of `{endpoint.source}`, whose column `{value.name}` is `{value.type}`"
+            rows = f" rows of `{endpoint.source}`, whose column" if endpoint.source is not None else ""
+            what = f"`{endpoint.path}` takes{rows} `{value.name}`{' is' if rows else ' of type'} `{value.type}`"
             yield Diagnostic(
                 code="E3005",
                 what=f"{what}, which no request can hold",
                 span=value.span,
-                help="leave the column out of the schema, or keep it in another source",
+                help="leave the column out of the schema, or keep it in another source" if rows else "leave it out",
             )

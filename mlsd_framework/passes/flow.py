@@ -113,5 +113,6 @@ def _cure(value: Value, endpoint: Endpoint, system: System) -> str:
         return f"write `- score: {value.name}` before it"
     names = [one.name for one in endpoint.request]
     near = nearest(value.name, names)
-    there = f"the request is a row of `{endpoint.source}`, which has no `{value.name}`"
+    row = f"is a row of `{endpoint.source}`, which" if endpoint.source is not None else f"of `{endpoint.path}`"
+    there = f"the request {row} has no `{value.name}`"
     return f"{there}; did you mean `{near}`?" if near and near[0] == value.name[0] else there

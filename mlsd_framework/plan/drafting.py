@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from mlsd_framework.codegen import places
 from mlsd_framework.codegen.artefacts import fingerprint as text_fingerprint
 from mlsd_framework.ir.fingerprint import system_fingerprint
+from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Files, Process, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.plan import meaning, stages
@@ -58,7 +59,7 @@ class _Drafting:
         if system.serving:
             drafted.append(self._serve())
         local = {one.name: places.data_paths(one, system) for one in system.sources if _is_local(one)}
-        contract = {one.path: {column.name: str(column.type) for column in one.request} for one in system.serving}
+        contract = {one.path: _contract(one) for one in system.serving}
         return Blueprint(system.name, system.path, system.environment.name, tuple(drafted), local, contract)
 
     def _data(self) -> list[Stage]:
@@ -231,6 +232,12 @@ class _Drafting:
                 case Files():
                     data.append(source.name)
         return {"after": tuple(dict.fromkeys(after)), "data": tuple(data)}
+
+
+def _contract(endpoint: Endpoint) -> dict[str, str]:
+    """Return the types of a request's columns; `?` stands after one that may be left out."""
+    given = {name for name, _ in endpoint.defaults}
+    return {one.name: f"{one.type}{'?' if one.name in given else ''}" for one in endpoint.columns}
 
 
 def _is_local(source: Source) -> bool:

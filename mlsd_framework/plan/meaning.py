@@ -185,7 +185,7 @@ def evaluation_parts(system: System) -> Iterator[Entry]:
         yield f"models.{model.name}.gates", value(tuple((one.metric, one.op, one.value) for one in model.gates))
     for endpoint in system.serving:
         at = f"serving.{endpoint.path}"
-        yield f"{at}.request", value((endpoint.source, endpoint.request))
+        yield f"{at}.request", value((endpoint.source, endpoint.columns, endpoint.defaults))
         yield f"{at}.limits", value(endpoint.limits)
         for stage in endpoint.pipeline:
             name = stage.name if stage.name == stage.kind else f"{stage.kind} {stage.name}"

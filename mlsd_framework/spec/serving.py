@@ -1,7 +1,7 @@
 """`serving`: endpoints, each a pipeline of stages; the kinds of stage add what is theirs."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -33,9 +33,25 @@ class LimitsSpec(SpecModel):
     rate: Rate | None = Field(None, description="Requests a second that one worker takes; more get 429.")
 
 
+class ParameterSpec(SpecModel):
+    """One value of a request: `user_id: string` is short for `user_id: {type: string}`."""
+
+    short: ClassVar[str | None] = "type"
+
+    type: str = Field(description="A type such as `string`, `int64`, `float64?`, `timestamp`; `?` allows null.")
+    unit: str | None = Field(None, description="The unit of its numbers, such as `EUR`, `s`, `km`.")
+    min: float | None = Field(None, description="The smallest value.")
+    max: float | None = Field(None, description="The largest value.")
+    values: list[str] | None = Field(None, description="All values that a category can have.")
+    default: bool | int | float | str | None = Field(None, description="What a request has that leaves it out.")
+    describe: str | None = Field(None, description="What it is called in reasons and reports.")
+
+
 class EndpointBase(SpecModel):
     """One endpoint without its pipeline, whose items depend on the kinds at hand."""
 
-    request: Name = Field(description="The source whose rows are the requests.")
+    request: Name | Annotated[dict[Name, ParameterSpec], Field(min_length=1)] = Field(
+        description="The source whose rows are the requests, or the values of a request by name."
+    )
     limits: LimitsSpec = Field(default_factory=LimitsSpec, description="What the endpoint takes from strangers.")
     describe: str | None = Field(None, description="What the endpoint answers; it stands in the OpenAPI page.")

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.serving.whole import Int64
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
     "fraud-ulb",
-    spec="sha256:29ce0f07b04fa2b7",
+    spec="sha256:e295eb84f49626ff",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -37,17 +37,19 @@ def _renamed(column: Column, imports: Imports) -> str:
 
 
 def request_struct(name: str, endpoint: Endpoint, system: System, imports: Imports) -> str:
-    """Return the class `name`; a column that can be null may be left out."""
+    """Return the class `name`; a column that can be null, or has a default, may be left out."""
     imports.add("msgspec", "Struct")
-    source = system.source(endpoint.source)
-    columns = [column for column in source.columns if column.name in {value.name for value in endpoint.request}]
-    ordered = [one for one in columns if not one.type.nullable] + [one for one in columns if one.type.nullable]
+    left_out = {column.name: None for column in endpoint.columns if column.type.nullable} | dict(endpoint.defaults)
+    ordered = sorted(endpoint.columns, key=lambda column: column.name in left_out)
     fields = "\n".join(
-        f"    {identifier(one.name)}: {_annotation(one, imports)}{' = None' if one.type.nullable else ''}"
+        f"    {identifier(one.name)}: {_annotation(one, imports)}"
+        f"{f' = {emit(left_out[one.name])}' if one.name in left_out else ''}"
         for one in ordered
     )
-    doc = f'    """A row of `{source.name}` to answer."""'
-    return f"{pointer(source.span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
+    span = system.source(endpoint.source).span if endpoint.source is not None else endpoint.span
+    asked = f"A row of `{endpoint.source}`" if endpoint.source is not None else f"What `{endpoint.path}` is asked"
+    doc = f'    """{asked}{" to answer" if endpoint.source is not None else ""}."""'
+    return f"{pointer(span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
 
 
 def _annotation(column: Column, imports: Imports) -> str:
@@ -96,14 +98,14 @@ def _event(source: Source) -> list[Column]:
     return [one for one in source.columns if one.name != numbered]
 
 
-def example(endpoint: Endpoint, system: System) -> str:
+def example(endpoint: Endpoint) -> str:
     """Return a request that fits the types; the version's real rows take its place when the service starts."""
-    source = system.source(endpoint.source)
-    entries: list[tuple[Item, Item]] = []
-    for value in endpoint.request:
-        column = source.column(value.name)
-        if column is not None and not column.type.nullable:
-            entries.append((column.name, _example(column)))
+    defaults = dict(endpoint.defaults)
+    entries: list[tuple[Item, Item]] = [
+        (column.name, defaults.get(column.name, _example(column)))
+        for column in endpoint.columns
+        if not column.type.nullable
+    ]
     return emit(Mapping(tuple(entries)), 1, 8)
 
 

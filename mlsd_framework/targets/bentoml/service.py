@@ -154,16 +154,20 @@ def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: Se
     return EndpointBlock(
         path=literal(endpoint.path),
         name=class_name,
-        summary=f"Answers POST {endpoint.path} from a row of the source {endpoint.source}.",
+        summary=f"Answers POST {endpoint.path}{_from(endpoint)}.",
         request=request_struct(request, endpoint, system, imports),
         request_name=request,
-        example=example(endpoint, system),
+        example=example(endpoint),
         stages=emit(tuple(Raw(name) for name in code.stages), 1, 8),
         module=list(_spaced(code)),
         init=[line for text in code.init.values() for line in text.split("\n")],
         body=_lines(code.body),
         fallback=_lines(code.fallback),
     )
+
+
+def _from(endpoint: Endpoint) -> str:
+    return f" from a row of the source {endpoint.source}" if endpoint.source is not None else ""
 
 
 def _lines(lines: list[str]) -> list[str]:

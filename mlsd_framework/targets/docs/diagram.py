@@ -63,7 +63,8 @@ def _online(system: System, number: int) -> Iterator[str]:
     endpoint = system.serving[number]
     name = f"e{number}"
     yield f"  subgraph {name}[{mermaid(f'POST {endpoint.path}')}]"
-    yield f"    {name}_request([{mermaid(f'a row of {endpoint.source}')}])"
+    asked = f"a row of {endpoint.source}" if endpoint.source is not None else "a request"
+    yield f"    {name}_request([{mermaid(asked)}])"
     before = f"{name}_request"
     for index, stage in enumerate(_straight(endpoint)):
         yield f"    {before} --> {name}_{index}[{mermaid(_label(stage))}]"

@@ -42,7 +42,8 @@ def endpoint_sections(system: System) -> tuple[EndpointSection, ...]:
 def _endpoint(endpoint: Endpoint, system: System) -> EndpointSection:
     limits = endpoint.limits
     facts = [markdown(endpoint.describe)] if endpoint.describe else []
-    facts.append(f"A request is a row of {code(endpoint.source)}: {codes([value.name for value in endpoint.request])}.")
+    row = f"is a row of {code(endpoint.source)}" if endpoint.source is not None else "holds"
+    facts.append(f"A request {row}: {codes([value.name for value in endpoint.request])}.")
     rate = f", {number(limits.rate)} requests a second in one worker" if limits.rate is not None else ""
     held = f"{size(limits.body)} a body, {duration(limits.timeout)} a request, {limits.concurrency} at once a worker"
     facts.append(f"Limits: {held}{rate}.")

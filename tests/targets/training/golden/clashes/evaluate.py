@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:9558a28669bc9ba4",
+    spec="sha256:7d2f869bda9499c9",
     features="sha256:965b97ff260519fc",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )

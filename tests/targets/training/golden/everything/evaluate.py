@@ -25,7 +25,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "everything",
-    spec="sha256:bc39b9d87f5a755e",
+    spec="sha256:c6c2dbcdd3662b81",
     features="sha256:23ee0595a58716ad",
     created_from={"spec": "tests/targets/cases/everything.yaml"},
 )

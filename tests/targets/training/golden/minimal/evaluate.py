@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "minimal",
-    spec="sha256:043072849853821f",
+    spec="sha256:f759b02aa5315acb",
     features="sha256:b255028bfa588315",
     created_from={"spec": "tests/targets/cases/minimal.yaml"},
 )
@@ -39,9 +39,14 @@ def main(workspace: Workspace) -> None:
     returns = artefacts.read_predictions(workspace.model("returns"))
 
     # from tests/targets/cases/minimal.yaml:34
-    decide = thresholds.by_score(score="returns", actions=["ship", "hold"], thresholds={"hold": 0.8})
+    decide_decide = thresholds.by_score(score="returns", actions=["ship", "hold"], thresholds={"hold": 0.8})
 
-    thresholds.write(workspace.evaluation / "thresholds.json", {"decide": decide})
+    # from tests/targets/cases/minimal.yaml:47
+    quote_quote = thresholds.by_score(score="returns", actions=["ship", "hold"], thresholds={"hold": 0.8})
+
+    thresholds.write(
+        workspace.evaluation / "thresholds.json", {"decide_decide": decide_decide, "quote_quote": quote_quote}
+    )
 
     measured = [
         evaluation.measure(
@@ -49,7 +54,7 @@ def main(workspace: Workspace) -> None:
             metrics=RETURNS_METRICS,
             slices=SLICES,
             gates=RETURNS_GATES,
-            decision=decide,
+            decision=decide_decide,
         ),
     ]
     requests.write(workspace, "/decide", data, ["order_id", "at", "total"], "returned", model="returns")

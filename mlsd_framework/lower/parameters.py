@@ -1,0 +1,65 @@
+"""Lower the values that an endpoint declares of its own requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlsd_framework.ir.sources import Column, Setting
+from mlsd_framework.ir.types import FLOATS, INTEGERS, DataType
+from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.sources import lower_column
+from mlsd_framework.spec.loading import Loc
+from mlsd_framework.spec.serving import ParameterSpec
+from mlsd_framework.spec.sources import ColumnSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a request holds: columns of a source or of its own, and which of them says when it happened."""
+
+    columns: tuple[Column, ...]
+    source: str | None = None
+    moment: str | None = None
+    defaults: tuple[tuple[str, Setting], ...] = ()
+
+
+def lower_parameters(specs: Mapping[str, ParameterSpec], at: Loc, context: Context) -> Request | None:
+    """Return the columns of a request that its endpoint declares; none at a fault."""
+    columns, defaults = [], []
+    before = len(context.faults)
+    for name, spec in specs.items():
+        column = lower_column(name, ColumnSpec(**spec.model_dump(exclude={"default"})), (*at, name), context)
+        if column is None:
+            continue
+        columns.append(column)
+        if spec.default is not None:
+            _check(name, spec.default, column, (*at, name, "default"), context)
+            whole = isinstance(spec.default, int) and column.type.name in FLOATS
+            defaults.append((name, float(spec.default) if whole else spec.default))
+    return Request(tuple(columns), defaults=tuple(defaults)) if len(context.faults) == before else None
+
+
+def _check(name: str, default: Setting, column: Column, at: Loc, context: Context) -> None:
+    if not _is_of(default, column.type):
+        context.report(
+            "E2032",
+            f"`default` of the column `{name}` is `{default}`, which is not of its type",
+            at,
+            expected=f"`{column.type.not_null()}`",
+        )
+    elif column.values is not None and default not in column.values:
+        what = f"`default` of the column `{name}` is not among its `values`"
+        context.unknown("E2032", what, at, str(default), column.values)
+    elif isinstance(default, int | float) and not (
+        (column.minimum is None or column.minimum <= default) and (column.maximum is None or default <= column.maximum)
+    ):
+        context.report("E2032", f"`default` of the column `{name}` is outside `min` and `max`", at)
+
+
+def _is_of(default: Setting, type_: DataType) -> bool:
+    if type_.name == "bool" or isinstance(default, bool):
+        return type_.name == "bool" and isinstance(default, bool)
+    if type_.name in INTEGERS:
+        return isinstance(default, int)
+    if type_.name in FLOATS:
+        return isinstance(default, int | float)
+    return type_.text and isinstance(default, str)
