@@ -47,7 +47,7 @@ def allowed_mask(allowed: Allowed | None) -> NDArray[np.bool_] | None:
         return None
     given = np.asarray(allowed)
     if given.dtype == np.bool_ and given.ndim == 1:
-        return given
+        return given.astype(np.bool_, copy=False)
     codes = checked_ids(given)
     mask = np.zeros(int(codes.max(initial=-1)) + 1, np.bool_)
     mask[codes] = True

@@ -28,9 +28,7 @@ def build_engine(kind: Kind, vectors: Vectors, settings: Mapping[str, int], thre
     return build_faiss(vectors, kind, FaissSettings(**given), threads)
 
 
-def load_engine(
-    kind: Kind, folder: Path, vectors: Vectors, settings: Mapping[str, int], threads: int = 1
-) -> Engine:
+def load_engine(kind: Kind, folder: Path, vectors: Vectors, settings: Mapping[str, int], threads: int = 1) -> Engine:
     """Read an engine whose files have been checked (E6806, E6811)."""
     if kind == "exact":
         return ExactEngine(vectors)

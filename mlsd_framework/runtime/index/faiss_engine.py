@@ -107,7 +107,7 @@ def load_faiss(folder: Path, rows: int, dim: int, kind: Kind, settings: Mapping[
     except (msgspec.ValidationError, RuntimeError) as fault:
         raise RunError.of("E6806", f"FAISS cannot read `{folder / FILE}`: {fault}") from fault
     if (index.ntotal, index.d) != (rows, dim):
-        raise RunError.of("E6806", f"`{folder / FILE}` holds {index.ntotal} × {index.d}", expected=f"{rows} × {dim}")
+        raise RunError.of("E6806", f"`{folder / FILE}` holds {index.ntotal} of {index.d}", expected=f"{rows} of {dim}")
     return FaissEngine(index, kind, checked)
 
 

@@ -145,9 +145,7 @@ class LiveIndex:
                 expected=f"vectors of model `{about.fingerprint}`",
                 help="say how items are embedded anew (`embed`)",
             )
-        return [
-            (ids, None if vectors is None or embed is None else embed(ids)) for ids, vectors in log
-        ]
+        return [(ids, None if vectors is None or embed is None else embed(ids)) for ids, vectors in log]
 
 
 def measured_recall(index: VectorIndex, gate: Gate) -> float:

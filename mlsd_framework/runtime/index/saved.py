@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -23,6 +24,7 @@ from mlsd_framework.runtime.index.state import NEVER, Fresh, State, new_base
 from mlsd_framework.runtime.index.vector_index import About, VectorIndex
 
 MANIFEST = "index.json"
+HEADER = 128
 ARRAYS = ("dataset.npy", "ids.npy", "alive.npy", "fresh.npy", "fresh_ids.npy")
 
 
@@ -131,7 +133,7 @@ def _checked_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _fit(folder: Path, manifest: Manifest, found: dict[str, NDArray[np.generic]]) -> None:
+def _fit(folder: Path, manifest: Manifest, found: dict[str, NDArray[Any]]) -> None:
     base, fresh, alive = found["dataset.npy"], found["fresh.npy"], found["alive.npy"]
     wanted = {
         "dataset.npy": (np.float32, (len(found["ids.npy"]), manifest.dim), base),
@@ -149,14 +151,15 @@ def _fit(folder: Path, manifest: Manifest, found: dict[str, NDArray[np.generic]]
             )
 
 
-def _stored(vectors: NDArray[np.generic], manifest: Manifest) -> Vectors:
+def _stored(vectors: NDArray[Any], manifest: Manifest) -> Vectors:
     """Return vectors of a file, which are of length 1 already where that is wanted, and are not copied."""
     return checked_vectors(vectors, manifest.dim, "dot")
 
 
-def _array(path: Path) -> NDArray[np.generic]:
-    try:
-        array: NDArray[np.generic] = np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None, allow_pickle=False)  # noqa: PLR2004, E501
+def _array(path: Path) -> NDArray[Any]:
+    try:  # an array without rows is its header alone, which cannot be mapped
+        mapped: Literal["r"] | None = "r" if path.stat().st_size > HEADER else None
+        array: NDArray[Any] = np.load(path, mmap_mode=mapped, allow_pickle=False)
     except (ValueError, OSError, EOFError) as fault:
         raise RunError.of("E6806", f"`{path}` is no array: {fault}") from fault
     return array
@@ -174,5 +177,3 @@ def _synced_sha256(path: Path) -> str:
     finally:
         os.close(handle)
     return _sha256(path)
-
-

@@ -54,9 +54,7 @@ class State:
     dead: int
     alive: int
 
-    def search(
-        self, queries: Vectors, k: int, mask: NDArray[np.bool_] | None, threads: int
-    ) -> tuple[Ids, Scores]:
+    def search(self, queries: Vectors, k: int, mask: NDArray[np.bool_] | None, threads: int) -> tuple[Ids, Scores]:
         """Return ids and scores of the `k` nearest that are alive and allowed."""
         rows, scores = self._in_base(queries, k, mask, threads)
         ids = _named(self.base.ids, rows)
@@ -77,9 +75,7 @@ class State:
         ids = np.concatenate([self.base.ids[old], self.fresh.ids[: self.used][new]])
         return ids, np.concatenate([self.base.vectors[old], self.fresh.vectors[: self.used][new]])
 
-    def _in_base(
-        self, queries: Vectors, k: int, mask: NDArray[np.bool_] | None, threads: int
-    ) -> tuple[Rows, Scores]:
+    def _in_base(self, queries: Vectors, k: int, mask: NDArray[np.bool_] | None, threads: int) -> tuple[Rows, Scores]:
         base = self.base
         size = len(base.ids)
         if mask is None and not self.dead:

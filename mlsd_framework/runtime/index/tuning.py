@@ -79,7 +79,7 @@ def tuned_index(  # noqa: PLR0913 - all but the first four have a usual value
         nearest = max(trace, key=lambda one: one.recall)
         raise RunError.of(
             "E6809",
-            f"no setting finds {recall:.1%} of the {k} nearest; the best, of {nearest.kind}, finds {nearest.recall:.1%}",
+            f"no setting finds {goal.aimed_at:.1%} of the {k} nearest; of {nearest.kind}, one finds {nearest.recall:.1%}",
             expected=f"a recall of {recall}",
             help="declare less, or let `exact` be among the kinds",
         )
@@ -159,7 +159,7 @@ def _trials(engine: Engine, goal: Goal) -> Iterator[tuple[Trial, Engine]]:
         if recall < goal.aimed_at:
             yield Trial(engine.kind, dict(widest.settings()), round(recall, 4), 0.0), widest
             continue
-        place = _least(ladder, lambda breadth: _recall(asked(breadth), goal) >= goal.aimed_at)  # noqa: B023 - called here
+        place = _least(ladder, lambda breadth: _recall(asked(breadth), goal) >= goal.aimed_at)
         trial = _measured(asked(ladder[place]), goal)
         yield trial, asked(ladder[place])
         if trial.per_second < 0.8 * last:  # looking deeper only costs from here on

@@ -249,4 +249,3 @@ def _places(state: State) -> NDArray[np.int64]:
     places = np.full(int(ids.max(initial=-1)) + 1, -1, np.int64)
     places[ids] = np.concatenate([np.flatnonzero(old), np.flatnonzero(new) + len(state.base.ids)])
     return places
-
