@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ from threadpoolctl import threadpool_limits
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from mlsd_framework.runtime.index.door import Kind, Rows, Vectors
+from mlsd_framework.runtime.index.door import Engine, Kind, Rows, Vectors
 from mlsd_framework.runtime.index.engines import usual_leaves
 from mlsd_framework.runtime.index.exact import exact_search
 from mlsd_framework.runtime.index.faiss_engine import FaissSettings, build_faiss
 from mlsd_framework.runtime.index.scann_engine import ScannSettings, build_scann
 from mlsd_framework.runtime.index.tuning import recall_of, tuned_index
+from mlsd_framework.runtime.index.vector_index import VectorIndex
 
 DIM, K, BATCH = 64, 10, 256
 Search = Callable[[Vectors, int], Any]
@@ -102,7 +104,7 @@ def ours(items: Vectors, sample: Vectors, recall: float, threads: int) -> Iterat
     latencies(index, sample)
 
 
-def latencies(index: Any, sample: Vectors) -> None:
+def latencies(index: VectorIndex, sample: Vectors) -> None:
     """Print how long it takes from an upsert's call until a search has it, and beside a searching thread."""
     waits, stop = [], threading.Event()
 
@@ -117,7 +119,7 @@ def latencies(index: Any, sample: Vectors) -> None:
         started = time.perf_counter()
         index.upsert(np.array([len(index)]), loud[None])
         written = time.perf_counter()
-        assert index.search(loud[None], K)[0][0, 0] >= 0
+        assert len(index) - 1 in index.search(loud[None], K)[0]
         waits.append(written - started)
     stop.set()
     reader.join()
@@ -128,6 +130,11 @@ def latencies(index: Any, sample: Vectors) -> None:
     for part in np.array_split(rows, 500):
         index.upsert(part, sample[part % len(sample)])
     print(f"ours, upserts by 100: {len(rows) / (time.perf_counter() - started):,.0f}/s")
+
+
+def rows_of(engine: Engine, queries: Vectors, threads: int) -> Rows:
+    """Return the rows that an engine finds."""
+    return engine.search(queries, K, threads)[0]
 
 
 def scann(items: Vectors, threads: int) -> Iterator[Setting]:
@@ -141,7 +148,7 @@ def scann(items: Vectors, threads: int) -> Iterator[Setting]:
                 asked = ScannSettings(leaves, max(1, int(leaves * share)), depth)
                 yield Setting(
                     f"{leaves} {asked.breadth} {depth}",
-                    lambda q, t, e=built.asked_with(asked): e.search(q, K, t)[0],
+                    partial(rows_of, built.asked_with(asked)),
                     took,
                 )
 
@@ -162,7 +169,7 @@ def faiss(items: Vectors, threads: int, kind: Kind) -> Iterator[Setting]:
                 asked = FaissSettings(size, breadth, depth)
                 yield Setting(
                     f"{size} {breadth} {depth}",
-                    lambda q, t, e=built.asked_with(asked): e.search(q, K, t)[0],
+                    partial(rows_of, built.asked_with(asked)),
                     took,
                 )
 
@@ -179,7 +186,7 @@ def hnswlib(items: Vectors, threads: int) -> Iterator[Setting]:
         took = time.perf_counter() - started
         for queue in (24, 48, 96, 192, 384):
 
-            def search(queries: Vectors, number: int, queue: int = queue, index: Any = index) -> Rows:
+            def search(queries: Vectors, number: int, queue: int = queue, index: Any = index) -> Rows:  # noqa: ANN401 - without types
                 index.set_ef(queue)
                 return index.knn_query(queries, k=K, num_threads=number)[0].astype(np.int64)
 
@@ -197,7 +204,7 @@ def usearch(items: Vectors, threads: int) -> Iterator[Setting]:
         took = time.perf_counter() - started
         for queue in (24, 48, 96, 192, 384):
 
-            def search(queries: Vectors, number: int, queue: int = queue, index: Any = index) -> Rows:
+            def search(queries: Vectors, number: int, queue: int = queue, index: Any = index) -> Rows:  # noqa: ANN401 - without types
                 index.expansion_search = queue
                 return index.search(queries, K, threads=number).keys.astype(np.int64)
 

@@ -60,7 +60,7 @@ def test_every_changed_file_is_refused(folder: Path) -> None:
             path.unlink()
             if damaged is not None:
                 path.write_bytes(damaged)
-            with pytest.raises(RunError, match="E680[456]"):
+            with pytest.raises(RunError, match=r"E680[456]"):
                 load_index(folder, fingerprint="model-1")
             path.write_bytes(content)
     load_index(folder, fingerprint="model-1")
