@@ -54,7 +54,7 @@ def usual_settings(kind: Kind, rows: int, k: int = 10) -> dict[str, int]:
     if kind == "faiss-hnsw":
         return {"leaves": GRAPH_LINKS, "breadth": 64, "depth": k, "k": k}
     leaves = usual_leaves(rows)
-    return {"leaves": leaves, "breadth": max(1, leaves // 16), "depth": 10 * k, "k": k}
+    return {"leaves": leaves, "breadth": min(leaves, max(16, leaves // 8)), "depth": 10 * k, "k": k}
 
 
 def usual_leaves(rows: int) -> int:

@@ -122,7 +122,8 @@ def test_cosine_ignores_lengths(kind: Kind) -> None:
     """Scores are cosines; a vector of zeros is near to nothing and breaks nothing."""
     vectors = ITEMS[:2_000].copy()
     vectors[7] = 0
-    built = build_index(np.arange(2_000), vectors, fingerprint="m", kind=kind, distance="cosine")
+    wide = {} if kind == "exact" else {"leaves": 16, "breadth": 200 if kind == "faiss-hnsw" else 16, "depth": 400}
+    built = build_index(np.arange(2_000), vectors, fingerprint="m", kind=kind, distance="cosine", settings=wide)
     ids, scores = built.search(vectors[:20] * 5, 1)
     same = np.delete(np.arange(20), 7)
     assert (ids[same, 0] == same).mean() > 0.9
