@@ -69,23 +69,9 @@ def tuned_index(  # noqa: PLR0913 - all but the first four have a usual value
         raise RunError.of("E6802", "there are no queries to measure on", expected="some hundred")
     truth, _ = exact_search(rows, asked, k)
     goal = Goal(asked, truth, k, recall, batch, threads)
-    reached: list[tuple[Trial, Engine]] = []
-    trace: list[Trial] = []
-    for kind in kinds:
-        for engine in _built(kind, rows, leaves, goal):
-            for trial, candidate in _trials(engine, goal):
-                trace.append(trial)
-                if trial.recall >= goal.aimed_at:
-                    reached.append((trial, candidate))
-            reached = sorted(reached, key=lambda one: -one[0].per_second)[:FINALISTS]
+    trace, reached = _searched(kinds, rows, leaves, goal)
     if not reached:
-        nearest = max(trace, key=lambda one: one.recall)
-        raise RunError.of(
-            "E6809",
-            f"no setting finds {goal.aimed_at:.1%} of the {k} nearest; the best finds {nearest.recall:.1%}",
-            expected=f"a recall of {recall}",
-            help="declare less, or let `exact` be among the kinds",
-        )
+        raise _unreached(trace, goal)
     taken, engine = _fastest(reached, goal)
     marked = tuple(msgspec.structs.replace(one, taken=one is taken) for one in trace)
     settings = dict(engine.settings())
@@ -127,6 +113,32 @@ def recall_of(found: Rows, truth: Rows) -> float:
         return 1.0
     hits = (found[:, :, None] == truth[:, None, :]) & (truth >= 0)[:, None, :]
     return float(hits.any(axis=1).sum() / (truth >= 0).sum())
+
+
+def _searched(
+    kinds: Sequence[Kind], rows: Vectors, leaves: Sequence[int] | None, goal: Goal
+) -> tuple[list[Trial], list[tuple[Trial, Engine]]]:
+    """Return all trials, and the fastest of those that reach the recall."""
+    reached: list[tuple[Trial, Engine]] = []
+    trace: list[Trial] = []
+    for kind in kinds:
+        for engine in _built(kind, rows, leaves, goal):
+            for trial, candidate in _trials(engine, goal):
+                trace.append(trial)
+                if trial.recall >= goal.aimed_at:
+                    reached.append((trial, candidate))
+            reached = sorted(reached, key=lambda one: -one[0].per_second)[:FINALISTS]
+    return trace, reached
+
+
+def _unreached(trace: list[Trial], goal: Goal) -> RunError:
+    nearest = max(trace, key=lambda one: one.recall)
+    return RunError.of(
+        "E6809",
+        f"no setting finds {goal.aimed_at:.1%} of the {goal.k} nearest; the best finds {nearest.recall:.1%}",
+        expected=f"a recall of {goal.recall}",
+        help="declare less, or let `exact` be among the kinds",
+    )
 
 
 def _fastest(reached: list[tuple[Trial, Engine]], goal: Goal) -> tuple[Trial, Engine]:
