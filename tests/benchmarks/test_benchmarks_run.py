@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
+    "ann": "ours, tuned",
     "cli": "mlsd validate",
     "feast_stores": "Feast's SDK, its Redis store",
     "data": "pandas, read",

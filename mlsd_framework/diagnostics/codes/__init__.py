@@ -3,6 +3,7 @@
 from mlsd_framework.diagnostics.codes import (
     data,
     features,
+    indexes,
     operations,
     plan,
     planning,
@@ -37,6 +38,7 @@ CODES: dict[str, Code] = {
         operations,
         stream,
         proof,
+        indexes,
     )
     for entry in part.CODES
 }
