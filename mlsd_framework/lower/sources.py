@@ -35,19 +35,7 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
     )
     known = {column.name: column for column in columns if column is not None}
     declared = frozenset(spec.columns)
-    for index, key in enumerate(spec.key):
-        where = (*at, "key", index) if len(spec.key) > 1 else (*at, "key")
-        if key not in declared:
-            context.unknown(
-                "E2003",
-                f"the key of `sources.{name}` names the column `{key}`, which its schema does not have",
-                where,
-                key,
-                declared,
-            )
-        elif key in known and known[key].type.nullable:
-            what = f"the key of `sources.{name}` is the column `{key}`, which can be null"
-            context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
+    _key(name, spec, known, declared, context)
     _time(name, "event_time", spec.event_time, known, declared, context)
     _time(name, "ingest_time", spec.ingest_time, known, declared, context)
     valid_to = getattr(spec, "valid_to", None)
@@ -88,6 +76,23 @@ def _source(name: str, spec: SourceSpec, kind: SourceLowering, context: Context)
         describe=spec.describe,
         span=context.span(at, key=True),
     )
+
+
+def _key(name: str, spec: SourceSpec, known: Mapping[str, Column], declared: frozenset[str], context: Context) -> None:
+    at: Loc = ("sources", name)
+    for index, key in enumerate(spec.key):
+        where = (*at, "key", index) if len(spec.key) > 1 else (*at, "key")
+        if key not in declared:
+            context.unknown(
+                "E2003",
+                f"the key of `sources.{name}` names the column `{key}`, which its schema does not have",
+                where,
+                key,
+                declared,
+            )
+        elif key in known and known[key].type.nullable:
+            what = f"the key of `sources.{name}` is the column `{key}`, which can be null"
+            context.report("E2031", what, where, expected=f"`{known[key].type.not_null()}` without `?`")
 
 
 def _stream(name: str, spec: SourceSpec, context: Context) -> None:
