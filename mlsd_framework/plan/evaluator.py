@@ -1,10 +1,11 @@
 """Does what a plan says, stage by stage; what is done is written down after each, so that a kill loses one at most."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 from mlsd_framework.diagnostics.errors import PlanError, RunError
 from mlsd_framework.plan import service_state
@@ -17,7 +18,7 @@ from mlsd_framework.plan.lock import held
 from mlsd_framework.plan.progress import Progress, Step
 from mlsd_framework.plan.project import Project
 from mlsd_framework.plan.proving import refuse_unproved, today
-from mlsd_framework.plan.scripts import run_script, version_in
+from mlsd_framework.plan.scripts import STORE, run_script, version_in
 from mlsd_framework.plan.stages import (
     Build,
     Dataset,
@@ -168,13 +169,16 @@ class Evaluator:
         from mlsd_framework.runtime.operations import client  # noqa: PLC0415 - the same
         from mlsd_framework.runtime.operations.deployment import EmbeddedStore, StoreAddress  # noqa: PLC0415 - the same
         from mlsd_framework.runtime.operations.store import store_url  # noqa: PLC0415 - the same
+        from mlsd_framework.runtime.stream.brokers import BROKERS, OPTIONS  # noqa: PLC0415 - the same
 
         service = self._project.generated / "service"
         deployment = deployment_for(self._project, self._version() or "none", service)
         if isinstance(deployment.store, EmbeddedStore):
             client.open_store(deployment, environment_for(self._project))
         url = deployment.store.url if isinstance(deployment.store, StoreAddress) else store_url(self._place)
-        return Done(self._script(stage.name, stage.script, step, url))
+        told = environment_for(self._project)
+        brokers = {name: told.get(name, "") for name in (BROKERS, OPTIONS)}  # live states go on from their topics
+        return Done(self._script(stage.name, stage.script, step, {STORE: url, **brokers}))
 
     def _verify(self, stage: Verify, step: Step) -> Done:
         """Prove; where the proof fails, go on only under an override that counts, and prove again the next time."""
@@ -194,11 +198,18 @@ class Evaluator:
         return Done(serve(self._project, version, keep_service(self._project)), version)
 
     def _script(
-        self, name: str, script: str, step: Step, store: str | None = None, arguments: Sequence[str] = ()
+        self,
+        name: str,
+        script: str,
+        step: Step,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        arguments: Sequence[str] = (),
     ) -> str:
         log = self._place.logs / f"{name.replace(' ', '-')}.log"
         root = self._project.root
-        return run_script(root, name, script, store, log=log, step=step, lock=self._lock, arguments=arguments)
+        return run_script(
+            root, name, script, log=log, step=step, lock=self._lock, arguments=arguments, variables=variables
+        )
 
     def _version(self) -> str:
         record = self._builder.state.stages.get("evaluate")

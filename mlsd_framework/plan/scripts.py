@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
@@ -51,12 +52,13 @@ class _Output:
 
 
 def run_script(
-    root: Path, name: str, script: str, store: str | None, *, log: Path, step: Step, lock: int,
-    arguments: Sequence[str] = (),
+    root: Path, name: str, script: str, *, log: Path, step: Step, lock: int,
+    arguments: Sequence[str] = (), variables: Mapping[str, str] = MappingProxyType({}),
 ) -> str:  # fmt: skip
     """Run a generated script in the project's folder and return the last line of its standard output.
 
-    With a `store` it gets `--store` and that URL, by way of a variable: the URL may hold a password.
+    `variables` are set in its environment. With STORE among them it gets `--store`, and the URL by way of the variable:
+    the URL may hold a password.
 
     Raises `RunError` with the script's own diagnostics and E5015, which names the log. The script inherits `lock`, so
     that one that outlives this process keeps others away.
@@ -71,8 +73,8 @@ def run_script(
     with file, tempfile.TemporaryDirectory(prefix="mlsd-") as folder:
         told = Path(folder) / "diagnostics.json"
         output = _Output(file, step)
-        command = [script, *arguments, *(["--store", f"@{STORE}"] if store is not None else [])]
-        status = _wait(root, command, {STORE: store} if store is not None else {}, output, told, lock)
+        command = [script, *arguments, *(["--store", f"@{STORE}"] if STORE in variables else [])]
+        status = _wait(root, command, variables, output, told, lock)
         if status == 0:
             return output.last
         raise _failure(name, status, log, told, output)

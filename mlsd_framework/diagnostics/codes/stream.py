@@ -77,4 +77,10 @@ CODES: tuple[Code, ...] = (
         "Deploy the system first; where it asks for a token, set `MLSD_TOKEN`.",
         right="mlsd data simulate specs/fraud.yaml --live --url http://127.0.0.1:3101",
     ),
+    Code(
+        "E6612",
+        "stream-not-read-to-its-end",
+        "Live states are filled from the log, and a stream does not give what it has beyond the log.",
+        "Look at the brokers or the store that keep the stream, and deploy again; the former states are as they were.",
+    ),
 )

@@ -63,7 +63,7 @@ def commit(store: LiveStore, source: str, change: Change) -> Done | None:
         store.exchange((b"UNWATCH",))
         return None
     appending, keys = _appending(store, change)
-    rest = _letters(change, source)
+    rest = [letter(source, one, change.dead_letters) for one in change.rejected]
     rest += [(b"SET", names.position(source, partition), at.encoded()) for partition, at in change.after.items()]
     replies = store.transact([*appending, encode_many(rest)], sum(keys) + len(rest))
     return None if replies is None else _done(change, replies)
@@ -92,19 +92,22 @@ def _appending(store: LiveStore, change: Change) -> tuple[list[bytes], list[int]
     return encoded, numbers
 
 
-def _letters(change: Change, source: str) -> list[tuple[bytes, ...]]:
-    return [
-        (
-            b"XADD", source.encode() + b".dead", b"MAXLEN", b"~", b"%d" % change.dead_letters, b"*",
-            b"reason", one.reason.encode(),
-            b"detail", one.detail.encode(errors="replace"),
-            b"partition", one.partition.encode(),
-            b"position", one.position.encode(),
-            b"bytes", b"%d" % len(one.payload),
-            b"payload", one.payload[:_LETTER_BYTES],
-        )
-        for one in change.rejected
-    ]  # fmt: skip
+def letters_of(source: str) -> bytes:
+    """Return the name of the stream of a source's dead letters."""
+    return source.encode() + b".dead"
+
+
+def letter(source: str, rejected: Rejected, most: int) -> tuple[bytes, ...]:
+    """Return the command that adds a dead letter, of which about the newest `most` are kept."""
+    return (
+        b"XADD", letters_of(source), b"MAXLEN", b"~", b"%d" % most, b"*",
+        b"reason", rejected.reason.encode(),
+        b"detail", rejected.detail.encode(errors="replace"),
+        b"partition", rejected.partition.encode(),
+        b"position", rejected.position.encode(),
+        b"bytes", b"%d" % len(rejected.payload),
+        b"payload", rejected.payload[:_LETTER_BYTES],
+    )  # fmt: skip
 
 
 def _done(change: Change, replies: list[Reply]) -> Done:

@@ -58,6 +58,11 @@ class Compaction:
         self._grown.clear()
         self._sizes.clear()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a state has grown."""
+        return bool(self._grown)
+
     def run(self, store: LiveStore, share: float = 1.0) -> Compacted:
         """Compact some of the states that have grown, or a `share` of as many; raises StoreError."""
         taken = self._taken(share)

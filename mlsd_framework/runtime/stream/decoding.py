@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import polars as pl
@@ -15,6 +15,7 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.schema import Column, SourceTable
 from mlsd_framework.runtime.data.types import converted, dtype
 from mlsd_framework.runtime.stream.event_type import event_columns, event_type
+from mlsd_framework.runtime.stream.live import LiveSource
 from mlsd_framework.runtime.stream.rejection import Reason, Rejected, fault_of
 from mlsd_framework.runtime.stream.source import Chunk
 
@@ -91,6 +92,13 @@ class Decoder:
             raise _unsuitable(table, "has a list of times among its columns", "lists of numbers, texts or booleans")
         self._empty = pl.DataFrame(schema={column.name: dtype(column.type) for column in self.columns})
         self._learn()
+
+    @classmethod
+    def of(cls, live: LiveSource) -> Self:
+        """Make the decoder of a live source, whoever feeds its states."""
+        return cls(
+            live.table, EventRules(key_columns=live.key_columns, ingest_time=live.ingest_time, future=live.future)
+        )
 
     def decode(self, chunks: Sequence[Chunk]) -> Decoded:
         """Decode the payloads of all chunks, in order."""

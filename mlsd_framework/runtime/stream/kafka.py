@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 _COMMIT_S = 5.0
 _ASK_S = 5.0
+_ALONE = "mlsd"  # the client wants a name; nobody joins a group of it
 _TOLD = {"log_level": 4, "queued.max.messages.kbytes": 16384}  # what is fetched ahead of the store is bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings:
-    """A topic, its brokers, and the group whose members share its partitions.
+    """A topic, its brokers, and the group whose members share its partitions; None: one reader has them all.
 
     `options` are librdkafka's, as for TLS and SASL; a secret among them is a `Secret` and is read when the source is
     opened.
@@ -35,12 +36,12 @@ class KafkaSettings:
 
     brokers: str
     topic: str
-    group: str
+    group: str | None
     options: Mapping[str, str | int | float | bool | Secret] = field(default_factory=dict)
 
 
 class KafkaTopic:
-    """The partitions of a topic that its group gives to this replica; a `StreamSource`."""
+    """The partitions of a topic that its group gives to a replica; a `StreamSource`; without one a `RetainedStream`."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         """Connect nothing yet."""
@@ -57,7 +58,7 @@ class KafkaTopic:
         self._told = ""
 
     def open(self, assignment: Assignment, log: Log) -> None:
-        """Join the group (E6602, E6603, E6604)."""
+        """Join the group, or take every partition (E6602, E6603, E6604)."""
         try:
             from confluent_kafka import Consumer, KafkaException  # noqa: PLC0415 - an extra, for those who have topics
         except ImportError as fault:
@@ -69,6 +70,9 @@ class KafkaTopic:
             self._consumer = Consumer(self._configuration(log))
         except (KafkaException, ValueError, TypeError) as fault:
             raise self._refused(fault) from fault
+        if self._settings.group is None:
+            assignment.assigned(self._partitions())
+            return
         self._consumer.subscribe([self.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
@@ -113,6 +117,24 @@ class KafkaTopic:
         """Return how many messages the topic's retention removed before they were read."""
         return self._lost.pop(int(partition), 0)
 
+    def ends(self) -> dict[str, str]:
+        """Return the offset of the newest message of each partition (E6603)."""
+        from confluent_kafka import KafkaException  # noqa: PLC0415 - as in `open`
+
+        found = {}
+        for partition in sorted(self._assignment.held):
+            try:
+                low, high = self._opened.get_watermark_offsets(self._part(int(partition)), timeout=_ASK_S)
+            except KafkaException as fault:
+                raise self._refused(fault) from fault
+            if high > low:
+                found[partition] = str(high - 1)
+        return found
+
+    def has_reached(self, ends: Mapping[str, str]) -> bool:
+        """Say whether partitions have been read up to these offsets."""
+        return all(self._next[int(partition)] > int(at) for partition, at in ends.items())
+
     def committed(self, positions: dict[str, str]) -> None:
         """Commit offsets to the group now and then, for information."""
         from confluent_kafka import KafkaException  # noqa: PLC0415 - as in `open`
@@ -148,13 +170,26 @@ class KafkaTopic:
             **_TOLD,
             **given,
             "bootstrap.servers": self._settings.brokers,
-            "group.id": self._settings.group,
+            "group.id": self._settings.group or _ALONE,
+            # Offsets at the end may be those of no message, such as a transaction's own marks.
+            "enable.partition.eof": self._settings.group is None,
             "partition.assignment.strategy": "roundrobin",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",  # a position that is gone is counted before it is left
             "error_cb": self._trouble,
             "logger": logger,
         }
+
+    def _partitions(self) -> list[str]:
+        from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415 - as in `open`
+
+        try:
+            topic = self._opened.list_topics(self.name, timeout=_ASK_S).topics[self.name]
+        except KafkaException as fault:
+            raise self._refused(fault) from fault
+        if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise self._refused(topic.error)
+        return [str(number) for number in sorted(topic.partitions)]
 
     def _assigned(self, consumer: "Consumer", partitions: Sequence["TopicPartition"]) -> None:
         consumer.assign([])  # nothing is read before the store has said from where
@@ -170,7 +205,7 @@ class KafkaTopic:
     def _chunk(self, number: int, messages: Sequence["Message"]) -> Chunk:
         offsets = [message.offset() or 0 for message in messages]
         times = [max(message.timestamp()[1], 0) * 1000 for message in messages]
-        self._next[number] = offsets[-1] + 1
+        self._next[number] = max(self._next[number], offsets[-1] + 1)  # the end may have been told already
         self._read_at[number] = times[-1]
         return Chunk(
             partition=str(number),
@@ -183,6 +218,9 @@ class KafkaTopic:
         from confluent_kafka import KafkaError  # noqa: PLC0415 - as in `open`
 
         number = message.partition()
+        if number in self._next and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - so it is named
+            self._next[number] = max(self._next[number], message.offset() or 0)
+            return
         if number is None or error.code() != KafkaError._AUTO_OFFSET_RESET or number not in self._next:  # noqa: SLF001 - so it is named
             self._trouble(error)
             return

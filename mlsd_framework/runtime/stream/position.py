@@ -10,7 +10,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     `at` is in the source's own words: an entry's id, an offset, a row. `count` is the source's `Chunk.count`;
     `events` and `rejected` say what was found in the payloads of this generation; `watermark` is the newest event
-    time seen, in microseconds UTC.
+    time seen, in microseconds UTC. `lettered` is the payload up to which another generation has written the dead
+    letters already, where that lies ahead.
     """
 
     at: str
@@ -19,10 +20,16 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     rejected: int = 0
     watermark: int | None = None
+    lettered: str | None = None
 
     def encoded(self) -> bytes:
         """Return what the store keeps; equal positions have equal bytes."""
         return msgspec.json.encode(self)
+
+
+def order_of(at: str) -> tuple[int, ...]:
+    """Return what entries' ids, offsets and rows are ordered by within a partition."""
+    return tuple(map(int, at.split("-")))
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -8,13 +8,8 @@ from collections.abc import Callable, Sequence
 
 from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.resp import Address
-from mlsd_framework.runtime.stream.brokers import brokers_told
-from mlsd_framework.runtime.stream.feeds import Feed
-from mlsd_framework.runtime.stream.kafka import KafkaSettings, KafkaTopic
-from mlsd_framework.runtime.stream.leases import LeaseTerms
-from mlsd_framework.runtime.stream.source import StreamSource
+from mlsd_framework.runtime.stream.feeds import Feed, stream_of
 from mlsd_framework.runtime.stream.updater import UpdaterSettings, run_updater
-from mlsd_framework.runtime.stream.valkey import ValkeySettings, ValkeyStream
 
 
 def run(
@@ -36,7 +31,7 @@ def run(
     url = os.environ[given.store[1:]] if given.store.startswith("@") else given.store
     address, names = Address.parse(url), LiveNames(system, features)
     host, _, port = given.metrics.rpartition(":")
-    sources = [(feed.source, _stream(feed, address, names, given.replica)) for feed in feeds]
+    sources = [(feed.source, stream_of(feed, address, names, given.replica)) for feed in feeds]
     settings = UpdaterSettings(
         store=address,
         names=names,
@@ -58,18 +53,6 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--ready-fd", type=int, help="where to write one line of JSON when it works")
     parser.add_argument("--metrics", default="", help="HOST:PORT to show metrics at; port 0 takes any free one")
     return parser.parse_args(given)
-
-
-def _stream(feed: Feed, address: Address, names: LiveNames, replica: str) -> StreamSource:
-    brokers = brokers_told()
-    if brokers is not None:
-        # One group for each meaning of the features: those of another release read every event too.
-        group = f"{names.system}.{names.features}.{feed.stream}"
-        return KafkaTopic(
-            KafkaSettings(brokers=brokers.addresses, topic=feed.stream, group=group, options=brokers.options)
-        )
-    settings = ValkeySettings(address=address, stream=feed.stream, partitions=feed.partitions, retention=feed.retention)
-    return ValkeyStream(settings, names, LeaseTerms(replica))
 
 
 def _sayer(descriptor: int) -> Callable[[int], None]:

@@ -15,12 +15,13 @@ from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.batch_size import BatchSize
 from mlsd_framework.runtime.stream.committing import Append, Change, Done, commit
 from mlsd_framework.runtime.stream.compaction import Compaction, CompactionBounds
-from mlsd_framework.runtime.stream.decoding import Decoded, Decoder, EventRules
+from mlsd_framework.runtime.stream.decoding import Decoded, Decoder
 from mlsd_framework.runtime.stream.expiry import Expiries
 from mlsd_framework.runtime.stream.live import LiveSource, expiry_ms, feed
 from mlsd_framework.runtime.stream.live_store import LiveStore
 from mlsd_framework.runtime.stream.metrics import SourceMetrics
 from mlsd_framework.runtime.stream.position import Position, Stored
+from mlsd_framework.runtime.stream.progress import moved, unlettered
 from mlsd_framework.runtime.stream.recent import RecentEvents
 from mlsd_framework.runtime.stream.source import Assignment, Chunk, StreamSource
 from mlsd_framework.runtime.stream.store_health import StoreHealth
@@ -63,9 +64,7 @@ class Pump:
         self._log = log
         self._settings = settings or PumpSettings()
         self._size = self._settings.batch
-        self._decoder = Decoder(
-            live.table, EventRules(key_columns=live.key_columns, ingest_time=live.ingest_time, future=live.future)
-        )
+        self._decoder = Decoder.of(live)
         self._recent = RecentEvents(live.table.key)
         self._compaction = Compaction(self._settings.compaction)
         self._expiries = [Expiries(expiry_ms(live, group)) for group in live.groups]
@@ -159,15 +158,17 @@ class Pump:
         if new is not None:
             frame = frame.filter(pl.Series(new))
         fed = [feed(group, frame, self._live.ingest_time) for group in self._live.groups]
+        begun = Position(at="", generation=self._generation.decode())
+        before = {chunk.partition: self._placed[chunk.partition].position or begun for chunk in chunks}
         change = Change(
             generation=self._generation,
             before={chunk.partition: self._placed[chunk.partition].content for chunk in chunks},
-            after=self._after(chunks, decoded),
+            after=moved(chunks, decoded, before, str(self._live.table.event_time)),
             appends=[
                 Append(group.name, blocks, expiries.due(blocks), expiries.lifetime_ms)
                 for group, (blocks, _), expiries in zip(self._live.groups, fed, self._expiries, strict=True)
             ],
-            rejected=decoded.rejected,
+            rejected=unlettered(decoded.rejected, before),
             dead_letters=self._live.dead_letters,
         )
         done = commit(self._store, self._live.name, change)
@@ -181,27 +182,8 @@ class Pump:
         self._learn(change, done)
         self._source.committed({partition: position.at for partition, position in change.after.items()})
         self._count(chunks, decoded, frame.height, [late for _, late in fed], done.refused)
+        self._metrics.count(self._metrics.all.letters, len(change.rejected))
         return sum(len(chunk.payloads) for chunk in chunks)
-
-    def _after(self, chunks: Sequence[Chunk], decoded: Decoded) -> dict[str, Position]:
-        after: dict[str, Position] = {}
-        ends = np.cumsum([len(chunk.payloads) for chunk in chunks])
-        of = np.searchsorted(ends, np.asarray(decoded.origins, np.int64), side="right")
-        times = decoded.frame.get_column(str(self._live.table.event_time)).to_physical().to_numpy()
-        for at, chunk in enumerate(chunks):
-            before = self._placed[chunk.partition].position or Position(at="", generation=self._generation.decode())
-            seen = times[of == at]
-            newest = int(seen.max()) if len(seen) else None
-            marks = [mark for mark in (before.watermark, newest) if mark is not None]
-            after[chunk.partition] = Position(
-                at=chunk.positions[-1],
-                generation=before.generation,
-                count=chunk.count,
-                events=before.events + len(seen),
-                rejected=before.rejected + sum(one.partition == chunk.partition for one in decoded.rejected),
-                watermark=max(marks, default=None),
-            )
-        return after
 
     def _learn(self, change: Change, done: Done) -> None:
         parts = zip(self._live.groups, change.appends, done.lengths, self._expiries, strict=True)
@@ -218,7 +200,6 @@ class Pump:
         count(of.batches, 1)
         count(of.events, events)
         count(of.duplicates, decoded.frame.height - events)
-        count(of.letters, len(decoded.rejected))
         count(of.refused, refused)
         for reason, number in Counter(one.reason for one in decoded.rejected).items():
             count(of.rejected, number, reason)

@@ -1,6 +1,6 @@
 """What a stream is to the updater, whoever keeps it: partitions of payloads, each with a position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -83,3 +83,16 @@ class StreamSource(Protocol):
 
     def close(self) -> None:
         """Give up all partitions and leave."""
+
+
+class RetainedStream(StreamSource, Protocol):
+    """A stream whose partitions are all read by one reader, beside the updaters and without their notice.
+
+    `open` hands every partition out.
+    """
+
+    def ends(self) -> dict[str, str]:
+        """Return the newest position of each partition that holds something."""
+
+    def has_reached(self, ends: Mapping[str, str]) -> bool:
+        """Say whether partitions have been read up to these positions, or hold nothing before them any more."""

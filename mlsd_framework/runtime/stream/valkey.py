@@ -55,14 +55,15 @@ class _Place:
 
 
 class ValkeyStream:
-    """The partitions of a stream that this replica has leases on; a `StreamSource`."""
+    """The partitions of a stream that this replica has leases on; a `StreamSource`; without any a `RetainedStream`."""
 
-    def __init__(self, settings: ValkeySettings, names: LiveNames, terms: LeaseTerms) -> None:
-        """Connect nothing yet."""
+    def __init__(self, settings: ValkeySettings, names: LiveNames, terms: LeaseTerms | None) -> None:
+        """Connect nothing yet; without `terms` all partitions are read, and none is leased."""
         self.name = settings.stream
         self._settings = settings
         self._terms = terms
-        self._leases = Leases(names, settings.stream, partitions_of(settings.stream, settings.partitions), terms)
+        self._partitions = partitions_of(settings.stream, settings.partitions)
+        self._leases = Leases(names, settings.stream, self._partitions, terms) if terms is not None else None
         self._assignment = Assignment()
         self._places: dict[str, _Place] = {}
         self._connected: StreamConnection | None = None
@@ -73,13 +74,15 @@ class ValkeyStream:
         """Take part."""
         del log
         self._assignment = assignment
+        if self._leases is None:
+            assignment.assigned(self._partitions)
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return entries; `limit` is shared out among the partitions."""
         with self._connection() as connection:
             self._renewed(connection)
             placed = sorted(self._assignment.held - self._assignment.unplaced)
-            wait = max(min(timeout, self._renew_at - time.monotonic()), 0.001)
+            wait = timeout if self._leases is None else max(min(timeout, self._renew_at - time.monotonic()), 0.001)
             if not placed:
                 if not self._assignment.unplaced:
                     time.sleep(wait)
@@ -124,6 +127,17 @@ class ValkeyStream:
         lost, place.lost = place.lost, 0
         return lost
 
+    def ends(self) -> dict[str, str]:
+        """Return the id of each partition's last entry, whether it is still there or not."""
+        with self._connection() as connection:
+            found = {name: self._state(connection, name).get("last-generated-id") for name in self._partitions}
+        return {name: at for name, at in found.items() if isinstance(at, str) and at != _START}
+
+    def has_reached(self, ends: Mapping[str, str]) -> bool:
+        """Say whether what is left of each partition up to an entry has been read."""
+        with self._connection() as connection:
+            return not any(self._has_more(connection, name, at) for name, at in ends.items())
+
     def committed(self, positions: dict[str, str]) -> None:
         """Trim entries that are both read and old."""
         now = time.monotonic()
@@ -141,8 +155,9 @@ class ValkeyStream:
 
     def close(self) -> None:
         """Give the leases back; where the store does not answer they expire."""
-        with contextlib.suppress(StoreError), self._connection() as connection:
-            self._leases.leave(connection, min(self._settings.timeout, 1.0))
+        if self._leases is not None:
+            with contextlib.suppress(StoreError), self._connection() as connection:
+                self._leases.leave(connection, min(self._settings.timeout, 1.0))
         self._assignment.revoked(list(self._assignment.held))
         if self._connected is not None:
             self._connected.close()
@@ -162,7 +177,7 @@ class ValkeyStream:
             raise
 
     def _renewed(self, connection: StreamConnection) -> None:
-        if time.monotonic() < self._renew_at:
+        if self._leases is None or self._terms is None or time.monotonic() < self._renew_at:
             return
         before = self._assignment.held
         complete = self._leases.renew(connection, self._settings.timeout)
@@ -190,12 +205,9 @@ class ValkeyStream:
 
     def _look(self, connection: StreamConnection, partition: str, place: _Place) -> Mapping[str, str | int]:
         """Ask how the stream is; notice what was removed unread, and count anew where all has been read."""
-        try:
-            state = _pairs(connection.call(b"XINFO", b"STREAM", partition.encode(), timeout=self._settings.timeout))
-        except StoreError as fault:
-            if "no such key" not in fault.diagnostics[0].what:
-                raise
-            return {}
+        state = self._state(connection, partition)
+        if not state:
+            return state
         added = _number(state, "entries-added")
         removed = str(state.get("max-deleted-entry-id", _START))
         first = added - _number(state, "length")
@@ -209,6 +221,26 @@ class ValkeyStream:
                 place.lost += added - place.count
             place.count = added
         return state
+
+    def _state(self, connection: StreamConnection, partition: str) -> Mapping[str, str | int]:
+        """Return what the store says of a stream; nothing where there is none."""
+        try:
+            return _pairs(connection.call(b"XINFO", b"STREAM", partition.encode(), timeout=self._settings.timeout))
+        except StoreError as fault:
+            if "no such key" not in fault.diagnostics[0].what:
+                raise
+            return {}
+
+    def _has_more(self, connection: StreamConnection, partition: str, until: str) -> bool:
+        after = self._places[partition].after
+        if _order(after) >= _order(until):
+            return False
+        # The last entries may have been removed: then nothing comes that would lie at the end or beyond.
+        found = connection.call(
+            b"XRANGE", partition.encode(), b"(" + after.encode(), until.encode(), b"COUNT", b"1",
+            timeout=self._settings.timeout,
+        )  # fmt: skip
+        return bool(found)
 
 
 class _Positions(Sequence[str]):
