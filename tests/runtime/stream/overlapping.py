@@ -52,9 +52,9 @@ def log_of(events: Sequence[bytes]) -> pl.DataFrame:
     return decoded(*events).frame.unique("payment_id", keep="first", maintain_order=True)
 
 
-def filled(store: StoreProcess, events: Sequence[bytes], partitions: int = 1) -> None:
+def filled(store: StoreProcess, events: Sequence[bytes], partitions: int = 1, stream: str = "payments") -> None:
     """Fill the states from a log, as a generated script does."""
-    feed = Feed(LIVE, stream="payments", partitions=partitions)
+    feed = Feed(LIVE, stream=stream, partitions=partitions)
     fill_states(
         (feed,), {"payments": log_of(events).lazy()}, system=NAMES.system, features=NAMES.features, store=store.url
     )

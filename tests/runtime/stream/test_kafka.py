@@ -1,18 +1,23 @@
 """A Kafka topic as a source, on the cluster that librdkafka mocks: its protocol is real, its brokers are threads."""
 
+import itertools
 import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.serving.logs import Log
 from mlsd_framework.runtime.stream.kafka import KafkaSettings, KafkaTopic
 from mlsd_framework.runtime.stream.secret import Secret
 from mlsd_framework.runtime.stream.source import Assignment
-from tests.runtime.stream.payments import encoded, payment
+from tests.runtime.stream.overlapping import LIVE, filled, finished, oracle, sent
+from tests.runtime.stream.payments import BEGIN, encoded, payment
 from tests.runtime.stream.pumping import stepped
 from tests.runtime.stream.store_process import StoreProcess
 from tests.runtime.stream.updater_process import Updaters
@@ -20,6 +25,8 @@ from tests.runtime.stream.updating import QUICK
 from tests.runtime.stream.watching import all_counted, read_up_to, wait_for
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
+
+_TOPICS = itertools.count()
 
 
 @dataclass
@@ -122,6 +129,29 @@ def test_a_setting_that_does_not_exist(cluster: Cluster) -> None:
     settings = KafkaSettings(brokers=cluster.brokers, topic="payments", group="g", options={"no.such": 1})
     with pytest.raises(RunError, match=r"E6603.*no\.such"):
         KafkaTopic(settings).open(Assignment(), Log())
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 1500), st.integers(0, 1500), st.integers(0, 1500))
+def test_log_and_topic_overlap(
+    cluster: Cluster, store: StoreProcess, monkeypatch: pytest.MonkeyPatch, first: int, second: int, third: int
+) -> None:
+    """Events that a log and a topic both have count once, however many, beside a member of the group that reads on."""
+    store.ask(b"FLUSHALL")
+    monkeypatch.setenv("MLSD_KAFKA_BROKERS", cluster.brokers)
+    topic = f"payments{next(_TOPICS)}"
+    cluster.producer.list_topics(topic, timeout=10)
+    begin, cut, then = sorted((first, second, third))
+    numbers = range(1600)
+    cluster.add([payment(number, cards=3) for number in numbers[begin:then]], topic)
+    member = stepped(store, cluster.source(topic), fed=LIVE)
+    member.run(min(10, then - begin)) if then > begin else None
+    filled(store, [sent(number, cards=3) for number in numbers[:cut]], stream=topic)
+    cluster.add([payment(number, cards=3) for number in numbers[then:]], topic)
+    wait_for(lambda: (member.pump.step(), read_up_to(store) == 1600 - begin)[1])
+    member.source.close()
+    moment = BEGIN + timedelta(seconds=1600)
+    assert finished(store, moment, 3) == oracle([sent(number, cards=3) for number in numbers], moment, 3)
 
 
 @pytest.mark.process
