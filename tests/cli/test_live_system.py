@@ -84,7 +84,15 @@ class Live:
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
     def decide(self, **request: object) -> Any:
-        """Ask for one decision."""
+        """Ask for one decision; a busy machine may take longer than a stage's budget, so ask until none was left out."""
+        for _ in range(50):
+            answer = self._decide(**request)
+            if not answer["degraded"]:
+                break
+            time.sleep(0.05)
+        return answer
+
+    def _decide(self, **request: object) -> Any:
         asked: dict[str, object] = {"payment_id": 10**16, "device_id": None, "channel": "card_present"}
         asked |= {"amount": 4.0, "merchant_category": "grocery", **request}
         connection = http.client.HTTPConnection("127.0.0.1", self.status.port, timeout=10)
