@@ -84,7 +84,7 @@ class Live:
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
     def decide(self, **request: object) -> Any:
-        """Ask for one decision; a busy machine may take longer than a stage's budget, so ask until none was left out."""
+        """Ask for one decision; again where a busy machine took longer than the budget of a stage."""
         for _ in range(50):
             answer = self._decide(**request)
             if not answer["degraded"]:
