@@ -1,0 +1,68 @@
+"""Boosts: scores changed by rules, and the rows ordered anew by them.
+
+Rows are ordered by the new score, largest first, NaN last; equal ones keep their order. Whatever arrangement earlier
+stages made beyond the order of scores (caps, diversity) is undone, so boosts stand before those.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlsd_framework.runtime.reranking.conditions import true_in
+from mlsd_framework.runtime.reranking.orders import FloatArray, check_rows, scores_of
+from mlsd_framework.runtime.retrieval.candidates import Candidates
+from mlsd_framework.runtime.retrieval.interactions import Times
+
+UNKNOWN_TIME = np.iinfo(np.int64).min
+"""A time that is not known, as NumPy's NaT is kept."""
+
+
+def boosted(
+    candidates: Candidates, where: NDArray[Any], *, times: float = 1.0, plus: float = 0.0, score: str = "score"
+) -> Candidates:
+    """Replace the score by score * times + plus where a condition holds, and order by it; `where` is [rows].
+
+    A null condition does not hold. A score that is NaN stays so. Multiplying moves scores away from 0: where scores
+    can be below it (logits), `times` above 1 sends those down, and `plus` is what raises all.
+    Raises ValueError for a `times` or `plus` that is not finite.
+    """
+    if not (np.isfinite(times) and np.isfinite(plus)):
+        raise ValueError(f"a boost is by finite numbers, not {times} and {plus}")
+    check_rows(candidates, "the condition", where)
+    scores = scores_of(candidates, score)
+    return _by(candidates, score, np.where(true_in(where), scores * times + plus, scores))
+
+
+def freshened(
+    candidates: Candidates, ages: FloatArray, half_life: float, *, floor: float = 0.0, score: str = "score"
+) -> Candidates:
+    """Multiply scores by floor + (1 - floor) * 0.5 ** (age / half_life), and order by them; `ages` is [rows].
+
+    Ages and `half_life` are in one unit, any. An age below 0 counts as 0. An unknown one (NaN) counts as without end,
+    which leaves `floor` of the score. Scores are meant to be 0 or more: those below grow with age.
+    Raises ValueError for a half-life that is not above 0, or a floor outside 0 to 1.
+    """
+    if not half_life > 0:
+        raise ValueError(f"a half-life is above 0, not {half_life}")
+    if not 0 <= floor <= 1:
+        raise ValueError(f"what is left of a score is from 0 to 1, not {floor}")
+    check_rows(candidates, "ages", ages)
+    known = np.where(np.isnan(ages), np.inf, np.maximum(ages, 0.0))
+    left = floor + (1 - floor) * np.exp2(-known / half_life)
+    return _by(candidates, score, scores_of(candidates, score) * left)
+
+
+def ages_of(candidates: Candidates, born: Times, at: Times) -> FloatArray:
+    """Return the age of each row's item at the moment of its request, in microseconds: [rows].
+
+    `born` [rows] and `at` [requests] are times; NaN where `born` is unknown (`UNKNOWN_TIME`).
+    """
+    check_rows(candidates, "times of birth", born)
+    known = born != UNKNOWN_TIME
+    ages = at[candidates.request_of] - np.where(known, born, 0)
+    return np.where(known, ages.astype(np.float64), np.nan)
+
+
+def _by(candidates: Candidates, score: str, scores: FloatArray) -> Candidates:
+    return candidates.with_columns(**{score: scores}).ordered(score)
