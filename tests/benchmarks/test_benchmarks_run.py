@@ -17,6 +17,7 @@ QUICK = {
     "fraud_ulb": "ours, trees by validation",
     "hostile_yaml": "billion laughs",
     "ready": "stopped to ready",
+    "rerank": "us a request of 500 candidates",
     "simulate": "payments: simulated in",
     "stream": "ours, stream to state",
     "stream_keys": "names held",

@@ -4,7 +4,8 @@ An integer program, solved by branch and bound (Land and Doig 1960) under a Lagr
 1981). For weights a group on top of scores the best order without constraints is a plain sort by score + weight, and
 its sum less weight * what is asked bounds every order that keeps the shares. Weights are found group by group by
 bisection; the search goes down rank by rank, best by score + weight first, and leaves a branch that cannot keep the
-shares or cannot be better than the best order found.
+shares or cannot be better than the best order found. Where that finds no order, a second search gives each rank to the
+group that lacks most first (longest processing time, Graham 1969), which fills shares that leave hardly any room.
 
 At a rank only the first row left of all, or of a group that still lacks exposure, can be right: another could be
 exchanged for the first of all, which gains score, and no group would lack anything for it.
@@ -22,6 +23,7 @@ from mlsd_framework.runtime.retrieval.candidates import Offsets
 
 _NEAR = 1e-9
 _ROUNDS, _HALVINGS = 3, 30
+_SLACKS = (0.0, 0.001, 0.01, 0.05)  # parts of what is asked that are let off, the first with which an order is found
 _Integers = NDArray[np.int64]
 
 
@@ -60,7 +62,7 @@ def arrange(
             problem = _problem(scores[first:last], groups[first:last], shares, length)
             given = _given(groups[shown], problem.discount, len(shares))
             if (given < problem.needs - _NEAR).any():
-                shown = first + _search(problem, most_steps)
+                shown = first + _most_fair(problem, most_steps)
                 given = _given(groups[shown], problem.discount, len(shares))
             short = shares - given / problem.sums[-1]
             shortfall[request] = np.where(short > _NEAR, short, 0.0)
@@ -195,8 +197,15 @@ def _bound(problem: Problem, heads: _Integers, lacks: FloatArray, weights: Float
 
 
 @compiled
-def _next(problem: Problem, heads: _Integers, lacks: FloatArray, weights: FloatArray, tried: BoolArray) -> int:
-    """Return the group to try next at a rank, best by score + weight first; -1 where all were."""
+def _next(
+    problem: Problem,
+    heads: _Integers,
+    lacks: FloatArray,
+    weights: FloatArray,
+    tried: BoolArray,
+    by_lack: bool,  # noqa: FBT001 - kernels take their arguments by place
+) -> int:
+    """Return the group to try next at a rank, best by score + weight or of the largest lack; -1 where all were."""
     first = _best(problem, heads, np.zeros(len(heads)))
     pick, best = -1, 0.0
     for group in range(len(heads)):
@@ -206,17 +215,34 @@ def _next(problem: Problem, heads: _Integers, lacks: FloatArray, weights: FloatA
         value = problem.scores[problem.members[group, heads[group]]]
         if lacking:
             value += weights[group]
+        if by_lack:
+            value = lacks[group] if lacking else 0.0
         if pick < 0 or value > best or (value == best and group == first):
             pick, best = group, value
     return pick
 
 
 @compiled
-def _search(problem: Problem, most_steps: int) -> Rows:
-    """Return the rows of the first ranks; without an order that meets all needs, those sorted by score + weight.
+def _most_fair(problem: Problem, most_steps: int) -> Rows:
+    """Return the rows of the first ranks by all needs, or by a little less where no order is found that meets them."""
+    scores, members, sizes, needs, discount, sums = problem
+    path = np.zeros(len(discount), np.int64)
+    for slack in _SLACKS:
+        for by_lack in (False, True):
+            eased = Problem(scores, members, sizes, needs * (1 - slack), discount, sums)
+            path, found = _search(eased, most_steps, by_lack)
+            if found:
+                return _rows(problem, path)
+    return _rows(problem, path)
 
-    The search goes on to ten times the steps while it has found no order.
-    """
+
+@compiled
+def _search(
+    problem: Problem,
+    most_steps: int,
+    by_lack: bool,  # noqa: FBT001 - kernels take their arguments by place
+) -> tuple[_Integers, bool]:
+    """Return the groups of the ranks, and True; without an order that meets all needs, by score + weight, and False."""
     length = len(problem.discount)
     best_path, path = np.zeros(length, np.int64), np.zeros(length, np.int64)
     weights = _weights(problem, path)
@@ -226,8 +252,8 @@ def _search(problem: Problem, most_steps: int) -> Rows:
     values, best = np.zeros(length + 1), -np.inf
     tried = np.zeros((length + 1, len(weights)), np.bool_)
     rank, steps = 0, 0
-    while steps < most_steps or (best == -np.inf and steps < 10 * most_steps):
-        group = _next(problem, heads, lacks[:-1], weights, tried[rank]) if rank < length else -1
+    while steps < most_steps:
+        group = _next(problem, heads, lacks[:-1], weights, tried[rank], by_lack) if rank < length else -1
         goes_on = group >= 0
         if goes_on:
             steps += 1
@@ -252,7 +278,7 @@ def _search(problem: Problem, most_steps: int) -> Rows:
             rank -= 1
             heads[path[rank]] -= 1
             lacks[path[rank]] += problem.discount[rank]
-    return _rows(problem, best_path)
+    return best_path, best > -np.inf
 
 
 @compiled

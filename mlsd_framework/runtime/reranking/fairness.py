@@ -42,9 +42,11 @@ def fairly_exposed(
     parts of all exposure. A request that keeps the shares as it stands is not touched. Scores count as the order has
     them: a row above one of a larger score counts as much as that one, so only shares move rows. NaN counts as the next
     row with a score, behind all of them as the lowest. A group with too few rows gets the first ranks. Shares that no
-    order gives all at once are met as far as weights on groups bring them.
+    order gives all at once (one half each: ranks seldom add up to it) are met within 0.1%, 1% or 5% of each share,
+    the first of these for which an order is found within the steps.
 
-    The loss is the least there is where the search ends within `most_steps`; where not, that of the best order found.
+    The loss is the least there is where the search ends within `most_steps`, as it does for some ten ranks; where not,
+    that of the best order found.
 
     Raises ValueError for k < 1, a share outside 0 to 1, or shares of more than 1 together.
     """
