@@ -1,8 +1,8 @@
 """Each re-ranking stage beside a plain Python and NumPy one: one request of 500 candidates, the first 50 shown.
 
-Run from the repository's root: `python benchmarks/rerank.py [--rounds N] [--quick]`. Stages and their peers are timed in
-turns in one run, and each figure is the median of its rounds; that both give the same is asserted first. `one of 1000`
-is ours for 1000 requests at once, divided by them.
+Run from the repository's root: `python benchmarks/rerank.py [--rounds N] [--quick]`. Stages and peers are timed in
+turns in one run, and each figure is the median of its rounds; that both give the same is asserted first, where they
+draw no chances of their own. `one of 1000` is ours for 1000 requests at once, divided by them.
 """
 
 import argparse

@@ -20,7 +20,8 @@ from mlsd_framework.runtime.retrieval.candidates import Candidates
 class Fair:
     """The new order, and by how much of all exposure each group falls short of its share: [requests, groups].
 
-    A shortfall above 0 is of a request whose rows cannot give every group its share.
+    A shortfall above 0 is of a request whose rows cannot give every group its share, or leave too little room for it to
+    be found.
     """
 
     candidates: Candidates
@@ -34,7 +35,7 @@ def fairly_exposed(
     k: int,
     *,
     score: str = "score",
-    most_steps: int = 2000,
+    most_steps: int = 1000,
 ) -> Fair:
     """Give each group at least its share of the exposure of the first k, or of the whole list where it is shorter.
 
@@ -45,8 +46,8 @@ def fairly_exposed(
     order gives all at once (one half each: ranks seldom add up to it) are met within 0.1%, 1% or 5% of each share,
     the first of these for which an order is found within the steps.
 
-    The loss is the least there is where the search ends within `most_steps`, as it does for some ten ranks; where not,
-    that of the best order found.
+    The loss is the least there is where the search ends within `most_steps`; where not, that of the best order found.
+    Beside an integer program, lists of 10 and 20 ranks and three groups lost up to 0.1% of the discounted score more.
 
     Raises ValueError for k < 1, a share outside 0 to 1, or shares of more than 1 together.
     """

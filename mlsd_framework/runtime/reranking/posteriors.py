@@ -88,8 +88,8 @@ def rank_chance(mass: FloatArray, below: FloatArray, item: int, rank: int) -> fl
     """Return the probability that a draw of one posterior is the `rank`-th largest, from 0, of a draw of each.
 
     The sum over cells of the integral of its density times the probability that `rank` others lie above (a Poisson
-    binomial), a polynomial within a cell: by Gauss and Legendre, exact to rounding for 8 others in a cell; 32 where a
-    posterior has much of its mass in it.
+    binomial), a polynomial within a cell: by Gauss and Legendre, exact to rounding for 7 others with mass in the cell,
+    31 where one has much of its mass there; for more, the polynomial's high powers are small.
     """
     found = 0.0
     above = np.empty(rank + 1)

@@ -28,7 +28,7 @@ def test_the_order_is_the_best_of_all_that_keep_the_shares(length: int, seed: in
     scores = np.sort(random.random(length))[::-1]
     groups = random.integers(-1, len(shares), length)
     candidates = Candidates(np.array([0, length]), np.arange(length, dtype=np.int32), {"score": scores})
-    found = fairly_exposed(candidates, groups, np.array(shares), k)
+    found = fairly_exposed(candidates, groups, np.array(shares), k, most_steps=20_000)
     k = min(k, length)
     discounts = _discounts(k)
     orders = np.array(sorted({one[:k] for one in permutations(range(length))}))
