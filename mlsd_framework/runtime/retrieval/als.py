@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Codes
 from mlsd_framework.runtime.retrieval.common_items import common_items, known_rows
+from mlsd_framework.runtime.retrieval.factors import product, solved_user
 from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.profile import Weighting
 from mlsd_framework.runtime.retrieval.source import ModelSource, Scores
@@ -19,7 +20,7 @@ from mlsd_framework.runtime.retrieval.source import ModelSource, Scores
 
 @dataclass(frozen=True)
 class Als(ModelSource):
-    """`factors` [scored, F] of the items; `gram` [F, F] is their product with themselves plus the regularisation."""
+    """`factors` [F, scored] of the items; `gram` [F, F] is their product with themselves plus the regularisation."""
 
     KIND: ClassVar = "als"
     ARRAYS: ClassVar = {"codes": (np.int32, 1), "factors": (np.float32, 2), "gram": (np.float64, 2)}
@@ -64,25 +65,22 @@ class Als(ModelSource):
                 factors=factors, regularization=l2, alpha=1.0, iterations=iterations, random_state=seed
             )
             model.fit(matrix, show_progress=False)
-        learned = np.ascontiguousarray(model.item_factors, np.float32)
+        learned = np.ascontiguousarray(model.item_factors.T, np.float32)
         wide = learned.astype(np.float64)
-        return cls(codes, learned, wide.T @ wide + l2 * np.eye(factors), alpha, how.half_life, how.amount)
+        return cls(codes, learned, wide @ wide.T + l2 * np.eye(factors), alpha, how.half_life, how.amount)
 
     def user(self, places: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the factors of a user with this history: [F]."""
-        chosen = self.factors[places].astype(np.float64)
-        trust = self.alpha * weights
-        found = np.linalg.solve(self.gram + (chosen.T * trust) @ chosen, (1.0 + trust) @ chosen)
-        return np.asarray(found, np.float64)
+        return solved_user(self.gram, self.factors, places, self.alpha * weights)
 
     def scores(self, places: NDArray[np.int64], weights: NDArray[np.float64]) -> Scores:
         """Return the products of the items' factors with the user's: [scored]."""
-        return self.factors @ self.user(places, weights).astype(np.float32)
+        return product(self.factors, self.user(places, weights))
 
     def fault_of_model(self) -> str | None:
         """Check shapes, that all is finite, and that a user's factors can be solved."""
-        width = self.factors.shape[1]
-        if len(self.factors) != len(self.codes) or self.gram.shape != (width, width) or not width:
+        width = len(self.factors)
+        if self.factors.shape[1] != len(self.codes) or self.gram.shape != (width, width) or not width:
             return f"`factors` {self.factors.shape} and `gram` {self.gram.shape} do not fit {len(self.codes)} codes"
         if not (np.isfinite(self.factors).all() and np.isfinite(self.gram).all()):
             return "`factors` or `gram` hold a value that is not finite"

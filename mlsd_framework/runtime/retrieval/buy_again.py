@@ -16,7 +16,7 @@ from mlsd_framework.runtime.retrieval.source import Answer, Source, gathered, lo
 HOUR: Final = 3_600_000_000
 """Microseconds."""
 
-_L2 = 1.0
+_L2 = 10.0
 _STEPS = 25
 
 

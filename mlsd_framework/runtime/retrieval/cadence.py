@@ -112,7 +112,7 @@ def _pairs(
     out_offsets = np.zeros(len(at) + 1, np.int64)
     out_items = np.empty(len(items), np.int32)
     out = np.empty((len(items), 14))
-    # Of each pair: occasions, first, last, sum of logarithms of intervals, counts faded thrice.
+    # Of each pair: occasions, microseconds since the first and the last, logarithms of intervals, counts faded thrice.
     sums = np.empty((len(items), 7))
     end = 0
     for request in range(len(at)):
@@ -121,23 +121,26 @@ def _pairs(
         intervals, logarithms = 0.0, 0.0
         for place in np.argsort(items[first:last], kind="mergesort"):
             item = items[first + place]
-            age = (at[request] - times[first + place]) / horizon
+            # Gaps between whole microseconds are exact, those between horizons would not be.
+            since = float(at[request] - times[first + place])
             if end > begin and out_items[end - 1] == item:
                 pair = sums[end - 1]
-                gap = pair[2] - age
-                if gap * horizon < apart:
+                gap = pair[2] - since
+                if gap < apart:
                     continue
-                pair[3] += np.log(gap)
+                logarithm = np.log(gap / horizon)
+                pair[3] += logarithm
                 intervals += 1.0
-                logarithms += np.log(gap)
+                logarithms += logarithm
             else:
                 out_items[end] = item
                 sums[end] = 0.0
-                sums[end, 1] = age
+                sums[end, 1] = since
                 pair = sums[end]
                 end += 1
             pair[0] += 1.0
-            pair[2] = age
+            pair[2] = since
+            age = since / horizon
             pair[4] += 2.0**-age
             pair[5] += 2.0 ** (-age / 4.0)
             pair[6] += 2.0 ** (-age / 16.0)
@@ -152,7 +155,7 @@ def _pairs(
         for row in range(begin, end):
             item = out_items[row]
             about = cadence[item] if item < len(cadence) else usual
-            _measure(sums[row], about, own - usual[0], out[row])
+            _measure(sums[row], about, own - usual[0], horizon, out[row])
             out[row, 9] = own
             out[row, 10] = np.log(active + 0.01)
             out[row, 13] = np.log1p(latest)
@@ -160,15 +163,17 @@ def _pairs(
 
 
 @compiled
-def _measure(pair: NDArray[np.float64], about: NDArray[np.float64], user: float, out: NDArray[np.float64]) -> None:
+def _measure(
+    pair: NDArray[np.float64], about: NDArray[np.float64], user: float, horizon: float, out: NDArray[np.float64]
+) -> None:
     """Write the measures of a pair alone; `user` is how much longer this user's intervals are, as a logarithm."""
-    occasions, recency = pair[0], pair[2]
+    occasions, first, recency = pair[0], pair[1] / horizon, pair[2] / horizon
     out[0] = np.log(occasions)
     out[1] = np.log1p(recency)
     out[2] = np.log(pair[4] + 0.01)
     out[3] = np.log(pair[5] + 0.01)
     out[4] = np.log(pair[6] + 0.01)
-    out[5] = np.log(occasions / (pair[1] + 4.0))
+    out[5] = np.log(occasions / (first + 4.0))
     out[6], out[7], out[8] = about[0], about[1], about[2]
     expected = (pair[3] + _PRIOR * (about[0] + user)) / (occasions - 1.0 + _PRIOR)
     due = np.log(recency + 0.02) - expected

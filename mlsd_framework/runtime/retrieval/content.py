@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Codes
+from mlsd_framework.runtime.retrieval.factors import mean_of, product
 from mlsd_framework.runtime.retrieval.profile import Weighting
 from mlsd_framework.runtime.retrieval.source import ModelSource, Scores
 
 
 @dataclass(frozen=True)
 class Content(ModelSource):
-    """`vectors` [scored, D] of length 1, of the items that have one."""
+    """`vectors` [D, scored] of length 1, of the items that have one."""
 
     KIND: ClassVar = "content"
     ARRAYS: ClassVar = {"codes": (np.int32, 1), "vectors": (np.float32, 2)}
@@ -41,16 +42,14 @@ class Content(ModelSource):
             _, axes = np.linalg.eigh(kept.T @ kept)
             kept = kept @ axes[:, ::-1][:, :dimensions]
             kept /= np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return cls(codes, np.ascontiguousarray(kept, np.float32), how.half_life, how.amount)
+        return cls(codes, np.ascontiguousarray(kept.T, np.float32), how.half_life, how.amount)
 
     def scores(self, places: NDArray[np.int64], weights: NDArray[np.float64]) -> Scores:
         """Return the cosine of each item's vector and the weighted mean of the history's: [scored]."""
-        mean = weights @ self.vectors[places].astype(np.float64)
-        length = float(np.linalg.norm(mean))
-        return self.vectors @ (mean / (length or 1.0)).astype(np.float32)
+        return product(self.vectors, mean_of(self.vectors, places, weights))
 
     def fault_of_model(self) -> str | None:
         """Check that each code has a finite vector."""
-        if len(self.vectors) != len(self.codes):
-            return f"`vectors` are {len(self.vectors)} for {len(self.codes)} codes"
+        if self.vectors.shape[1] != len(self.codes):
+            return f"`vectors` have the shape {self.vectors.shape} for {len(self.codes)} codes"
         return None if np.isfinite(self.vectors).all() else "`vectors` hold a value that is not finite"

@@ -38,7 +38,8 @@ class Popularity(Source):
 
         An event counts half as much after `half_life` microseconds (0: always the same). `segments` [events] has the
         segment of each event, from 0; one below 0 has none. The score is the item's share of the segment's events,
-        which begins with `shrinkage` events spread as those of all are. Items without an event are no candidates.
+        which begins with `shrinkage` events spread as those of all are; of equal ones the item more popular with all
+        comes first. Items without an event are no candidates.
         """
         moment = at if at is not None else int(log.times[-1]) + 1 if len(log.times) else 0
         ages = moment - log.times
@@ -53,7 +54,7 @@ class Popularity(Source):
             lists.append((own + shrinkage * share) / ((own.sum() + shrinkage) or 1.0))
         lists.append(share)
         kept = min(keep, int((share > 0).sum()))
-        ranked = np.array([np.argsort(-one, kind="stable")[:kept] for one in lists], np.int32)
+        ranked = np.array([np.lexsort((-share, -one))[:kept] for one in lists], np.int32)
         return cls(ranked, np.array([one[order] for one, order in zip(lists, ranked, strict=True)]))
 
     def retrieve(self, histories: Histories, n: int, segments: NDArray[np.integer] | None = None) -> Candidates:

@@ -52,6 +52,14 @@ class Source(ABC):
         return made
 
     @abstractmethod
+    def retrieve(self, histories: Histories, n: int) -> Candidates:
+        """Return the `n` best items of each request, best first, with their `score`."""
+
+    @abstractmethod
+    def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
+        """Return the score of each candidate, whoever found it: [rows]; NaN where there is none."""
+
+    @abstractmethod
     def fault(self) -> str | None:
         """Return what contradicts itself in what was read, or nothing."""
 
