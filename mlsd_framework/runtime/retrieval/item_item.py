@@ -15,11 +15,12 @@ from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets, offsets_of
 from mlsd_framework.runtime.retrieval.common_items import common_items, known_rows
 from mlsd_framework.runtime.retrieval.interactions import Interactions
-from mlsd_framework.runtime.retrieval.profile import Weighting
+from mlsd_framework.runtime.retrieval.profile import Profiles, Weighting
 from mlsd_framework.runtime.retrieval.source import ModelSource, Scores, fault_in_offsets
 
 Similarity: TypeAlias = Literal["cosine", "jaccard", "lift", "llr"]
 SIMILARITIES: Final[tuple[Similarity, ...]] = ("cosine", "jaccard", "lift", "llr")
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class ItemItem(ModelSource):
         lengths, near, alike = _neighbours(
             (users, places, np.sqrt(weights)),
             (items, user_of, np.sqrt(weights)[order]),
+            _total(profiles),
             SIMILARITIES.index(similarity),
             shrinkage,
             neighbours,
@@ -93,12 +95,18 @@ class ItemItem(ModelSource):
         return fault_in_offsets("offsets", self.offsets, count, len(self.neighbours))
 
 
+def _total(profiles: Profiles) -> float:
+    """Return what all users count, each as much as the heaviest event; those whose items are all left out too."""
+    some = np.diff(profiles.offsets) > 0
+    return float(np.maximum.reduceat(profiles.weights, profiles.offsets[:-1][some]).sum()) if some.any() else 0.0
+
+
 _Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 @compiled
 def _neighbours(
-    by_user: _Rows, by_item: _Rows, similarity: int, shrinkage: float, most: int
+    by_user: _Rows, by_item: _Rows, total: float, similarity: int, shrinkage: float, most: int
 ) -> tuple[NDArray[np.int64], Codes, NDArray[np.float32]]:
     """Return how many neighbours each item has, and all of them with their similarities, item after item.
 
@@ -107,7 +115,9 @@ def _neighbours(
     users, items, user_roots = by_user
     offsets, user_of, item_roots = by_item
     count = len(offsets) - 1
-    single, total = _alone(by_user, by_item)
+    single = np.zeros(count)
+    for item in range(count):
+        single[item] = (item_roots[offsets[item] : offsets[item + 1]] ** 2).sum()
     together = np.zeros(count)
     places = np.arange(count).astype(np.int32)
     lengths = np.zeros(count, np.int64)
@@ -139,24 +149,6 @@ def _neighbours(
 
 
 @compiled
-def _alone(by_user: _Rows, by_item: _Rows) -> tuple[NDArray[np.float64], float]:
-    """Return what each item counts, and what all users count: each as much as its heaviest event."""
-    users, _, user_roots = by_user
-    offsets, _, item_roots = by_item
-    single = np.zeros(len(offsets) - 1)
-    for item in range(len(single)):
-        for row in range(offsets[item], offsets[item + 1]):
-            single[item] += item_roots[row] ** 2
-    total = 0.0
-    for user in range(len(users) - 1):
-        heaviest = 0.0
-        for row in range(users[user], users[user + 1]):
-            heaviest = max(heaviest, user_roots[row] ** 2)
-        total += heaviest
-    return single, total
-
-
-@compiled
 def _similarity(kind: int, both: float, one: float, other: float, total: float) -> float:
     if kind == 0:
         return float(both / np.sqrt(one * other))
@@ -164,8 +156,10 @@ def _similarity(kind: int, both: float, one: float, other: float, total: float) 
         return both / (one + other - both)
     if kind == 2:  # noqa: PLR2004 - its place in SIMILARITIES
         return both * total / (one * other)
-    if both * total <= one * other:
-        return 0.0  # together less often than by chance
+    # Geometric means of events that fade can add up to more than one of the two items alone.
+    both = min(both, one, other)
+    if both * total <= one * other * (1.0 + _ROUNDING):
+        return 0.0  # together no more often than by chance
     cells = _entropy(both) + _entropy(one - both) + _entropy(other - both) + _entropy(total - one - other + both)
     margins = _entropy(one) + _entropy(total - one) + _entropy(other) + _entropy(total - other)
     return max(0.0, 2.0 * (cells - margins + _entropy(total)))

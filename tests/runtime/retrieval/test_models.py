@@ -90,7 +90,8 @@ def _alike(similarity: Similarity, both: float, one: float, other: float, total:
         return both / (one + other - both)
     if similarity == "lift":
         return both * total / (one * other)
-    if both * total <= one * other:
+    both = min(both, one, other)
+    if both * total <= one * other * (1 + 1e-9):
         return 0.0
     ratio = 0.0
     for cell, row, column in (
@@ -102,6 +103,15 @@ def _alike(similarity: Similarity, both: float, one: float, other: float, total:
         if cell > 0 and row > 0 and column > 0:
             ratio += cell * math.log(cell * total / (row * column))
     return max(2 * ratio, 0.0)
+
+
+def test_users_of_rare_items_alone_count_in_lift() -> None:
+    """What is expected by chance is of all users, those too whose items are all left out."""
+    log = Interactions(
+        np.array([0, 0, 1, 2, 2], np.int32), np.array([0, 1, 2, 0, 1], np.int32), np.arange(5) * DAY, 3, 3
+    )
+    model = ItemItem.fit(log, similarity="lift", shrinkage=0.0, least=2)
+    assert rows_of(model.retrieve(history((0, 1)), 5)) == [(1, 1.5)]
 
 
 def test_only_the_best_neighbours_are_kept() -> None:
