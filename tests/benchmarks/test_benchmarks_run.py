@@ -18,11 +18,12 @@ QUICK = {
     "hostile_yaml": "billion laughs",
     "ready": "stopped to ready",
     "rerank": "us a request of 500 candidates",
+    "retrieval_quality": "merged by quota",
     "simulate": "payments: simulated in",
     "stream": "ours, stream to state",
     "stream_keys": "names held",
 }
-FETCHES = ("data", "fraud_ulb", "ready")
+FETCHES = ("data", "fraud_ulb", "ready", "retrieval_quality")
 PROCESSES = ("cli", "feast_stores", "ready", "stream", "stream_keys")
 
 

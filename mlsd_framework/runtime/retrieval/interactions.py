@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets
+from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets, offsets_of
 
 Times = NDArray[np.int64]
 """Microseconds since 1970, UTC."""
@@ -43,3 +43,27 @@ class Histories:
     def requests(self) -> int:
         """How many requests there are."""
         return len(self.at)
+
+    def request(self, number: int) -> "Histories":
+        """Return one request by itself."""
+        rows = slice(self.offsets[number], self.offsets[number + 1])
+        offsets = np.array([0, rows.stop - rows.start], np.int64)
+        return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1])
+
+
+def histories_of(log: Interactions, users: NDArray[np.integer], at: Times) -> Histories:
+    """Return what some users did before the moments `at`: [requests] both; a user may stand there more than once."""
+    order = np.argsort(log.users, kind="stable")
+    starts = np.searchsorted(log.users, np.arange(log.user_count + 1), sorter=order)
+    times = log.times[order]
+    ends = np.array(
+        [
+            starts[user] + np.searchsorted(times[starts[user] : starts[user + 1]], moment)
+            for user, moment in zip(users, at, strict=True)
+        ],
+        np.int64,
+    )
+    firsts = starts[users].astype(np.int64)
+    offsets = offsets_of(ends - firsts)
+    rows = np.arange(offsets[-1]) + np.repeat(firsts - offsets[:-1], ends - firsts)
+    return Histories(offsets, log.items[order][rows], times[rows], np.asarray(at, np.int64))
