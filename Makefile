@@ -63,6 +63,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
-	@echo "installing mlsd and its plugins with the test extras (about two minutes)"
-	@$(PIP) --editable ".[train,serve,test]" $(foreach plugin,$(PLUGINS),--editable "./$(plugin)[test]")
+	@echo "installing mlsd and its plugins with the test extras (about three minutes)"
+	@$(PIP) --editable ".[train,serve,index,test]" $(foreach plugin,$(PLUGINS),--editable "./$(plugin)[test]")
 	@touch $@
