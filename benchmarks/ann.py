@@ -2,7 +2,7 @@
 
     python benchmarks/ann.py [--items 1000000] [--queries 2000] [--threads 2] [--recall 0.95] [--quick]
 
-Needs `pip install hnswlib usearch`, which no extra of ours brings.
+The last two need `pip install hnswlib usearch`, which no extra of ours brings; without them they are left out.
 
 The vectors are no clusters that lie apart. They are what a factor model of users and items learns: items belong to
 topics whose sizes follow a power law, each a Gaussian of low rank around a faint centre, with a share of noise in all
@@ -263,7 +263,11 @@ def main() -> None:
     heads = "".join(f"{f'q/s, {number} thr.':>14}{'ours is':>9}" for number in numbers)
     print(f"{'':24}{'recall':>8}{heads}{'build s':>9}  setting")
     for name, settings in contenders.items():
-        figure = best_of(name, settings, queries, truth, given.recall, numbers)
+        try:
+            figure = best_of(name, settings, queries, truth, given.recall, numbers)
+        except ModuleNotFoundError as missing:
+            print(f"{name:24}  not measured: `{missing.name}` is not installed", flush=True)
+            continue
         if figure is None:
             print(f"{name:24}  no setting of the grid reaches the recall", flush=True)
             continue
