@@ -12,6 +12,7 @@ both alike.
 """
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -141,6 +142,23 @@ provider: local
 registry: registry.db
 online_store: {type: sqlite, path: online.db}
 entity_key_serialization_version: 3
+"""
+
+
+FLOOR = """
+import asyncio, sys, uvloop
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+    def data_received(self, data):
+        self.transport.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\n{}")
+
+async def main():
+    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+
+uvloop.run(main())
 """
 
 
@@ -288,14 +306,22 @@ def measure(folder: Path, ports: dict[str, int], payment: dict[str, Any], second
         ours, peer = middle["mlsd"], middle["peer"]
         print(f"  ratio    {ours[0] / peer[0]:8.1f} x              p50 {peer[1] / ours[1]:7.1f} x shorter")
         if connections > 1:
-            uvloop.run(half_load(ports["mlsd"], payment, ours[0] / 2, seconds))
+            uvloop.run(half_load(ports["mlsd"], payment, ours[0] / 2, seconds, folder))
 
 
-async def half_load(port: int, payment: dict[str, Any], rate: float, seconds: float) -> None:
-    """Ask at random moments, so many a second, whatever comes back; print what ours takes."""
-    load = Load(port, json.dumps(payment).encode())
+async def half_load(port: int, payment: dict[str, Any], rate: float, seconds: float, folder: Path) -> None:
+    """Ask at random moments, so many a second, whatever comes back; print what ours takes.
+
+    Beside it what the machine itself takes: the same load on a process that answers at once with two bytes.
+    """
     moments = np.sort(np.random.default_rng(0).uniform(0, seconds, int(rate * seconds)))
-    shown(f"mlsd at {rate:.0f} requests/s", await load.run(moments, 32))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        floor = int(free.getsockname()[1])
+    with process([sys.executable, "-c", FLOOR, str(floor)], folder):
+        await asyncio.sleep(1)
+        for name, place in (("mlsd", port), ("an empty answer", floor)):
+            load = Load(place, json.dumps(payment).encode())
+            shown(f"{name} at {rate:.0f} requests/s", await load.run(moments, 32))
 
 
 def main() -> None:
