@@ -9,6 +9,7 @@ A view that is more than its source (transformations, aggregations, checks), and
 how to convert, goes the way that Feast's local engine goes.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -31,9 +32,9 @@ from mlsd_framework.runtime.feast.point_in_time import in_utc
 from mlsd_framework.runtime.feast.retrieval import PolarsRetrievalJob
 from mlsd_framework.runtime.feast.values import layout_of
 from mlsd_framework.runtime.features.keys import encode_keys
-from mlsd_framework.runtime.features.packed import EARLIEST
+from mlsd_framework.runtime.features.packed import EARLIEST, RowLayout
 
-_ROWS = 50_000  # packed at once
+_ROWS = 8_192  # packed at once
 _TIME = pl.Datetime("us", "UTC")
 _ITEMS: dict[str, pl.DataType] = {
     "BYTES": pl.Binary(),
@@ -92,15 +93,24 @@ class PackedComputeEngine(LocalComputeEngine):
 
     def _write(self, view: FeatureView, source: DataSource, store: PackedOnlineStore, frame: pl.DataFrame) -> None:
         layout = layout_of(view)
-        for at in range(0, len(frame), _ROWS):
-            part = frame[at : at + _ROWS]
-            event = _times(part, source.field_mapping.get(source.timestamp_field, source.timestamp_field))
-            made = source.created_timestamp_column
-            created = _times(part, source.field_mapping.get(made, made)) if made else EARLIEST
-            rows = layout.pack_frame(part, event, created)
-            keys = encode_keys(part.select(layout.entity))
-            pairs = [(key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
-            store.write_packed(self.repo_config, view, pairs)
+        with ThreadPoolExecutor(1) as sender:  # the next rows are packed while the store takes the last
+            sent: Future[int] | None = None
+            for at in range(0, len(frame), _ROWS):
+                pairs = self._packed(layout, source, frame[at : at + _ROWS])
+                if sent:
+                    sent.result()
+                sent = sender.submit(store.write_packed, self.repo_config, view, pairs)
+            if sent:
+                sent.result()
+
+    @staticmethod
+    def _packed(layout: RowLayout, source: DataSource, part: pl.DataFrame) -> list[tuple[bytes, bytes]]:
+        event = _times(part, source.field_mapping.get(source.timestamp_field, source.timestamp_field))
+        made = source.created_timestamp_column
+        created = _times(part, source.field_mapping.get(made, made)) if made else EARLIEST
+        rows = layout.pack_frame(part, event, created)
+        keys = encode_keys(part.select(layout.entity))
+        return [(key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
 
 
 def _is_plain(view: FeatureView) -> bool:
