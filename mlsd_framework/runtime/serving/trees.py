@@ -48,7 +48,6 @@ class CompiledTrees:
         self._shap = (arrays.shap_offsets, arrays.shap_features, arrays.shap_values)
         self._shap_bias = arrays.shap_bias
         self._explains = arrays.shap_features.size > 0 or not arrays.depths.any()
-        self._last: tuple[tuple[Value, ...] | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = tuple(
             (place, _table(names.categories[feature], names.null_category))
             for place, feature in enumerate(names.features)
@@ -137,16 +136,6 @@ class CompiledTrees:
         return totals
 
     def _row(self, values: Sequence[Value]) -> NDArray[np.float64]:
-        # A request is scored and then explained: the row of one tuple is made once.
-        given, row = self._last
-        if given is values:
-            return row
-        row = self._made_row(values)
-        if isinstance(values, tuple):
-            self._last = (values, row)
-        return row
-
-    def _made_row(self, values: Sequence[Value]) -> NDArray[np.float64]:
         if self._tables:
             values = list(values)
             if len(values) == len(self.features):
