@@ -9,7 +9,6 @@ A view that is more than its source (transformations, aggregations, checks), and
 how to convert, goes the way that Feast's local engine goes.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -33,6 +32,7 @@ from mlsd_framework.runtime.feast.retrieval import PolarsRetrievalJob
 from mlsd_framework.runtime.feast.values import layout_of
 from mlsd_framework.runtime.features.keys import encode_keys
 from mlsd_framework.runtime.features.packed import EARLIEST, RowLayout
+from mlsd_framework.runtime.features.sending import send_behind
 
 _ROWS = 8_192  # packed at once
 _TIME = pl.Datetime("us", "UTC")
@@ -93,15 +93,8 @@ class PackedComputeEngine(LocalComputeEngine):
 
     def _write(self, view: FeatureView, source: DataSource, store: PackedOnlineStore, frame: pl.DataFrame) -> None:
         layout = layout_of(view)
-        with ThreadPoolExecutor(1) as sender:  # the next rows are packed while the store takes the last
-            sent: Future[int] | None = None
-            for at in range(0, len(frame), _ROWS):
-                pairs = self._packed(layout, source, frame[at : at + _ROWS])
-                if sent:
-                    sent.result()
-                sent = sender.submit(store.write_packed, self.repo_config, view, pairs)
-            if sent:
-                sent.result()
+        packed = (self._packed(layout, source, part) for part in frame.iter_slices(_ROWS))
+        send_behind(packed, lambda pairs: store.write_packed(self.repo_config, view, pairs))
 
     @staticmethod
     def _packed(layout: RowLayout, source: DataSource, part: pl.DataFrame) -> list[tuple[bytes, bytes]]:

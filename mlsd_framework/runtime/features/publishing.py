@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from mlsd_framework.runtime.features.client import Client, client_of
 from mlsd_framework.runtime.features.keys import encode_keys
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.resp import encode
+from mlsd_framework.runtime.features.sending import send_behind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,19 +51,17 @@ class Generation:
             )
         prefix = self._store.rows_prefix(self.name, group)
         written = 0
-        with ThreadPoolExecutor(1) as sender:  # the next rows are packed while the store takes the last
-            sent: Future[None] | None = None
-            for at in range(0, len(frame), _ROWS):
-                part = frame[at : at + _ROWS]
+
+        def packed() -> Iterator[list[tuple[bytes, bytes]]]:
+            nonlocal written
+            for part in frame.iter_slices(_ROWS):
                 rows = layout.pack_frame(part, self._event, self._created)
                 keys = encode_keys(part.select(layout.entity))
                 pairs = [(prefix + key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
-                if sent:
-                    sent.result()
-                sent = sender.submit(self._client.put, pairs, self._timeout)
                 written += len(pairs)
-            if sent:
-                sent.result()
+                yield pairs
+
+        send_behind(packed(), lambda pairs: self._client.put(pairs, self._timeout))
         return written
 
 
