@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.digest import file_sha256
 
 _CHUNK = 1 << 20
 
@@ -148,12 +149,6 @@ class Cache:
         folder = self.root / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mlsd_framework import __version__
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.data.cache import Cache, Stored, file_sha256, no_space
+from mlsd_framework.runtime.data.cache import Cache, Stored, no_space
+from mlsd_framework.runtime.digest import file_sha256
 
 Progress = Callable[[int, int | None], None]
 _CHUNK = 1 << 18

@@ -17,8 +17,9 @@ from typing import IO, cast
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.archive import Extraction, Selection, Taken, checked_path, damaged, take_from_tar
-from mlsd_framework.runtime.data.cache import Cache, Record, file_sha256, no_space
+from mlsd_framework.runtime.data.cache import Cache, Record, no_space
 from mlsd_framework.runtime.data.download import Progress, wrong_hash
+from mlsd_framework.runtime.digest import file_sha256
 
 _URI = re.compile(r"deb:(?P<name>[a-z0-9][a-z0-9+.-]+)(?:==?(?P<version>[0-9][A-Za-z0-9.+:~-]*))?/(?P<path>.+)")
 _PRINTED = re.compile(r"'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})")

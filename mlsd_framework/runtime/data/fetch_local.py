@@ -4,7 +4,8 @@ import glob
 from pathlib import Path
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.data.cache import Record, Stored, file_sha256
+from mlsd_framework.runtime.data.cache import Record, Stored
+from mlsd_framework.runtime.digest import file_sha256
 
 
 def fetch_local(path: str, base: Path) -> tuple[Path, Record]:

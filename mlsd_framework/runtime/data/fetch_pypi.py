@@ -12,9 +12,10 @@ from typing import IO, cast
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.archive import Extraction, Selection, Taken, checked_path, take_from_tar, take_from_zip
-from mlsd_framework.runtime.data.cache import Cache, Record, file_sha256
+from mlsd_framework.runtime.data.cache import Cache, Record
 from mlsd_framework.runtime.data.download import HTTPS, Progress, Transport, download, wrong_hash
 from mlsd_framework.runtime.data.pypi_index import Distribution, PipSettings, distributions, pip_settings
+from mlsd_framework.runtime.digest import file_sha256
 
 _URI = re.compile(r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)/(?P<path>.+)")
 _TARS: dict[str, Callable[[Path, str], object]] = {

@@ -4,8 +4,6 @@ A folder is written once, in one rename, like a bundle. Nothing in it is code: a
 files are protocol buffers, FAISS's is its own format, and none is opened before its SHA-256 was found right.
 """
 
-import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.digest import file_sha256
 from mlsd_framework.runtime.index.checking import checked_ids, checked_vectors
 from mlsd_framework.runtime.index.door import Kind, Vectors
 from mlsd_framework.runtime.index.engines import load_engine
@@ -49,7 +48,10 @@ def save_index(index: VectorIndex, folder: Path) -> None:
     state, about = index.state, index.about
     try:
         _write_files(state, part)
-        files = {path.name: _synced_sha256(path) for path in sorted(part.iterdir())}
+        written = sorted(part.iterdir())
+        for path in written:
+            atomic.sync(path)
+        files = {path.name: file_sha256(path) for path in written}
         manifest = Manifest(
             about=about,
             engine=state.base.engine.kind,
@@ -127,7 +129,7 @@ def _checked_manifest(folder: Path) -> Manifest:
             raise RunError.of("E6806", f"`{name}` leaves the index's folder", expected="a file in it")
         if not file.is_file():
             raise RunError.of("E6804", f"`{file}` is missing", expected=f"a file with SHA-256 {digest}")
-        found = _sha256(file)
+        found = file_sha256(file)
         if found != digest:
             raise RunError.of("E6805", f"`{file}` has changed since it was written", expected=f"SHA-256 {digest}")
     return manifest
@@ -163,17 +165,3 @@ def _array(path: Path) -> NDArray[Any]:
     except (ValueError, OSError, EOFError) as fault:
         raise RunError.of("E6806", f"`{path}` is no array: {fault}") from fault
     return array
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _synced_sha256(path: Path) -> str:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    return _sha256(path)

@@ -17,6 +17,7 @@ import msgspec
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.digest import file_sha256
 
 MANIFEST = "bundle.json"
 VARIABLE = "MLSD_BUNDLE"
@@ -96,7 +97,7 @@ def load_bundle(folder: Path) -> Bundle:
         path = _inside(folder, name)
         if not path.is_file():
             raise RunError.of("E6403", f"`{path}` is missing", expected=f"a file with SHA-256 {digest}")
-        found = _sha256(path)
+        found = file_sha256(path)
         if found != digest:
             raise RunError.of(
                 "E6404", f"`{path}` has changed since it was bundled: its SHA-256 is {found}", expected=digest
@@ -207,7 +208,7 @@ def _same(folder: Path, manifest: Manifest) -> Bundle:
 def _place(part: Path, name: str, content: Path | bytes) -> str:
     path = _inside(part, name)
     atomic.write_bytes(path, content if isinstance(content, bytes) else content.read_bytes())
-    return _sha256(path)
+    return file_sha256(path)
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -222,11 +223,6 @@ def _inside(folder: Path, name: str) -> Path:
     ):
         raise RunError.of("E6406", f"`{name}` leaves the bundle's folder", expected="a path inside it")
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decode(path: Path, kind: type[_T]) -> _T:

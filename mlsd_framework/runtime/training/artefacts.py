@@ -1,6 +1,5 @@
 """What training scripts read and write: the training set, predictions, and the files of a model with their SHA-256."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.digest import file_sha256
 from mlsd_framework.runtime.training.splits import NAMES, Parts
 
 if TYPE_CHECKING:
@@ -71,12 +71,6 @@ def read_predictions(folder: Path) -> Predictions:
     return Predictions(frame["score"].to_numpy(), frame["probability"].to_numpy(), Parts(*rows))
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def seal(
     folder: Path,
     *,
@@ -95,7 +89,7 @@ def seal(
         "model": model,
         "kind": kind,
         "features": list(features),
-        "files": {name: sha256(folder / name) for name in sorted(files)},
+        "files": {name: file_sha256(folder / name) for name in sorted(files)},
         "parameters": dict(parameters or {}),
         "importances": dict(importances or {}),
     }
@@ -137,4 +131,4 @@ def open_model(folder: Path) -> Manifest:
 
 
 def _differs(path: Path, digest: str) -> bool:
-    return not path.is_file() or sha256(path) != digest
+    return not path.is_file() or file_sha256(path) != digest

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlsd_framework.runtime.digest import file_sha256
 from mlsd_framework.runtime.serving.bundle import version_id, write_bundle
 from mlsd_framework.runtime.training import artefacts, requests
 from mlsd_framework.runtime.workspace import Workspace
@@ -21,7 +22,7 @@ class Origin:
 
 def version(workspace: Workspace, origin: Origin, models: tuple[str, ...]) -> str:
     """Return the id that `write` gives to what is there now, for reports that are written before the gates."""
-    digests = {name: artefacts.sha256(path) for name, path in _files(workspace, models).items()}
+    digests = {name: file_sha256(path) for name, path in _files(workspace, models).items()}
     return version_id(origin.system, origin.spec, origin.features, digests)
 
 

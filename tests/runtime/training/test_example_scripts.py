@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.digest import file_sha256
 from mlsd_framework.runtime.serving import calibration
 from mlsd_framework.runtime.training import artefacts
 from mlsd_framework.runtime.workspace import Workspace
@@ -76,7 +77,7 @@ def test_the_scripts_leave_a_version_a_report_and_a_card(trained: Workspace) -> 
         "models/fraud/trees.safetensors",
         "models/novelty/model.onnx",
     } <= held
-    assert all(artefacts.sha256(version / name) == digest for name, digest in manifest["files"].items())
+    assert all(file_sha256(version / name) == digest for name, digest in manifest["files"].items())
     metrics = json.loads((trained.evaluation / "fraud.metrics.json").read_text())
     assert 0 < metrics["test"]["cost_saved"]["low"] < metrics["test"]["cost_saved"]["high"] < 1
     assert "average_precision" in (trained.model("fraud") / "card.md").read_text()
