@@ -3,24 +3,20 @@
 Training writes it, the service reads it; the two meet here and nowhere else.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors, write_tensors
 
 FORMAT: Final = "mlsd-trees/1"
 MAX_DEPTH: Final = 16
 LINKS: Final = ("identity", "sigmoid", "softmax", "exp")
-_HEADER = "mlsd"
 
 _TYPES: Final[dict[str, type[np.generic]]] = {
     "borders": np.float32,
@@ -93,10 +89,7 @@ def write_trees(path: Path, names: TreeNames, arrays: TreeArrays) -> None:
         "null_category": names.null_category,
         "model_sha256": names.model_sha256,
     }
-    tensors = {name: np.ascontiguousarray(getattr(arrays, name)) for name in _TYPES}
-    with atomic.replacing(path) as part:
-        # One key only: safetensors writes several in no fixed order.
-        save_file(tensors, part, metadata={_HEADER: json.dumps(header, ensure_ascii=True, sort_keys=True)})
+    write_tensors(path, header, {name: getattr(arrays, name) for name in _TYPES})
 
 
 def read_trees(path: Path) -> tuple[TreeNames, TreeArrays]:
@@ -106,16 +99,9 @@ def read_trees(path: Path) -> tuple[TreeNames, TreeArrays]:
         RunError: E6451 where it cannot be read as such a file, E6452 where its arrays contradict each other.
     """
     try:
-        with safe_open(path, framework="numpy") as opened:
-            header = (opened.metadata() or {}).get(_HEADER, "")
-            # Copies, so that the arrays can be written as numba's plain array types demand, and do not hang on the
-            # file.
-            present = set(opened.keys())
-            found = {name: np.array(opened.get_tensor(name), order="C") for name in _TYPES if name in present}
-    except (SafetensorError, OSError) as error:
-        raise RunError.of(
-            "E6451", f"`{path}` is not a file of compiled trees: {error}", help="train the model again"
-        ) from error
+        header, found = read_tensors(path, _TYPES, FORMAT)
+    except TensorFileError as error:
+        raise _unreadable(path, str(error)) from error
     names = _names(path, header)
     for name, kind in _TYPES.items():
         if name not in found:
@@ -133,13 +119,7 @@ def _unreadable(path: Path, reason: str) -> RunError:
     return RunError.of("E6451", f"`{path}` is not a file of compiled trees: {reason}", help="train the model again")
 
 
-def _names(path: Path, text: str) -> TreeNames:
-    try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise _unreadable(path, "its header is missing or no JSON") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise _unreadable(path, f"its format is not `{FORMAT}`")
+def _names(path: Path, header: Mapping[str, Any]) -> TreeNames:
     strings = [header.get(key) for key in ("link", "null_category", "model_sha256")]
     categories = header.get("categories")
     if not (
