@@ -27,10 +27,11 @@ def computed(rows: pl.DataFrame, group: str, /, **features: pl.Expr) -> pl.DataF
 
 def with_known_labels(rows: pl.LazyFrame, label: str) -> pl.DataFrame:
     """Return the rows whose label is known, and say how many are left out; raise E6245 where none is known."""
-    known = rows.filter(pl.col(label).is_not_null()).collect(engine="streaming")
+    asked = [rows.filter(pl.col(label).is_not_null()), rows.select(pl.len())]
+    known, counted = pl.collect_all(asked, engine="streaming")  # together, so that labels are joined once
     if known.is_empty():
         raise RunError.of("E6245", f"no row has a known label `{label}`", expected="labels that join to the examples")
-    height = rows.select(pl.len()).collect(engine="streaming").item()
+    height = counted.item()
     if known.height < height:
         print(f"{height - known.height:,} of {height:,} rows have no known `{label}` and are left out")
     return known
