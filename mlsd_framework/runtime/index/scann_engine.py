@@ -110,12 +110,12 @@ def build_scann(vectors: Vectors, settings: ScannSettings, threads: int = 1) -> 
 
 def load_scann(folder: Path, rows: int, settings: Mapping[str, int], threads: int = 1) -> ScannEngine:
     """Read a tree from files that have been checked (E6806 where they are none of ScaNN's)."""
-    import_scann = _library()
+    pybind = _library()
     try:
         checked = msgspec.convert(settings, ScannSettings)
         assets = (folder / ASSETS).read_text(encoding="utf-8")
         with _without_remarks():
-            searcher = import_scann.scann_pybind.ScannNumpy(str(folder), assets)
+            searcher = pybind.scann_pybind.ScannNumpy(str(folder), assets)
         size = searcher.size()
     except (msgspec.ValidationError, OSError, ValueError, RuntimeError) as fault:
         raise RunError.of("E6806", f"ScaNN cannot read `{folder}`: {fault}") from fault

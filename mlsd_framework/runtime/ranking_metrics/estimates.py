@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.ranking_metrics.relevance import FloatArray, sums_by
-from mlsd_framework.runtime.training.metrics.bootstrap import Interval
+from mlsd_framework.runtime.training.metrics.bootstrap import Interval, middle
 
 _CELLS = 2_000_000  # weights held at once: 16 MB
 
@@ -58,15 +58,7 @@ class Bootstrap:
             return [None] * above.shape[1]
         with np.errstate(divide="ignore", invalid="ignore"):
             drawn = np.concatenate([(weight @ above) / (weight @ below) for weight in self.weights(len(above))])
-        return [self.middle(column) for column in drawn.T]
-
-    def middle(self, values: FloatArray) -> Interval:
-        """Return the interval that holds the middle `level` of resampled values, those that are finite."""
-        known = values[np.isfinite(values)]
-        if not len(known):
-            return Interval(float("nan"), float("nan"), self.level)
-        low, high = np.quantile(known, [(1 - self.level) / 2, (1 + self.level) / 2]).tolist()
-        return Interval(low, high, self.level)
+        return [middle(column[np.isfinite(column)], self.level) for column in drawn.T]
 
 
 def means(

@@ -21,8 +21,7 @@ def exposure(ranked: Candidates, k: int, catalogue: int, *, discounted: bool = F
     top = ranked.top(k)
     if not discounted:
         return np.bincount(top.items, minlength=catalogue).astype(np.float64)
-    rank = np.arange(len(top.items)) - np.repeat(top.offsets[:-1], top.lengths) + 1
-    return sums_by(top.items.astype(np.int64), 1 / np.log2(1 + rank), catalogue)
+    return sums_by(top.items.astype(np.int64), 1 / np.log2(2 + top.place_of), catalogue)
 
 
 def catalogue_coverage(shown: FloatArray) -> float:

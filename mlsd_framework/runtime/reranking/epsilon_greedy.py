@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mlsd_framework.runtime.features.compiled import compiled
 from mlsd_framework.runtime.reranking.orders import BoolArray, FloatArray, fill
 from mlsd_framework.runtime.reranking.seeds import Seeds, uniform
-from mlsd_framework.runtime.reranking.slots import Shown, Slots, check, logged, pool_of, unfilled
+from mlsd_framework.runtime.reranking.slots import Shown, Slots, check, logged, pool_of, unexplored, unfilled
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Offsets
 
 
@@ -34,13 +34,8 @@ def chances(candidates: Candidates, explorable: BoolArray, slots: Slots, epsilon
 
     What `off_policy` asks of a policy that did not write the log. ValueError for more than one request.
     """
-    check(candidates, explorable)
     _check(epsilon)
-    if candidates.requests != 1:
-        raise ValueError(f"chances are of one request, not {candidates.requests}")
-    pool = pool_of(candidates.offsets, explorable, 0, slots.k)
-    found = np.eye(min(slots.k, len(candidates.items)), len(candidates.items))
-    places = slots.places[slots.places < len(found)]
+    found, places, pool = unexplored(candidates, explorable, slots)
     for place, chance in zip(places, explore_chances(len(places), len(pool), epsilon), strict=True):
         found[place, place] = 1 - chance
         found[place, pool] = chance / max(len(pool), 1)

@@ -51,6 +51,20 @@ def check(candidates: Candidates, explorable: BoolArray, seeds: Seeds | None = N
         raise ValueError(f"there are {candidates.requests} requests and {len(seeds)} seeds")
 
 
+def unexplored(
+    candidates: Candidates, explorable: BoolArray, slots: Slots
+) -> tuple[FloatArray, NDArray[np.int64], Rows]:
+    """Return what one request shows without exploring, [ranks, rows], its slots from 0, and its pool.
+
+    ValueError for more than one request.
+    """
+    check(candidates, explorable)
+    if candidates.requests != 1:
+        raise ValueError(f"chances are of one request, not {candidates.requests}")
+    found = np.eye(min(slots.k, len(candidates.items)), len(candidates.items))
+    return found, slots.places[slots.places < len(found)], pool_of(candidates.offsets, explorable, 0, slots.k)
+
+
 def unfilled(candidates: Candidates) -> Shown:
     """Return arrays to fill."""
     rows = len(candidates.items)

@@ -11,7 +11,7 @@ from mlsd_framework.runtime.features.compiled import compiled
 from mlsd_framework.runtime.reranking.orders import BoolArray, FloatArray, check_rows, fill
 from mlsd_framework.runtime.reranking.posteriors import draw, grid_of, rank_chance
 from mlsd_framework.runtime.reranking.seeds import Seeds
-from mlsd_framework.runtime.reranking.slots import Shown, Slots, check, logged, pool_of, unfilled
+from mlsd_framework.runtime.reranking.slots import Shown, Slots, check, logged, pool_of, unexplored, unfilled
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Offsets
 
 
@@ -37,12 +37,8 @@ def chances(candidates: Candidates, explorable: BoolArray, posteriors: FloatArra
 
     What `off_policy` asks of a policy that did not write the log. ValueError for more than one request.
     """
-    check(candidates, explorable)
-    if candidates.requests != 1:
-        raise ValueError(f"chances are of one request, not {candidates.requests}")
-    pool = pool_of(candidates.offsets, explorable, 0, slots.k)
-    found = np.eye(min(slots.k, len(candidates.items)), len(candidates.items))
-    places = slots.places[slots.places < len(found)][: len(pool)]
+    found, places, pool = unexplored(candidates, explorable, slots)
+    places = places[: len(pool)]
     if len(pool):
         mass, below = grid_of(posteriors[0, pool], posteriors[1, pool])
         for rank, place in enumerate(places):

@@ -45,6 +45,11 @@ class Candidates:
         """The request of each row: [rows]."""
         return np.repeat(np.arange(self.requests), self.lengths)
 
+    @property
+    def place_of(self) -> NDArray[np.int64]:
+        """The place of each row in its request, from 0: [rows]."""
+        return np.arange(len(self.items)) - np.repeat(self.offsets[:-1], self.lengths)
+
     def of(self, request: int) -> Codes:
         """Return the items of one request, best first."""
         return self.items[self.offsets[request] : self.offsets[request + 1]]
@@ -72,8 +77,7 @@ class Candidates:
 
     def top(self, number: int) -> "Candidates":
         """Return the first rows of each request, at most so many."""
-        place = np.arange(len(self.items)) - np.repeat(self.offsets[:-1], self.lengths)
-        return self.where(place < number)
+        return self.where(self.place_of < number)
 
 
 def offsets_of(lengths: NDArray[np.integer]) -> Offsets:

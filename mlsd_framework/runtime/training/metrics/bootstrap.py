@@ -23,6 +23,14 @@ class Interval:
     level: float
 
 
+def middle(values: FloatArray, level: float) -> Interval:
+    """Return the range that holds the middle `level` of resampled values, NaN where there are none."""
+    if not len(values):
+        return Interval(float("nan"), float("nan"), level)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return Interval(low, high, level)
+
+
 @dataclass(frozen=True, slots=True)
 class Resamples:
     """How to draw: number, coverage, seed, and whether positive and negative rows are drawn apart."""
@@ -44,15 +52,8 @@ class Resamples:
                 asked = [metrics[place] for place in places]
                 drawn = [[m.function(rows, weight, at) for m, at in asked] for weight in self.weights(rows, unit)]
                 for place, values in zip(places, np.array(drawn).T, strict=True):
-                    found[place] = self._middle(values)
+                    found[place] = middle(values[~np.isnan(values)], self.level)
         return found
-
-    def _middle(self, values: FloatArray) -> Interval:
-        known = values[~np.isnan(values)]
-        if not len(known):
-            return Interval(float("nan"), float("nan"), self.level)
-        low, high = np.quantile(known, [(1 - self.level) / 2, (1 + self.level) / 2]).tolist()
-        return Interval(low, high, self.level)
 
     def weights(self, rows: Scored, unit: Unit = "row") -> Iterator[FloatArray]:
         """Yield how often each row, or each day of `rows.days`, is drawn, `count` times; days are not stratified."""
