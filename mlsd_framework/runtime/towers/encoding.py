@@ -86,7 +86,7 @@ def plain(column: "pl.Series") -> "pl.Series":
     """Return a column of categories as text or 64-bit integers; raises RunError E6325 for a type that is neither."""
     import polars as pl  # noqa: PLC0415 - heavy
 
-    if column.dtype in {pl.String, pl.Categorical, pl.Enum}:
+    if isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
         return column.cast(pl.String)
     if column.dtype == pl.Null:
         return column
@@ -103,7 +103,7 @@ def listed(column: "pl.Series") -> "pl.Series":
 
     if column.dtype == pl.Array:
         return column.arr.to_list()
-    if column.dtype not in {pl.List, pl.Null}:
+    if not isinstance(column.dtype, pl.List | pl.Null):
         raise RunError.of("E6325", f"`{column.name}` is of type {column.dtype}", expected="lists of items")
     return column
 
