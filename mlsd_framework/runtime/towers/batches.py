@@ -1,7 +1,7 @@
 """Batches for a two-tower model, sliced whole from tensors: no row is touched by Python."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytorch_lightning
 import torch
@@ -87,11 +87,27 @@ class PairsData(pytorch_lightning.LightningDataModule):
             return Epoch(self, 0)
         return Epoch(self, trainer.current_epoch, trainer.global_rank, trainer.world_size)
 
-    def val_dataloader(self) -> list[Any]:
-        """Return the validation pairs of this process in slices."""
+    def val_dataloader(self) -> "Slices":
+        """Return the validation pairs of this process in slices; each process has to have some."""
         rank, processes = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        mine = self.valid.take(slice(rank, None, processes))
-        return [mine.take(slice(start, start + self.size)) for start in range(0, len(mine.items), self.size)]
+        return Slices(self.valid.take(slice(rank, None, processes)), self.size)
+
+
+class Slices:
+    """Pairs in their order, so many at a time."""
+
+    def __init__(self, pairs: Pairs, size: int) -> None:
+        """Take the pairs and the rows of a slice."""
+        self._pairs, self._size = pairs, size
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return -(-len(self._pairs.items) // self._size)
+
+    def __iter__(self) -> Iterator[Pairs]:
+        """Yield the slices."""
+        for start in range(0, len(self._pairs.items), self._size):
+            yield self._pairs.take(slice(start, start + self._size))
 
 
 class Epoch:

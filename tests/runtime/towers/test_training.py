@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback, Trainer
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.towers.checkpoints import SafetensorsIO, load_best, newest, read
@@ -17,6 +18,12 @@ from mlsd_framework.runtime.towers.trainer import lean_trainer
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = Negatives(uniform=16, popular=16, mined=1, mined_from=20)
+
+
+class _Killed(Callback):
+    def on_train_batch_start(self, trainer: Trainer, _: Any, __: Any, batch_idx: int) -> None:
+        if trainer.current_epoch == 2 and batch_idx == 3:
+            raise ConnectionError("killed")
 
 
 def _weights(module: TwoTower) -> dict[str, bytes]:
@@ -51,17 +58,11 @@ def test_a_killed_training_goes_on_to_the_same_bytes(made: Any, tmp_path: Path) 
     lean_trainer(tmp_path / "whole", epochs=4, accelerator="cpu").fit(whole, datamodule=data)
 
     killed, data = made(shape, ALL)
-    steps = killed.training_step
-
-    def fail(batch: Any, index: int) -> Any:
-        if killed.current_epoch == 2 and index == 3:
-            raise ConnectionError("killed")
-        return steps(batch, index)
-
-    killed.training_step = fail
     folder = tmp_path / "killed"
+    trainer = lean_trainer(folder, epochs=4, accelerator="cpu")
+    trainer.callbacks.append(_Killed())
     with pytest.raises(ConnectionError):
-        lean_trainer(folder, epochs=4, accelerator="cpu").fit(killed, datamodule=data)
+        trainer.fit(killed, datamodule=data)
 
     resumed, data = made(shape, ALL)
     trainer = lean_trainer(folder, epochs=4, accelerator="cpu")
