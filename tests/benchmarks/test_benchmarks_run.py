@@ -22,6 +22,7 @@ QUICK = {
     "simulate": "payments: simulated in",
     "stream": "ours, stream to state",
     "stream_keys": "names held",
+    "two_tower": "small, ours beside a bare loop",
 }
 FETCHES = ("data", "fraud_ulb", "ready", "retrieval_quality")
 PROCESSES = ("cli", "feast_stores", "ready", "stream", "stream_keys")

@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-
-pytest.importorskip("pytorch_lightning", reason="the extra `deep` is not installed")
-
 import torch
 
 from mlsd_framework.runtime.towers.batches import Pairs, PairsData, Rows
