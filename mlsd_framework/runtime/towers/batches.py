@@ -102,7 +102,7 @@ class Slices:
 
     def __len__(self) -> int:
         """Return the number of slices."""
-        return -(-len(self._pairs.items) // self._size)
+        return len(range(0, len(self._pairs.items), self._size))
 
     def __iter__(self) -> Iterator[Pairs]:
         """Yield the slices."""
