@@ -57,6 +57,11 @@ _DURATION_UNITS = (
 )
 
 
+def dtype_of(type_: DataType) -> str:
+    """Return the source of the polars type in which expressions compute with values of a type."""
+    return str(_DTYPES[type_.widened().name])
+
+
 @dataclass(frozen=True, slots=True)
 class PolarsCode:
     """One polars expression and the import lines that it needs."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.names import Names, path_name
-from mlsd_framework.codegen.python import Call, Imports, emit, given
+from mlsd_framework.codegen.python import Call, Imports, emit, given, literal
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Column, Expression
 from mlsd_framework.ir.features import FeatureRef
@@ -41,7 +41,8 @@ class ServiceCode:
 
     `prefix` tells the constants of one endpoint from another's. `declarations` stand above the class; `init` are the
     lines that load what the stages need from the bundle; `body` is the pipeline; `fallback` the answer when a stage has
-    fallen back, empty without one. `values` holds the source of every value of the flow.
+    fallen back, empty without one. `values` holds the source of every value of the flow. `candidates` is the key of what
+    the pipeline has retrieved, and `ordered_by` the score that they stand in the order of.
     """
 
     module: ServiceModule
@@ -56,6 +57,13 @@ class ServiceCode:
     layouts: list[str] = field(default_factory=list)
     live: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
+    candidates: str | None = None
+    ordered_by: str | None = None
+
+    def catalogue(self, entity: str) -> str:
+        """Return the attribute that holds the items of an entity, loaded from the bundle."""
+        self.imports.add(f"{RUNTIME}.retrieval.catalogue", "Catalogue")
+        return self.loaded(f"catalogue of {entity}", "catalogue", "Catalogue.load", f"catalogues/{entity}.safetensors")
 
     @property
     def imports(self) -> Imports:
@@ -112,6 +120,17 @@ class ServiceCode:
         if goes_on(stage) and values:
             self.body += [""] if self.body and self.body[-1] else []
             self.body += [f"{name} = {value}" for name, value in values.items()]
+
+    @property
+    def request_ids(self) -> str:
+        """The source of the ids of the requests: there is one."""
+        return "[call.request_id]"
+
+    def loaded(self, thing: str, wanted: str, function: str, path: str) -> str:
+        """Return the attribute that holds what `function` makes of a file of the bundle."""
+        attribute = self.attribute(thing, wanted)
+        self.init.setdefault(attribute, f"{attribute} = {function}(bundle.file({literal(path)}))")
+        return attribute
 
     def value(self, value: Value | FeatureRef) -> str:
         """Return the source of a value that the request or a stage before has given."""

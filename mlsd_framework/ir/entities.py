@@ -7,9 +7,14 @@ from mlsd_framework.diagnostics.span import Span
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One entity and the columns that name it."""
+    """One entity and the columns that name it.
+
+    `source` is the table that lists them all, where one does; `title` are its columns that say in words which one it is.
+    """
 
     name: str
     key: tuple[str, ...]
+    source: str | None = None
+    title: tuple[str, ...] = ()
     describe: str | None = None
     span: Span | None = None

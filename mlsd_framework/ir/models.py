@@ -46,7 +46,14 @@ class StratifiedSplit:
     span: Span | None = None
 
 
-Split = TimeSplit | GroupSplit | StratifiedSplit
+@dataclass(frozen=True, slots=True)
+class MomentSplit:
+    """The parts are those of the moments at which candidates were retrieved."""
+
+    validate: bool = True
+
+
+Split = TimeSplit | GroupSplit | StratifiedSplit | MomentSplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Tuning:
 class Model:
     """A named model; `settings` are the kind's own, in the order of its declaration.
 
-    `explains` says whether the kind can tell how much each feature moved a score.
+    `explains` says whether the kind can tell how much each feature moved a score, `ranks` whether it scores candidates.
     """
 
     name: str
@@ -109,6 +116,7 @@ class Model:
     tuning: Tuning | None = None
     describe: str | None = None
     explains: bool = False
+    ranks: bool = False
     span: Span | None = None
 
     def setting(self, name: str) -> SettingValue:

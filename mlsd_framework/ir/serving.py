@@ -13,12 +13,16 @@ OnError = Literal["fail", "default", "skip", "fallback"]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value in the flow of a request: `group.name` or `name`, and where it is asked for."""
+    """A value in the flow of a request: `group.name` or `name`, and where it is asked for.
+
+    `rows` names the row set of which each row has one; a value of the request itself has none.
+    """
 
     group: str | None
     name: str
     type: DataType
     span: Span | None = None
+    rows: str | None = None
 
     @property
     def dotted(self) -> str:

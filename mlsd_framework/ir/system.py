@@ -10,6 +10,7 @@ from mlsd_framework.ir.metrics import Metrics
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.override import ProofOverride
 from mlsd_framework.ir.requirements import Requirements
+from mlsd_framework.ir.retrieval import Interactions, Outcome, Retriever
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Source
 
@@ -31,6 +32,8 @@ class System:
     metrics: Metrics
     environment: Environment
     override: ProofOverride | None = None
+    retrievers: tuple[Retriever, ...] = ()
+    outcome: Outcome | None = None
 
     def source(self, name: str) -> Source:
         """Return a source that is known to exist."""
@@ -43,6 +46,25 @@ class System:
     def model(self, name: str) -> Model:
         """Return a model that is known to exist."""
         return next(model for model in self.models if model.name == name)
+
+    def retriever(self, name: str) -> Retriever:
+        """Return a retriever that is known to exist."""
+        return next(one for one in self.retrievers if one.name == name)
+
+    def entity(self, name: str) -> Entity:
+        """Return an entity that is known to exist."""
+        return next(entity for entity in self.entities if entity.name == name)
+
+    @property
+    def logs(self) -> tuple[Interactions, ...]:
+        """Return who met which item, as retrievers and the outcome of candidates read it, each once."""
+        found = [one.interactions for one in self.retrievers]
+        return tuple(dict.fromkeys([*found, *([self.outcome.interactions] if self.outcome else [])]))
+
+    @property
+    def catalogues(self) -> tuple[Entity, ...]:
+        """Return the entities whose items can be retrieved."""
+        return tuple(self.entity(name) for name in dict.fromkeys(one.entity for one in self.logs))
 
     @property
     def windows(self) -> tuple[WindowGroup, ...]:

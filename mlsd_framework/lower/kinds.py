@@ -17,6 +17,7 @@ from mlsd_framework.lower.scope import GroupScope, StageScope
 from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.metrics import MetricSpec
 from mlsd_framework.spec.models import ModelSpec
+from mlsd_framework.spec.retrievers import RetrieverSpec
 from mlsd_framework.spec.serving import StageSpec
 from mlsd_framework.spec.sources import SourceSpec
 
@@ -138,6 +139,21 @@ class ModelLowering(Protocol):
         """Return the kind's own settings."""
 
 
+class RetrieverLowering(Protocol):
+    """A kind of model that finds candidates."""
+
+    @property
+    def name(self) -> str:
+        """Its `kind:`."""
+
+    @property
+    def spec(self) -> type[RetrieverSpec]:
+        """The model of its YAML."""
+
+    def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
+        """Return the kind's own settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class StageDraft:
     """What a stage reads and writes, and its own settings."""
@@ -195,3 +211,4 @@ class Kinds:
     stages: Mapping[str, StageLowering]
     metrics: Mapping[str, MetricLowering]
     features: Mapping[str, GroupLowering] = field(default_factory=dict)
+    retrievers: Mapping[str, RetrieverLowering] = field(default_factory=dict)

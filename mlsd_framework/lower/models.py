@@ -2,14 +2,25 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import FeatureGroup, FeatureRef
 from mlsd_framework.ir.label import Label
-from mlsd_framework.ir.models import Gate, GroupSplit, Imbalance, Model, Split, StratifiedSplit, TimeSplit, Tuning
+from mlsd_framework.ir.models import (
+    Gate,
+    GroupSplit,
+    Imbalance,
+    Model,
+    MomentSplit,
+    Split,
+    StratifiedSplit,
+    TimeSplit,
+    Tuning,
+)
+from mlsd_framework.ir.retrieval import CANDIDATES, Outcome
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import MetricLowering, ModelLowering
@@ -33,6 +44,8 @@ class ModelInputs:
     label_declared: bool
     metrics: Mapping[str, MetricLowering]
     context: Context
+    outcome: Outcome | None = None
+    candidates: tuple[FeatureRef, ...] = ()
 
     def lower(self, specs: Mapping[str, ModelSpec], kinds: Mapping[str, ModelLowering]) -> dict[str, Model]:
         """Return the models that have no faults, in the order of the file."""
@@ -60,6 +73,7 @@ class ModelInputs:
             split=split,
             seed=spec.seed,
             outputs=kind.outputs(name, self.label),
+            ranks=getattr(kind, "ranks", False),
             settings=kind.settings(spec),
             gates=gates,
             calibration=_choice(spec, "calibration"),
@@ -76,6 +90,8 @@ class ModelInputs:
         group, dot, name = text.partition(".")
         if not dot:
             return self._request_column(text, shown, at, kind)
+        if group == CANDIDATES and self.candidates:
+            return self._of_candidates(name, text, shown, at)
         if group not in self.groups:
             if group not in self.declared_groups:
                 self.context.unknown(
@@ -94,8 +110,19 @@ class ModelInputs:
         refs = [FeatureRef(group, one.name, one.type, one.describe, self.context.span(at)) for one in chosen]
         return [ref for ref in refs if self._fits(ref, model, shown, at, kind)]
 
+    def _of_candidates(self, name: str, text: str, shown: str, at: Loc) -> list[FeatureRef]:
+        chosen = [replace(one, span=self.context.span(at)) for one in self.candidates if name in ("*", one.name)]
+        if not chosen:
+            what = f"{shown} refers to feature `{text}`, which no source of candidates gives"
+            self.context.unknown("E2001", what, at, text, [one.dotted for one in self.candidates])
+        return chosen
+
     def _request_column(self, name: str, shown: str, at: Loc, kind: ModelLowering) -> list[FeatureRef]:
         if self.label_declared and self.label is None:
+            if self.candidates:
+                known = [f"{group}.*" for group in (CANDIDATES, *self.groups)]
+                what = f"{shown} refers to `{name}`, and candidates have features of groups only"
+                self.context.unknown("E2001", what, at, name, known)
             return []  # nothing says which rows are the examples, and that has been reported
         source = self.sources.get(self.label.of) if self.label else next(iter(self.sources.values()), None)
         if source is None:
@@ -127,10 +154,9 @@ class ModelInputs:
         if spec.label is None:
             return
         at: Loc = ("models", name, "label")
-        known = [self.label.name] if self.label else []
-        if (self.label is None and not self.label_declared) or (
-            self.label is not None and spec.label != self.label.name
-        ):
+        labels: list[Label | Outcome | None] = [self.label, self.outcome]
+        known = [one.name for one in labels if one is not None]
+        if (not known and not self.label_declared) or (known and spec.label not in known):
             self.context.unknown(
                 "E2006", f"`models.{name}.label` is `{spec.label}`, which is not declared", at, spec.label, known
             )
@@ -159,6 +185,11 @@ class ModelInputs:
     def _split(self, name: str, spec: ModelSpec) -> Split | None:
         at: Loc = ("models", name, "split")
         split = spec.split
+        if self.outcome is not None:
+            if "split" in spec.model_fields_set:
+                what = f"`models.{name}` learns from candidates, whose parts are those of the label's moments"
+                self.context.report("E2037", what, at, key=True, help="leave `split` out")
+            return MomentSplit()
         shares = (split.train, split.validate_, split.test)
         if all(isinstance(one, float) for one in shares) and abs(sum(cast("tuple[float, ...]", shares)) - 1) > _EXACT:
             total = sum(cast("tuple[float, ...]", shares))

@@ -8,6 +8,7 @@ from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.expressions import Expression, columns
 from mlsd_framework.ir.features import FeatureGroup
 from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.sources import Column, Source
 from mlsd_framework.ir.types import NULL, DataType
@@ -82,6 +83,27 @@ class StageScope:
     before: tuple[Stage, ...]
     faulty: frozenset[str] = frozenset()
     moment: Value | None = None
+    retrievers: Mapping[str, Retriever] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    def retrieves(self, stage: str) -> bool:
+        """Return whether there are candidates yet; report it where there are none."""
+        if any(value.rows is not None for one in self.before for value in one.writes):
+            return True
+        if "retrieve" not in self.faulty:  # a faulty one has been reported already
+            what = f"`{stage}` works on candidates, and no stage before it retrieves any"
+            self.context.report("E2063", what, self.at, expected="`- retrieve: …` before it")
+        return False
+
+    def column_type(self, source: str, name: str) -> DataType | None:
+        """Return the type of a column of a source, none where it has no such column."""
+        column = self.sources[source].column(name) if source in self.sources else None
+        return column.type if column is not None else None
+
+    @property
+    def rows(self) -> dict[str, Value]:
+        """Return the values that each candidate has so far, by their dotted names."""
+        return {value.dotted: value for stage in self.before for value in stage.writes if value.rows is not None}
 
     def expression(self, text: ExpressionText, *at: str | int) -> Expression | None:
         """Lower an expression of the stage, written at `at` below it."""
@@ -95,12 +117,21 @@ class StageScope:
         """Return a model by name; report it where it is not declared."""
         return self._find("model", name, self.models, "models", "E2002", at)
 
-    def reads(self, *expressions: Expression | None) -> tuple[Value, ...]:
-        """Return the values that the expressions use, each once, at its first place."""
+    def retriever(self, name: str, *at: str | int) -> Retriever | None:
+        """Return a model that finds candidates by name; report it where it is not declared, or finds none."""
+        if name in self.models:
+            what = f"`{'.'.join(str(part) for part in self.at[:2])}` asks `models.{name}` for candidates, which finds none"
+            names = ", ".join(self.retrievers) or "a model such as `{kind: popularity, from: …}`"
+            self.context.report("E2002", what, (*self.at, *at), expected=f"one of: {names}")
+            return None
+        return self._find("model", name, self.retrievers, "models", "E2002", at)
+
+    def reads(self, *expressions: Expression | None, rows: str | None = None) -> tuple[Value, ...]:
+        """Return the values that the expressions use, each once, at its first place; `rows` may be of a row set."""
         found: dict[str, Value] = {}
         for expression in expressions:
             for column in columns(expression) if expression is not None else ():
-                value = Value(column.qualifier, column.name, column.type, column.span)
+                value = Value(column.qualifier, column.name, column.type, column.span, rows)
                 found.setdefault(value.dotted, value)
         return tuple(found.values())
 

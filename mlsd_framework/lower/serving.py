@@ -9,6 +9,7 @@ from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import FeatureGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.serving import Endpoint, Limits, Stage, Value
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
@@ -28,6 +29,7 @@ class ServingLowering:
     entities: Mapping[str, Entity]
     groups: Mapping[str, FeatureGroup]
     models: Mapping[str, Model]
+    retrievers: Mapping[str, Retriever]
     declared: Mapping[str, frozenset[str]]
     label: Label | None
     kinds: Mapping[str, StageLowering]
@@ -93,6 +95,8 @@ class ServingLowering:
             before,
             faulty,
             moment,
+            self.retrievers,
+            self.sources,
         )
         draft = self.kinds[item.stage].lower(item, scope)
         if draft is None:
@@ -118,7 +122,8 @@ class ServingLowering:
 
         What a stage before has given is of the type that it gives: null too, where its failure leaves it out.
         """
-        faulty = (self.declared["features"] - set(self.groups)) | (self.declared["models"] - set(self.models))
+        whole = set(self.models) | set(self.retrievers)
+        faulty = (self.declared["features"] - set(self.groups)) | (self.declared["models"] - whole)
         scope = NameScope(faulty=faulty)
         for group in self.groups.values():
             for feature in group.features:
@@ -127,7 +132,7 @@ class ServingLowering:
             for output in model.outputs:
                 scope.add(None, output.name, output.type)
         for value in (value for stage in before for value in stage.writes):
-            if (value.group, value.name) in scope.types:
+            if (value.group, value.name) in scope.types or value.rows is not None:
                 scope.add(value.group, value.name, value.type)
         for value in request:
             scope.add(None, value.name, value.type)

@@ -12,9 +12,11 @@ from mlsd_framework.lower.metrics import lower_metrics
 from mlsd_framework.lower.models import ModelInputs
 from mlsd_framework.lower.override import lower_override
 from mlsd_framework.lower.requirements import lower_requirements
+from mlsd_framework.lower.retrieval import RetrievalLowering, candidates_of
 from mlsd_framework.lower.serving import ServingLowering
 from mlsd_framework.lower.sources import lower_sources
 from mlsd_framework.spec.loading import Loaded
+from mlsd_framework.spec.retrievers import RetrieverSpec
 
 
 def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]]:
@@ -30,17 +32,24 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         "entities": frozenset(spec.entities),
     }
     sources = lower_sources(spec.sources, kinds.sources, context)
-    entities = lower_entities(spec.entities, context)
-    label = lower_label(spec.label, sources, declared["sources"], context)
+    entities = lower_entities(spec.entities, sources, declared["sources"], context)
+    retrieval = RetrievalLowering(sources, declared["sources"], entities, context)
+    of_candidates = spec.label is not None and (spec.label.of or "").startswith("/")
+    outcome = retrieval.outcome(spec.label, spec.serving) if spec.label is not None and of_candidates else None
+    label = lower_label(spec.label, sources, declared["sources"], context) if not of_candidates else None
     features = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context, kinds.features)
     groups = features.lower(spec.features)
+    found = {name: one for name, one in spec.models.items() if isinstance(one, RetrieverSpec)}
+    fitted = {name: one for name, one in spec.models.items() if name not in found}
+    retrievers = retrieval.retrievers(found, kinds.retrievers)
     inputs = ModelInputs(
-        groups, declared["features"], sources, entities, label, spec.label is not None, kinds.metrics, context
-    )
-    models = inputs.lower(spec.models, kinds.models)
-    serving = ServingLowering(sources, entities, groups, models, declared, label, kinds.stages, context).lower(
-        spec.serving
-    )
+        groups, declared["features"], sources, entities, label, spec.label is not None, kinds.metrics, context,
+        outcome, candidates_of(spec.label, spec.serving) if outcome is not None and spec.label is not None else (),
+    )  # fmt: skip
+    models = inputs.lower(fitted, kinds.models)
+    serving = ServingLowering(
+        sources, entities, groups, models, retrievers, declared, label, kinds.stages, context
+    ).lower(spec.serving)
     system = System(
         name=spec.system,
         description=spec.description,
@@ -55,5 +64,7 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         metrics=lower_metrics(spec.metrics, kinds.metrics, context),
         environment=lower_environment(spec.environments, loaded.environment, context),
         override=lower_override(spec.override, context),
+        retrievers=tuple(retrievers.values()),
+        outcome=outcome,
     )
     return system, context.collected()

@@ -24,6 +24,6 @@ def supervised(system: System) -> Iterator[Diagnostic]:
                     span=model.span,
                     expected="a label of type `bool`, or whole numbers 0 and 1",
                 )
-        if model.features and system.label is None:
+        if model.features and system.label is None and system.outcome is None:
             what = f"`models.{model.name}` has no examples: nothing says which rows they are"
             yield Diagnostic(code="E2109", what=what, span=model.span, expected="a section `label`")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.lower.kinds import AggregateLowering, GroupLowering, MetricLowering, SourceLowering
 from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.retrievers import RetrieverKind
 from mlsd_framework.plugin.stages import StageKind
 
 
@@ -17,5 +18,6 @@ class Plugin:
     aggregates: tuple[AggregateLowering, ...] = ()
     features: tuple[GroupLowering, ...] = ()
     models: tuple[ModelKind, ...] = ()
+    retrievers: tuple[RetrieverKind, ...] = ()
     stages: tuple[StageKind, ...] = ()
     metrics: tuple[MetricLowering, ...] = ()

@@ -9,19 +9,21 @@ from typing import Any, Final
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import PluginError
 from mlsd_framework.lower.kinds import Kinds
-from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.models import ModelKind, ModelKinds
 from mlsd_framework.plugin.plugin import Plugin
+from mlsd_framework.plugin.retrievers import RetrieverKind
 from mlsd_framework.plugin.stages import StageKind
 from mlsd_framework.spec.base import SpecModel
 from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.metrics import MetricSpec
 from mlsd_framework.spec.models import ModelSpec
+from mlsd_framework.spec.retrievers import RetrieverSpec
 from mlsd_framework.spec.serving import StageSpec
 from mlsd_framework.spec.sources import SourceSpec
 from mlsd_framework.spec.system import SpecKinds, SystemSpec, system_model
 
 GROUP = "mlsd.plugins"
-POINTS = ("sources", "aggregates", "features", "models", "stages", "metrics")
+POINTS = ("sources", "aggregates", "features", "models", "retrievers", "stages", "metrics")
 
 # What each extension point asks of a kind: the model of its YAML, and the names that it has to have.
 _CONTRACTS: Final[dict[str, tuple[type[SpecModel] | None, tuple[str, ...]]]] = {
@@ -32,6 +34,7 @@ _CONTRACTS: Final[dict[str, tuple[type[SpecModel] | None, tuple[str, ...]]]] = {
         ModelSpec,
         ("name", "spec", "supervised", "explains", "accepts", "outputs", "settings", "training", "score"),
     ),
+    "retrievers": (RetrieverSpec, ("name", "spec", "settings", "fit", "source")),
     "stages": (StageSpec, ("name", "spec", "lower", "code")),
     "metrics": (MetricSpec, ("name", "spec", "needs", "higher_is_better", "parameters")),
 }
@@ -44,8 +47,14 @@ class Registry:
     plugins: tuple[Plugin, ...]
     kinds: Kinds
     models: Mapping[str, ModelKind]
+    retrievers: Mapping[str, RetrieverKind]
     stages: Mapping[str, StageKind]
     spec: type[SystemSpec]
+
+    @property
+    def model_kinds(self) -> ModelKinds:
+        """Return the kinds of models and of retrievers."""
+        return ModelKinds(self.models, self.retrievers)
 
 
 @cache
@@ -61,7 +70,14 @@ def registry(plugins: Iterable[Plugin]) -> Registry:
     specs = {
         point: {name: kind.spec for name, kind in joined[point].items()} for point in POINTS if point != "aggregates"
     }
-    return Registry(found, Kinds(**joined), joined["models"], joined["stages"], system_model(SpecKinds(**specs)))
+    return Registry(
+        found,
+        Kinds(**joined),
+        joined["models"],
+        joined["retrievers"],
+        joined["stages"],
+        system_model(SpecKinds(**specs)),
+    )
 
 
 def _join(point: str, plugins: tuple[Plugin, ...]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ NAME = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 """A name of the spec: it becomes Python identifiers, file names and keys."""
 
+EndpointPath = Annotated[str, StringConstraints(pattern=r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$")]
+"""The path of an endpoint."""
+
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 """A system's name: it becomes a folder, an image and a Kubernetes name."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from mlsd_framework.spec.base import Name, SpecModel, SystemName
+from mlsd_framework.spec.base import EndpointPath, Name, SpecModel, SystemName
 from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.entities import EntitySpec
 from mlsd_framework.spec.environments import EnvironmentSpec
@@ -19,10 +19,10 @@ from mlsd_framework.spec.metrics import MetricsBase, MetricSpec
 from mlsd_framework.spec.models import ModelSpec
 from mlsd_framework.spec.override import OverrideSpec
 from mlsd_framework.spec.requirements import RequirementsSpec
+from mlsd_framework.spec.retrievers import RetrieverSpec
 from mlsd_framework.spec.serving import EndpointBase, StageSpec
 from mlsd_framework.spec.sources import SourceSpec
 
-ENDPOINT = r"^(/[a-z][a-z0-9_-]{0,39}){1,4}$"
 SECTIONS = (
     "requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "override",
     "environments",
@@ -35,6 +35,7 @@ class SpecKinds:
 
     sources: dict[str, type[SourceSpec]] = field(default_factory=dict)
     models: dict[str, type[ModelSpec]] = field(default_factory=dict)
+    retrievers: dict[str, type[RetrieverSpec]] = field(default_factory=dict)
     stages: dict[str, type[StageSpec]] = field(default_factory=dict)
     metrics: dict[str, type[MetricSpec]] = field(default_factory=dict)
     features: dict[str, type[DerivedGroupSpec]] = field(default_factory=dict)
@@ -89,13 +90,12 @@ def system_model(kinds: SpecKinds) -> type[SystemSpec]:
         __doc__="What is measured.",
         **_fields(offline=(offline, Field(default_factory=list, description="Metrics on the test part."))),
     )
-    path = Annotated[str, Field(pattern=ENDPOINT)]
-    sources, models = _union(kinds.sources, "kind"), _union(kinds.models, "kind")
+    sources, models = _union(kinds.sources, "kind"), _union({**kinds.models, **kinds.retrievers}, "kind")
     fields = _fields(
         sources=(_mapping_of(Name, sources), Field(min_length=1, description="Where data comes from.")),
         models=(_mapping_of(Name, models), Field(default_factory=dict, description="Named models.")),
         serving=(
-            _mapping_of(path, endpoint),
+            _mapping_of(EndpointPath, endpoint),
             Field(default_factory=dict, description="Endpoints, each a pipeline of stages."),
         ),
         metrics=(metrics, Field(default_factory=metrics, description="What is measured.")),

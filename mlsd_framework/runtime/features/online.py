@@ -92,7 +92,7 @@ class OnlineStore:
         (E6224), refused (E6225); and RunError for a row or a state that cannot be read (E6211 to E6214) or a key of a
         wrong type (E6226).
         """
-        layouts = [self.layouts.get(group) or self._live[group] for group, _ in asked]
+        layouts = [self.layout(group) for group, _ in asked]
         names: list[tuple[str, bytes]] = []
         unseen: list[int] = []
         for place, (group, key) in enumerate(asked):
@@ -119,6 +119,10 @@ class OnlineStore:
         """
         generations = self._published[0]
         return int(generations[0].partition(b"-")[2]) if generations and self._pointers[0] == self.pointer else None
+
+    def layout(self, group: str) -> "RowLayout | StateLayout":
+        """Return the layout of a group's rows or states."""
+        return self.layouts.get(group) or self._live[group]
 
     def close(self) -> None:
         """Close its connections."""

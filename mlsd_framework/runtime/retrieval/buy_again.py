@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.cadence import MEASURES, ItemCadence, item_cadence, pairs_of
 from mlsd_framework.runtime.retrieval.candidates import Candidates
-from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions, histories_of
+from mlsd_framework.runtime.retrieval.interactions import HOUR, Histories, Interactions, histories_of
 from mlsd_framework.runtime.retrieval.source import Answer, Source, gathered, looked_up
-
-HOUR: Final = 3_600_000_000
-"""Microseconds."""
 
 _L2 = 10.0
 _STEPS = 25

@@ -1,6 +1,7 @@
 """What users did with items: a whole log to learn from, and what each asking user did before its moment."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,11 @@ from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets, offsets_
 
 Times = NDArray[np.int64]
 """Microseconds since 1970, UTC."""
+
+SECOND: Final = 1_000_000
+HOUR: Final = 3_600 * SECOND
+DAY: Final = 24 * HOUR
+"""Lengths of time in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class Histories:
         rows = slice(self.offsets[number], self.offsets[number + 1])
         offsets = np.array([0, rows.stop - rows.start], np.int64)
         return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1])
+
+
+NO_HISTORY: Final = Histories(np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(1, np.int64))
+"""That of one request of which nothing is known."""
 
 
 def histories_of(log: Interactions, users: NDArray[np.integer], at: Times) -> Histories:

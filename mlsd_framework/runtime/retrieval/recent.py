@@ -1,18 +1,15 @@
 """Recent: what the user dealt with last."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.candidates import Candidates
-from mlsd_framework.runtime.retrieval.interactions import Histories
+from mlsd_framework.runtime.retrieval.interactions import DAY, Histories
 from mlsd_framework.runtime.retrieval.source import Source, gathered, looked_up
-
-DAY: Final = 86_400_000_000
-"""Microseconds."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,29 @@ class CompiledTrees:
         encoded = np.empty((len(rows), len(self.features)))
         for place, row in enumerate(rows):
             encoded[place] = self._row(row)
+        return encoded
+
+    def table(self, columns: Sequence["NDArray[Any] | Value"], rows: int) -> NDArray[np.float64]:
+        """Return columns in the order of `features` as the array that the batch methods take: [rows, features].
+
+        A column is an array [rows] of numbers with NaN for missing, or of objects for categories, or one value for all.
+        """
+        encoded = np.empty((rows, len(self.features)))
+        if len(columns) != len(self.features):
+            raise RunError.of(
+                "E6453",
+                f"a table has {len(columns)} columns",
+                expected=f"{len(self.features)}: {', '.join(self.features)}",
+            )
+        tables = dict(self._tables)
+        for place, column in enumerate(columns):
+            if place not in tables:
+                encoded[:, place] = np.nan if column is None else column
+            elif isinstance(column, np.ndarray):
+                codes = tables[place]
+                encoded[:, place] = [codes.get(category, UNSEEN) for category in column.tolist()]
+            else:
+                encoded[:, place] = tables[place].get(column, UNSEEN)
         return encoded
 
     def explain(self, values: Sequence[Value]) -> Explanation:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.digest import file_sha256
-from mlsd_framework.runtime.training.splits import NAMES, Parts
+from mlsd_framework.runtime.training.splits import Parts, by_name
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,9 +66,7 @@ def write_predictions(folder: Path, predictions: Predictions) -> None:
 def read_predictions(folder: Path) -> Predictions:
     """Return what `write_predictions` wrote to `folder`."""
     frame = read_dataset(folder / _PREDICTIONS)
-    part = frame["part"]
-    rows = [(part == name).fill_null(value=False).arg_true().to_numpy().astype(np.int64) for name in NAMES]
-    return Predictions(frame["score"].to_numpy(), frame["probability"].to_numpy(), Parts(*rows))
+    return Predictions(frame["score"].to_numpy(), frame["probability"].to_numpy(), by_name(frame["part"]))
 
 
 def seal(

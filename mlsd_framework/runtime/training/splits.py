@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 IntArray = NDArray[np.int64]
 NAMES = ("train", "validate", "test")
@@ -33,6 +37,12 @@ class Parts:
             for row in part.tolist():
                 names[row] = name
         return names
+
+
+def by_name(part: "pl.Series") -> Parts:
+    """Return the rows of each part from a column with its name; rows of another or of none are in no part."""
+    rows = [(part == name).fill_null(value=False).arg_true().to_numpy().astype(np.int64) for name in NAMES]
+    return Parts(*rows)
 
 
 def by_time(time: ArrayLike, *, train: float, validate: float, test: float, gap: timedelta = timedelta(0)) -> Parts:

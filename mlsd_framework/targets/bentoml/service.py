@@ -146,7 +146,7 @@ def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: Se
         code.values[column] = name
     code.body += opening
     for stage in endpoint.pipeline:
-        registry.stages[stage.kind].code(stage, system, registry.models, code)
+        registry.stages[stage.kind].code(stage, system, registry.model_kinds, code)
     code.body += ["", *_answer(code)]
     if code.fallback:
         imports.add(f"{SERVING}.call", "FallbackError")

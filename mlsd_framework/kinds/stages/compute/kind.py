@@ -1,6 +1,5 @@
 """`compute` for the compiler: whatever the group's expressions use in, its features out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.compute.spec import ComputeSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
-from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.models import ModelKinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Compute:
         )
         return StageDraft(tuple(reads), writes, ComputeSettings(group))
 
-    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write one line a feature."""
         settings = stage.settings
         if not isinstance(settings, ComputeSettings):

@@ -1,6 +1,5 @@
 """`decide` for the compiler: a probability, costs and rules in, an action out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from mlsd_framework.kinds.stages.decide.spec import DecideSpec
 from mlsd_framework.kinds.stages.rules.kind import RulesSettings
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
-from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.models import ModelKinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ class Decide:
                 if rule.action not in spec.actions:
                     report_action(scope, rule.action, f"the rule `{rule.name}`", tuple(spec.actions), rule.span)
 
-    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write the risk and the action; thresholds come from the bundle."""
         settings = stage.settings
         if not isinstance(settings, DecideSettings):

@@ -1,6 +1,5 @@
 """`explain` for the compiler: the features that moved the score in, reasons out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +56,7 @@ class Explain:
         settings = ExplainSettings(model, spec.top, tuple(spec.on) if spec.on is not None else None)
         return StageDraft(tuple(reads), (Value(None, "reasons", DataType("list", item=STRING)),), settings)
 
-    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write the reasons: rules that fired, then the features that moved the score most."""
         settings = stage.settings
         if not isinstance(settings, ExplainSettings):

@@ -1,6 +1,5 @@
 """`fallback` for the compiler: the request alone in, an action out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from mlsd_framework.kinds.stages.decide.kind import DecideSettings, report_actio
 from mlsd_framework.kinds.stages.fallback.spec import FallbackSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
-from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.models import ModelKinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Fallback:
         reads = tuple(Value(one.group, one.name, one.type, span) for one in scope.reads(*(case.when for case in cases)))
         return StageDraft(reads, (Value(None, "fallback_action", STRING),), FallbackSettings(tuple(cases), spec.action))
 
-    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write the answer of a request whose pipeline fell back: cases in order, then the action."""
         settings = stage.settings
         if not isinstance(settings, FallbackSettings):

@@ -2,7 +2,8 @@
 
 from mlsd_framework.codegen.feature_code import state_dtypes, window_group
 from mlsd_framework.codegen.python import Call, Item, Raw, assigned, emit, identifier
-from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
+from mlsd_framework.codegen.row_code import row_value
+from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode, goes_on
 from mlsd_framework.codegen.store_types import annotation, default_of, store_dtype
 from mlsd_framework.ir.features import Feature, StoredGroup, WindowGroup
 from mlsd_framework.ir.serving import Stage
@@ -42,6 +43,41 @@ def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System
     code.run(stage, lines)
 
 
+def write_row_fetch(
+    stage: Stage, groups: Groups, moment: str | None, system: System, code: ServiceCode
+) -> None:
+    """Read the groups for each candidate: parts of a key are lists, a value a candidate, or values of the request."""
+    for group in groups:
+        _declare_layout(group, system, code)
+    _connect(groups, system, code)
+    keys = code.name(f"keys of {stage.name}", "keys")
+    parts: list[Item] = []
+    for group in groups:
+        key = tuple(Raw(keys if column == code.candidates else code.values[column]) for column in group.key)
+        parts.append((group.name, key))
+    asked = code.name(f"asked by {stage.name}", "asked")
+    lines = [f"{keys} = {code.values[str(code.candidates)]}"]
+    lines += f"{asked} = {emit(tuple(parts), 3, len(asked) + 3)}".replace(f"\n{' ' * 12}", "\n").split("\n")
+    named: tuple[tuple[str, Item], ...] = ()
+    if any(_live(group) for group in groups):
+        if moment is None:
+            code.imports.add(f"{SERVING}.moments", "now")
+        named = (("at", Raw(code.values[moment] if moment is not None else "now()")),)
+    code.imports.add(f"{RUNTIME}.features.row_reads", "read_columns")
+    store = Raw("self.store")
+    read = Call("read_columns", (store, Raw(asked), Raw(f"len({keys})"), Raw("call.remaining()")), named)
+    found = code.name(f"columns of {stage.name}", "found")
+    lines += assigned(found, read, 3)
+    lines.append(f"candidates = candidates.with_columns(**{found})")
+    if goes_on(stage):
+        code.imports.add(f"{RUNTIME}.features.row_reads", "default_columns")
+        names = emit(tuple(group.name for group in groups))
+        absent = f"default_columns(self.store, {names}, len(candidates.items))"
+        code.default(stage, candidates=f"candidates.with_columns(**{absent})")
+    code.run(stage, lines)
+    code.values |= {f"{group.name}.{one.name}": row_value(f"{group.name}.{one.name}") for group in groups for one in group.features}
+
+
 def _rows(stage: Stage, groups: Groups, code: ServiceCode) -> tuple[str, list[str]]:
     """Return what the rows that are read are assigned to, and how each is named: many share one name."""
     if len(groups) > _NAMED:
@@ -59,8 +95,13 @@ def _declare(group: StoredGroup, system: System, code: ServiceCode) -> None:
     code.imports.add("typing", "NamedTuple")
     fields = "\n".join(f"    {identifier(one.name)}: {_annotation(one, group)}" for one in group.features)
     doc = f'    """A row of the feature group `{group.name}`."""\n\n'
-    name, layout_name = _class(group, code), _layout(group, code)
+    name = _class(group, code)
     code.declare(name, f"class {name}(NamedTuple):\n{doc}{fields}", group.span)
+    _declare_layout(group, system, code)
+
+
+def _declare_layout(group: StoredGroup, system: System, code: ServiceCode) -> None:
+    layout_name = _layout(group, code)
     if isinstance(group, WindowGroup) and group.live:
         source = system.source(group.source)
         code.imports.add(f"{RUNTIME}.state.layout", "StateLayout")

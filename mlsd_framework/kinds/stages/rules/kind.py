@@ -1,6 +1,5 @@
 """`rules` for the compiler: whatever the conditions use in, the first rule that fires out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from mlsd_framework.ir.types import STRING
 from mlsd_framework.kinds.stages.rules.spec import RulesSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
-from mlsd_framework.plugin.models import ModelKind
+from mlsd_framework.plugin.models import ModelKinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Rules:
         writes = (Value(None, f"{spec.name or spec.stage}_action", STRING.or_null()),)
         return StageDraft(scope.reads(*(one.when for one in ordered)), writes, RulesSettings(ordered))
 
-    def code(self, stage: Stage, system: System, models: Mapping[str, ModelKind], code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write one line a rule; those that hold are kept in the order that they are tried."""
         settings = stage.settings
         if not isinstance(settings, RulesSettings):

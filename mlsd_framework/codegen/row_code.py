@@ -1,0 +1,44 @@
+"""What the lines of a stage over candidates are written into: a service, or a script that runs the pipeline in batch.
+
+The lines are the same: they read and assign `candidates`, and may read `history`. What differs is where values of the
+request, files of the version and ids come from.
+"""
+
+from typing import Protocol
+
+from mlsd_framework.codegen.python import Imports, literal
+from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.serving import Value
+
+
+class RowCode(Protocol):
+    """A pipeline over candidates as it grows."""
+
+    @property
+    def imports(self) -> Imports:
+        """The imports of the file."""
+
+    @property
+    def request_ids(self) -> str:
+        """The source of the ids of the requests, in order."""
+
+    def name(self, thing: str, wanted: str) -> str:
+        """Return the name of a thing in the pipeline."""
+
+    def own(self, thing: str, wanted: str) -> str:
+        """Return the name of a constant of this pipeline."""
+
+    def declare(self, name: str, source: str, span: Span | None = None) -> None:
+        """Put a constant above the pipeline."""
+
+    def loaded(self, thing: str, wanted: str, function: str, path: str) -> str:
+        """Return the source of what `function` makes of a file of the version, which is loaded once."""
+
+    def value(self, value: Value | FeatureRef) -> str:
+        """Return the source of a value: an array of all rows, or one value for all rows of a single request."""
+
+
+def row_value(dotted: str) -> str:
+    """Return the source of what each candidate has under a name."""
+    return f"candidates.columns[{literal(dotted)}]"

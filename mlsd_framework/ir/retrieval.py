@@ -1,0 +1,66 @@
+"""Retrieval: what finds candidates, and what comes of them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.settings import SettingValue
+from mlsd_framework.ir.types import FLOAT64
+
+CANDIDATES = "candidates"
+"""The row set that a pipeline retrieves, and the group of what its sources say of each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Who met which item, when: `user` and `item` are columns of the events of `source`; `entity` lists the items."""
+
+    source: str
+    user: str
+    item: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retriever:
+    """A named model that finds candidates by histories; `settings` are the kind's own, in the order of its declaration."""
+
+    name: str
+    kind: str
+    interactions: Interactions
+    settings: tuple[tuple[str, SettingValue], ...]
+    describe: str | None = None
+    span: Span | None = None
+
+    def setting(self, name: str) -> SettingValue:
+        """Return one of the kind's own settings."""
+        return dict(self.settings)[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a candidate of `endpoint` meets with an event of `interactions` within a time after the request.
+
+    The examples are candidates of requests at `moments` moments, `every` so often, the last one `within` before the end
+    of the log; a request of training keeps `negatives` candidates without the outcome, all of them where it is none.
+    """
+
+    name: str
+    endpoint: str
+    interactions: Interactions
+    within: timedelta
+    every: timedelta
+    moments: int
+    negatives: int | None = None
+    seed: int = 0
+    span: Span | None = None
+
+
+def candidate_columns(sources: tuple[str, ...], span: Span | None = None) -> tuple[FeatureRef, ...]:
+    """Return what retrieval says of each candidate: of each source its score and its rank, null where it has none."""
+    return tuple(
+        FeatureRef(CANDIDATES, f"{source}_{what}", FLOAT64.or_null(), f"{what} of {source.replace('_', ' ')}", span)
+        for source in sources
+        for what in ("score", "rank")
+    )

@@ -1,0 +1,1 @@
+"""`kind: catboost.ranker`: gradient-boosted trees that order candidates."""

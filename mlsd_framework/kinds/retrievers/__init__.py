@@ -1,0 +1,1 @@
+"""The built-in kinds of models that find candidates, one module each."""

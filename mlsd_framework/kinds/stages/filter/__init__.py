@@ -1,0 +1,1 @@
+"""`filter`: keeps the candidates for which conditions hold."""

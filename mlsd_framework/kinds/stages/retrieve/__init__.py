@@ -1,0 +1,1 @@
+"""`retrieve`: asks sources of candidates and merges what they find."""

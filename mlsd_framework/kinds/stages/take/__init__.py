@@ -1,0 +1,1 @@
+"""`take`: keeps the first candidates."""

@@ -1,0 +1,123 @@
+"""Lower what retrieval is made of: who met which item, the models that find candidates, and what comes of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlsd_framework.ir.entities import Entity
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.retrieval import Interactions, Outcome, Retriever, candidate_columns
+from mlsd_framework.ir.sources import Source
+from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.kinds import RetrieverLowering
+from mlsd_framework.spec.label import LabelSpec
+from mlsd_framework.spec.loading import Loc
+from mlsd_framework.spec.retrievers import InteractionsSpec, RetrieverSpec
+from mlsd_framework.spec.system import EndpointSpec
+
+
+def candidates_of(label: LabelSpec, serving: Mapping[str, EndpointSpec]) -> tuple[FeatureRef, ...]:
+    """Return what the retrieval of the label's endpoint says of each candidate."""
+    endpoint = serving.get(str(label.of))
+    stages = endpoint.pipeline if endpoint is not None else ()
+    named = [name for stage in stages for name in getattr(stage, "sources", ()) if stage.stage == "retrieve"]
+    return candidate_columns(tuple(named))
+
+
+@dataclass
+class RetrievalLowering:
+    """What retrieval can name."""
+
+    sources: Mapping[str, Source]
+    declared_sources: frozenset[str]
+    entities: Mapping[str, Entity]
+    context: Context
+
+    def retrievers(
+        self, specs: Mapping[str, RetrieverSpec], kinds: Mapping[str, RetrieverLowering]
+    ) -> dict[str, Retriever]:
+        """Return the retrievers that have no faults, in the order of the file."""
+        found = {}
+        for name, spec in specs.items():
+            log = self._interactions(spec, ("models", name))
+            if log is not None:
+                settings = kinds[spec.kind].settings(spec)
+                span = self.context.span(("models", name), key=True)
+                found[name] = Retriever(name, spec.kind, log, settings, spec.describe, span)
+        return found
+
+    def outcome(self, spec: LabelSpec, serving: Mapping[str, EndpointSpec]) -> Outcome | None:
+        """Return what comes of an endpoint's candidates, or none where it has faults."""
+        at: Loc = ("label",)
+        endpoint = str(spec.of)
+        if endpoint not in serving:
+            what = f"`label.of` refers to the endpoint `{endpoint}`, which is not declared"
+            self.context.unknown("E2008", what, (*at, "of"), endpoint, serving)
+            return None
+        if not any(stage.stage == "retrieve" for stage in serving[endpoint].pipeline):
+            what = f"`label.of` is `{endpoint}`, whose pipeline retrieves no candidates"
+            self.context.report("E2033", what, (*at, "of"), expected="an endpoint with `- retrieve: …`")
+            return None
+        missing = [name for name in ("within", "moments") if getattr(spec, name) is None]
+        if missing:
+            what = f"the label of the candidates of `{endpoint}` lacks `{missing[0]}`"
+            self.context.report("E2033", what, at, key=True, expected="`within: 7d` and `moments: 6`, such as these")
+            return None
+        surplus = [name for name in ("column", "join") if getattr(spec, name) is not None]
+        if surplus:
+            what = f"the label of the candidates of `{endpoint}` has `{surplus[0]}`, which means nothing for them"
+            self.context.report("E2033", what, (*at, surplus[0]), help="leave it out")
+            return None
+        within, every = spec.within, spec.every or spec.within
+        if within is None or every is None or every < within:
+            what = "`label.every` is shorter than `within`: training would see what validation is asked for"
+            self.context.report("E2033", what, (*at, "every"), expected="at least as long as `within`")
+            return None
+        log = self._interactions(InteractionsSpec(**{"from": spec.source, "user": spec.user, "item": spec.item}), at)
+        if log is None or spec.moments is None:
+            return None
+        span = self.context.span(at, key=True)
+        return Outcome(spec.name, endpoint, log, within, every, spec.moments, spec.negatives, span=span)
+
+    def _interactions(self, spec: InteractionsSpec, at: Loc) -> Interactions | None:
+        shown = ".".join(str(part) for part in at)
+        source = self.sources.get(spec.source)
+        if source is None:
+            if spec.source not in self.declared_sources:
+                what = f"`{shown}.from` refers to source `{spec.source}`, which is not declared"
+                self.context.unknown("E2004", what, (*at, "from"), spec.source, self.declared_sources)
+            return None
+        if source.event_time is None:
+            what = f"`{shown}.from` is `{spec.source}`, which has no `event_time`"
+            self.context.report("E2061", what, (*at, "from"), expected="a source of events")
+            return None
+        user = self._column(spec.user, "user", source, at)
+        item = self._column(spec.item, "item", source, at)
+        if user is None or item is None:
+            return None
+        listed = self.entities[spec.item].source
+        if listed is None or listed not in self.sources:
+            if listed is None:
+                what = f"`{shown}` finds items of the entity `{spec.item}`, and nothing lists them"
+                self.context.report("E2061", what, at, key=True, expected=f"`entities.{spec.item}.from: …`, a table of them")
+            return None
+        return Interactions(source.name, user, item, spec.item)
+
+    def _column(self, name: str, role: str, source: Source, at: Loc) -> str | None:
+        """Return the column of the events that is the key of an entity."""
+        shown = ".".join(str(part) for part in at)
+        entity = self.entities.get(name)
+        if entity is None:
+            what = f"`{shown}.{role}` refers to entity `{name}`, which is not declared"
+            self.context.unknown("E2005", what, at, name, self.entities, place=self.context.span(at, key=True))
+            return None
+        if len(entity.key) > 1:
+            what = f"`{shown}.{role}` is the entity `{name}`, whose key has {len(entity.key)} columns"
+            self.context.report("E2061", what, at, key=True, expected="an entity with one column as its key")
+            return None
+        column = source.column(entity.key[0])
+        if column is None:
+            what = f"`{shown}` reads `{entity.key[0]}` of the entity `{name}`, which `sources.{source.name}` lacks"
+            names = [one.name for one in source.columns]
+            self.context.unknown("E2003", what, at, entity.key[0], names, place=self.context.span(at, key=True))
+            return None
+        return column.name

@@ -1,0 +1,149 @@
+"""The items that can be recommended, in one order that all parts of a version share: an item is its place there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets, offsets_of
+from mlsd_framework.runtime.retrieval.interactions import Histories, Times
+from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Key = int | str
+_FORMAT: Final = "mlsd catalogue 1"
+_UNKNOWN: Final = -1
+_ARRAYS: Final = ("keys", "keys.bytes", "keys.offsets", "descriptions.bytes", "descriptions.offsets")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """`keys` rise, all integers or all text; `descriptions`, where there are some, say in words what each item is.
+
+    Raises ValueError where keys do not rise.
+    """
+
+    keys: tuple[Key, ...]
+    descriptions: tuple[str, ...] = ()
+    _places: dict[Key, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the keys."""
+        places = {key: place for place, key in enumerate(self.keys)}
+        if len(places) < len(self.keys) or list(self.keys) != sorted(self.keys):  # type: ignore[type-var] # one type
+            raise ValueError("the keys of a catalogue rise")
+        object.__setattr__(self, "_places", places)
+
+    def __len__(self) -> int:
+        """Return how many items there are."""
+        return len(self.keys)
+
+    @classmethod
+    def of(cls, items: "pl.DataFrame", key: str, describe: Sequence[str] = ()) -> "Catalogue":
+        """Return the items of a table, a row an item; columns of `describe` are joined to its words.
+
+        Rows without a key are left out, and of several with one key the last counts.
+        """
+        import polars as pl  # noqa: PLC0415 - only who makes one pays for it
+
+        kept = items.drop_nulls(key).unique(key, keep="last").sort(key)
+        if not describe:
+            return cls(tuple(kept[key].to_list()))
+        words = kept.select(pl.concat_str([pl.col(one).cast(pl.String) for one in describe], separator=", ", ignore_nulls=True))
+        return cls(tuple(kept[key].to_list()), tuple(words.to_series().to_list()))
+
+    def save(self, path: Path) -> None:
+        """Write it to one safetensors file; the same items give the same bytes."""
+        text = isinstance(self.keys[0], str) if self.keys else False
+        arrays: dict[str, NDArray[Any]] = {} if text else {"keys": np.array(self.keys, np.int64)}
+        columns = {"keys": self.keys} if text else {}
+        if self.descriptions:
+            columns = {**columns, "descriptions": self.descriptions}
+        for name, values in columns.items():
+            encoded = [str(one).encode() for one in values]
+            arrays[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), np.uint8)
+            arrays[f"{name}.offsets"] = offsets_of(np.array([len(one) for one in encoded], np.int64))
+        write_tensors(path, {"format": _FORMAT}, arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Catalogue":
+        """Read what `save` wrote; raises RunError E6471 where it cannot be read as such, E6472 where it contradicts itself."""
+        try:
+            _, arrays = read_tensors(path, _ARRAYS, _FORMAT)
+            keys = tuple(arrays["keys"].tolist()) if "keys" in arrays else _texts(arrays, "keys")
+            descriptions = _texts(arrays, "descriptions") if "descriptions.bytes" in arrays else ()
+        except (TensorFileError, OSError, KeyError, UnicodeDecodeError) as fault:
+            raise RunError.of(
+                "E6471", f"`{path}` cannot be read as a catalogue: {fault}", help="train the system again"
+            ) from fault
+        try:
+            made = cls(keys, descriptions)
+        except ValueError as fault:
+            raise RunError.of("E6472", f"`{path}` contradicts itself: {fault}", help="train the system again") from fault
+        if descriptions and len(descriptions) != len(keys):
+            raise RunError.of("E6472", f"`{path}` has {len(descriptions)} descriptions for {len(keys)} items")
+        return made
+
+    def describe(self, code: int) -> str | None:
+        """Return what an item is in words, or none."""
+        return self.descriptions[code] if self.descriptions else None
+
+    def code(self, key: Key | None) -> int:
+        """Return the place of one key, -1 for one that is not there."""
+        return self._places.get(key, _UNKNOWN) if key is not None else _UNKNOWN
+
+    def keys_of(self, codes: Codes) -> list[Key]:
+        """Return the keys at these places as plain values: [rows]."""
+        return [self.keys[code] for code in codes.tolist()]
+
+    def codes(self, keys: "pl.Series") -> Codes:
+        """Return the place of each key, -1 for null and for one that is not there: [rows]."""
+        import polars as pl  # noqa: PLC0415 - only batches pay for it
+
+        own = pl.Series(self.keys, dtype=keys.dtype if keys.dtype != pl.Null else None, strict=False)
+        found = keys.replace_strict(own, np.arange(len(self), dtype=np.int32), default=_UNKNOWN, return_dtype=pl.Int32)
+        return found.to_numpy(writable=True).astype(np.int32, copy=False)
+
+    def taken(self, codes: Codes) -> "pl.Series":
+        """Return the keys at these places: [rows]."""
+        import polars as pl  # noqa: PLC0415 - only batches pay for it
+
+        return pl.Series(self.keys).gather(pl.Series(codes.astype(np.uint32)))
+
+    def history(self, items: Sequence[Key], times: Sequence[int], at: int) -> Histories:
+        """Return one request's history from a user's last items and their times in microseconds UTC, newest first.
+
+        That is the order of `last_n`. Items that are not in the catalogue are left out.
+        """
+        known = [(code, time) for key, time in zip(items, times, strict=True) if (code := self.code(key)) >= 0]
+        known.reverse()
+        return Histories(
+            np.array([0, len(known)], np.int64),
+            np.array([code for code, _ in known], np.int32),
+            np.array([time for _, time in known], np.int64),
+            np.array([at], np.int64),
+        )
+
+    def histories(self, items: "pl.Series", times: "pl.Series", at: "pl.Series") -> Histories:
+        """Return the histories of many requests from lists as `history` takes them: [requests] each; null is empty."""
+        import polars as pl  # noqa: PLC0415 - only batches pay for it
+
+        frame = pl.DataFrame({"items": items, "times": times}).with_row_index("request")
+        rows = frame.with_columns(pl.col("items", "times").list.reverse()).explode("items", "times").drop_nulls()
+        codes = self.codes(rows["items"])
+        known = codes >= 0
+        moments: Times = rows["times"].to_physical().to_numpy().astype(np.int64)
+        lengths = np.bincount(rows["request"].to_numpy()[known], minlength=len(items))
+        return Histories(offsets_of(lengths), codes[known], moments[known], at.to_physical().to_numpy().astype(np.int64))
+
+
+def _texts(arrays: dict[str, NDArray[Any]], name: str) -> tuple[str, ...]:
+    content, offsets = arrays[f"{name}.bytes"].tobytes(), arrays[f"{name}.offsets"]
+    ends: Offsets = offsets
+    return tuple(content[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))

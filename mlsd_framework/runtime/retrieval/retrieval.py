@@ -1,0 +1,79 @@
+"""The stage that retrieves: every source is asked, their answers are merged, and each says what it thinks of them all.
+
+The same object answers one request in the service and thousands where training examples and metrics are made.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Column
+from mlsd_framework.runtime.retrieval.interactions import Histories
+from mlsd_framework.runtime.retrieval.merge import merge
+from mlsd_framework.runtime.retrieval.source import ModelSource, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How many items a source is asked for, which is its quota too; `new` asks for items that no history holds."""
+
+    n: int
+    new: bool = False
+
+    def of(self, source: Source, histories: Histories) -> Candidates:
+        """Return what the source finds."""
+        if not self.new:
+            return source.retrieve(histories, self.n)
+        if isinstance(source, ModelSource):
+            return source.retrieve(histories, self.n, seen=False)
+        longest = int(np.diff(histories.offsets).max(initial=0))
+        return unseen(source.retrieve(histories, self.n + longest), histories).top(self.n)
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Who is asked for what, and how many candidates come of it."""
+
+    asks: Mapping[str, Ask]
+    n: int
+
+    def found(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
+        """Return what each source finds, the best first with its `score`."""
+        return {name: ask.of(sources[name], histories) for name, ask in self.asks.items()}
+
+    def merged(
+        self, sources: Mapping[str, Source], found: Mapping[str, Candidates], histories: Histories
+    ) -> Candidates:
+        """Return the candidates of what was found, each source in its turn.
+
+        For each source there are the columns `candidates.<source>_score`, what it says of the candidate whoever found
+        it, and `candidates.<source>_rank`, from 0: NaN where it says nothing, or is not among `found`.
+        """
+        if not found:
+            merged = Candidates(np.zeros(histories.requests + 1, np.int64), np.empty(0, np.int32))
+        else:
+            merged = merge(found, {name: self.asks[name].n for name in found}, self.n)
+        return Candidates(merged.offsets, merged.items, dict(self._columns(sources, merged, histories)))
+
+    def candidates(self, sources: Mapping[str, Source], histories: Histories) -> Candidates:
+        """Ask every source, one after another, and merge."""
+        return self.merged(sources, self.found(sources, histories), histories)
+
+    def _columns(
+        self, sources: Mapping[str, Source], merged: Candidates, histories: Histories
+    ) -> Iterator[tuple[str, Column]]:
+        missing = np.full(len(merged.items), np.nan)
+        for name in self.asks:
+            there = f"{name}.rank" in merged.columns
+            scores = sources[name].score(histories, merged).astype(np.float64) if there else missing
+            yield f"candidates.{name}_score", scores
+            yield f"candidates.{name}_rank", merged.columns[f"{name}.rank"] if there else missing
+
+
+def unseen(candidates: Candidates, histories: Histories) -> Candidates:
+    """Return the candidates that are not in their request's history."""
+    wide = int(max(candidates.items.max(initial=0), histories.items.max(initial=0))) + 1
+    request_of = np.repeat(np.arange(histories.requests), np.diff(histories.offsets))
+    held = request_of * wide + histories.items
+    return candidates.where(~np.isin(candidates.request_of * wide + candidates.items, held))
