@@ -1,4 +1,4 @@
-"""A decision service as one object.
+"""A service of decisions or recommendations as one object.
 
 Its identity, its limits, its endpoints; what a generated `service.py` declares and BentoML serves.
 """
@@ -19,11 +19,13 @@ from mlsd_framework.runtime.serving.decision import Decision
 from mlsd_framework.runtime.serving.event_source import EventSource
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.logs import Log, LogPolicy
+from mlsd_framework.runtime.serving.recommendations import Recommendations
 from mlsd_framework.runtime.serving.telemetry import Telemetry
 
 Request_contra = TypeVar("Request_contra", bound=msgspec.Struct, contravariant=True)
 PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
 
+Answer = Decision | Recommendations
 
 REQUESTS = "requests.json"
 _STORE_FAULTS = "E622"  # unreachable, late, left alone, nothing published yet
@@ -42,13 +44,13 @@ class Pipeline(Protocol[Request_contra]):
     def __init__(self, bundle: Bundle) -> None:
         """Load what the stages need."""
 
-    def __call__(self, request: Request_contra, call: Call) -> Decision:
+    def __call__(self, request: Request_contra, call: Call) -> Answer:
         """Answer one request."""
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """A path, the type of its request, a real example, and the pipeline that answers."""
+    """A path, the types of its request and of its answer, a real example, and the pipeline that answers."""
 
     path: str
     request: type[msgspec.Struct]
@@ -56,6 +58,7 @@ class Endpoint:
     stages: tuple[Stage, ...]
     pipeline: type[Pipeline[Any]]
     summary: str
+    answer: type[Answer] = Decision
     decoder: msgspec.json.Decoder[Any] = field(init=False)
     handler: Pipeline[Any] | None = field(init=False, default=None)
 
@@ -65,7 +68,7 @@ class Endpoint:
 
 
 class Application:
-    """A decision service: endpoints are declared with `post`.
+    """A service: endpoints are declared with `post`.
 
     `start` loads the bundle; `bento.in_front` puts it before a BentoML service.
 
@@ -105,12 +108,13 @@ class Application:
         request: type[msgspec.Struct],
         example: Mapping[str, Any],
         stages: tuple[Stage, ...] = (),
+        answer: type[Answer] = Decision,
     ) -> Callable[[PipelineType], PipelineType]:
         """Return a decorator that makes a pipeline class the answer to POST `path`; `example` is a real request."""
 
         def declare(pipeline: PipelineType) -> PipelineType:
             summary = (pipeline.__doc__ or path).strip().splitlines()[0]
-            self.endpoints[path] = Endpoint(path, request, example, stages, pipeline, summary)
+            self.endpoints[path] = Endpoint(path, request, example, stages, pipeline, summary, answer)
             return pipeline
 
         return declare

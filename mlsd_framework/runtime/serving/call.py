@@ -47,16 +47,32 @@ class Stage:
 class Call:
     """One request in its pipeline. `with call.stage(FETCH): ...` times a stage and keeps its promise about failures."""
 
-    __slots__ = ("_began", "_stage", "began", "deadline", "degraded", "failures", "over_budget", "request_id")
+    __slots__ = (
+        "_began",
+        "_stage",
+        "began",
+        "deadline",
+        "degraded",
+        "failures",
+        "over_budget",
+        "passed",
+        "request_id",
+        "traced",
+    )
 
-    def __init__(self, request_id: str, began: float, timeout: float) -> None:
-        """Start at `began` (of `time.perf_counter`), to be answered within `timeout` seconds."""
+    def __init__(self, request_id: str, began: float, timeout: float, *, traced: bool = False) -> None:
+        """Start at `began` (of `time.perf_counter`), to be answered within `timeout` seconds.
+
+        `traced` is whether the caller asks how the answer came about; `passed` then holds stages and their seconds.
+        """
         self.request_id = request_id
         self.began = began
         self.deadline = began + timeout
         self.degraded: list[str] = []
         self.failures: list[tuple[str, Exception]] = []
         self.over_budget: list[str] = []
+        self.traced = traced
+        self.passed: list[tuple[str, float]] = []
 
     def stage(self, stage: Stage) -> Self:
         """Enter `stage`; raise `DeadlineError` when the request's time is spent."""
@@ -89,6 +105,8 @@ class Call:
         stage = self._stage
         seconds = time.perf_counter() - self._began
         stage.seconds.observe(seconds)
+        if self.traced:
+            self.passed.append((stage.name, seconds))
         if stage.budget and seconds > stage.budget:
             self.over_budget.append(stage.name)
         if error is None:

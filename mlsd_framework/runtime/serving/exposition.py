@@ -27,6 +27,13 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "requests": ("Requests answered, by status.", ("endpoint", "status")),
     "decisions": ("Decisions made, by action.", ("endpoint", "action")),
     "rules": ("Rules that fired.", ("endpoint", "rule")),
+    "recommendations": ("Lists of recommendations made.", ("endpoint",)),
+    "recommended_items": ("Items in lists of recommendations.", ("endpoint",)),
+    "recommended_from": (
+        "Items in lists by source; one of two sources counts for both.",
+        ("endpoint", "source"),
+    ),
+    "cold_starts": ("Lists of recommendations for users of whom nothing was known.", ("endpoint",)),
     "degraded": ("Answers given without a stage, because it failed.", ("endpoint", "stage")),
     "over_budget": ("Stages that took longer than their budget.", ("endpoint", "stage")),
     "refused": ("Requests refused, by code.", ("endpoint", "code")),

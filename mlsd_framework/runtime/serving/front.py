@@ -124,8 +124,9 @@ class FrontDoor:
                 self.admission.check(self._in_batch())
             self._admit(endpoint, scope, head)
             body = await read_body(receive, application.limits)
+            call = Call(request_id, began, application.limits.timeout, traced=head.traced)
             turn = time.perf_counter()
-            status, encoded = 200, self._decide(endpoint, body, Call(request_id, began, application.limits.timeout))
+            status, encoded = 200, self._run(endpoint, body, call)
             self.admission.took(time.perf_counter() - turn + _AROUND)
         except RefusalError as refusal:
             status, encoded = refusal.status, refusal.body(request_id)
@@ -166,14 +167,14 @@ class FrontDoor:
         if not access.allows(head.authorization):
             raise _unauthorised()
 
-    def _decide(self, endpoint: Endpoint, body: bytes, call: Call) -> bytes:
+    def _run(self, endpoint: Endpoint, body: bytes, call: Call) -> bytes:
         """Decode, run the pipeline, encode; each way to fail has its status."""
         request = _decoded(endpoint, body, self._application.limits.depth)
         try:
             if endpoint.handler is None:
                 raise RefusalError(503, "E6402", "the service has not started", retry_after=1)  # noqa: TRY301 - goes on as any refusal does
-            decision = endpoint.handler(request, call)
-            encoded = self._encoder.encode(decision)
+            made = endpoint.handler(request, call)
+            encoded = self._encoder.encode(made)
         except DeadlineError:
             what = f"no answer within {self._application.limits.timeout:g} s"
             raise RefusalError(504, "E6432", what) from None
@@ -185,7 +186,7 @@ class FrontDoor:
         except Exception as fault:  # noqa: BLE001 - a bug in one request must not end the others; it is logged whole
             self._application.log.failure("request_failed", fault, request_id=call.request_id)
             raise RefusalError(500, "E6434", "the service failed; the log has the cause") from None
-        self._recorder.decided(endpoint.path, call, decision)
+        self._recorder.made(endpoint.path, call, made)
         return encoded
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:

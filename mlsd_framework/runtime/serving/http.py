@@ -74,7 +74,7 @@ class DisconnectError(Exception):
 class Head:
     """What the front door needs of a request's headers, found in one pass."""
 
-    __slots__ = ("authorization", "content_type", "length", "request_id")
+    __slots__ = ("authorization", "content_type", "length", "request_id", "traced")
 
     def __init__(self, headers: Iterable[Header]) -> None:
         """Read the headers; names are lower case, as ASGI has them. `length` is -1 when not said."""
@@ -82,6 +82,7 @@ class Head:
         self.authorization = b""
         self.request_id = b""
         self.length = -1
+        self.traced = False
         for name, value in headers:
             if name == b"content-length":
                 self.length = int(value) if value.isdigit() else -1
@@ -91,6 +92,8 @@ class Head:
                 self.request_id = value
             elif name == b"authorization":
                 self.authorization = value
+            elif name == b"x-mlsd-trace":
+                self.traced = value == b"1"
 
     def check_body(self, limits: Limits) -> None:
         """Refuse a body that is not JSON or too large before any of it is read."""

@@ -10,12 +10,14 @@ import queue
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
-Field = str | int | float | bool | None | list[str]
+Scalar = str | int | float | bool | None
+Field = Scalar | Sequence[Scalar] | Sequence[Sequence[str]]
 
 _BATCH = 128
 _BATCHES = 256
@@ -23,9 +25,9 @@ _BATCHES = 256
 
 @dataclass(frozen=True, slots=True)
 class LogPolicy:
-    """Which decisions are logged.
+    """Which decisions and recommendations are logged.
 
-    Each whose action is not one of `quiet`, each degraded one, and every `sample`-th of the rest.
+    Each decision whose action is not one of `quiet`, each degraded answer, and every `sample`-th of the rest.
     """
 
     quiet: frozenset[str] = frozenset({"approve"})

@@ -9,7 +9,12 @@ from mlsd_framework.runtime.serving.decision import Decision
 from mlsd_framework.runtime.serving.event_door import PartlyTaken, Taken
 from mlsd_framework.runtime.serving.event_source import EventSource
 from mlsd_framework.runtime.serving.http import ErrorAnswer
+from mlsd_framework.runtime.serving.recommendations import Recommendations
 
+_ANSWERS = {
+    Decision: "The decision and its reasons.",
+    Recommendations: "The items, best first; with the header `x-mlsd-trace: 1` also how they were found.",
+}
 _OF_EVENTS = ("400", "401", "408", "413", "415")
 _REFUSALS = {
     "400": "The body is not JSON.",
@@ -26,16 +31,23 @@ _REFUSALS = {
 
 def openapi(application: Application) -> dict[str, Any]:
     """Return the description of `application`, as data."""
-    types = [endpoint.request for endpoint in application.endpoints.values()]
+    endpoints = application.endpoints.values()
+    types = [endpoint.request for endpoint in endpoints]
+    made = [endpoint.answer for endpoint in endpoints]
     events = [source.event for source in application.sources.values()]
     schemas, components = msgspec.json.schema_components(
-        [*types, *events, Decision, Taken, PartlyTaken, ErrorAnswer], ref_template="#/components/schemas/{name}"
+        [*types, *made, *events, Taken, PartlyTaken, ErrorAnswer], ref_template="#/components/schemas/{name}"
     )
-    *described_types, decision, taken, partly, error = schemas
-    requests, sent = described_types[: len(types)], described_types[len(types) :]
+    *described_types, taken, partly, error = schemas
+    number = len(types)
+    requests, answers, sent = (
+        described_types[:number],
+        described_types[number : 2 * number],
+        described_types[2 * number :],
+    )
     paths = {
-        endpoint.path: {"post": _operation(endpoint, request, decision, error)}
-        for endpoint, request in zip(application.endpoints.values(), requests, strict=True)
+        endpoint.path: {"post": _operation(endpoint, request, answer, error)}
+        for endpoint, request, answer in zip(endpoints, requests, answers, strict=True)
     }
     paths |= {
         source.path: {"post": _taking(source, event, taken, partly, error)}
@@ -54,7 +66,7 @@ def openapi(application: Application) -> dict[str, Any]:
 
 
 def _operation(
-    endpoint: Endpoint, request: dict[str, Any], decision: dict[str, Any], error: dict[str, Any]
+    endpoint: Endpoint, request: dict[str, Any], answer: dict[str, Any], error: dict[str, Any]
 ) -> dict[str, Any]:
     refusals = {status: _answer(text, error) for status, text in _REFUSALS.items()}
     return {
@@ -64,7 +76,7 @@ def _operation(
             "required": True,
             "content": {"application/json": {"schema": request, "example": dict(endpoint.example)}},
         },
-        "responses": {"200": _answer("The decision and its reasons.", decision), **refusals},
+        "responses": {"200": _answer(_ANSWERS[endpoint.answer], answer), **refusals},
     }
 
 

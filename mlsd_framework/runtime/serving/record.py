@@ -1,9 +1,11 @@
 """What is kept of an answered request: counts of all, log lines of those that somebody will look for."""
 
+from mlsd_framework.runtime.serving.application import Answer
 from mlsd_framework.runtime.serving.call import Call
 from mlsd_framework.runtime.serving.decision import Decision
 from mlsd_framework.runtime.serving.http import RefusalError
 from mlsd_framework.runtime.serving.logs import Log, LogPolicy
+from mlsd_framework.runtime.serving.recommendations import Recommendations
 from mlsd_framework.runtime.serving.telemetry import Telemetry
 
 _SHED = (429, 503)
@@ -20,21 +22,25 @@ class Recorder:
         self._policy = policy
         self._quiet = 0
 
-    def decided(self, endpoint: str, call: Call, decision: Decision) -> None:
-        """Record a decision: its action, the rules that fired, what it had to do without."""
+    def made(self, endpoint: str, call: Call, made: Answer) -> None:
+        """Record what a pipeline made, and what it had to do without."""
+        for stage in call.over_budget:
+            self._counts["over_budget", endpoint, stage] += 1
+        for stage, error in call.failures:
+            self._degraded(endpoint, call, stage, error)
+        if isinstance(made, Recommendations):
+            self._recommended(endpoint, call, made)
+        else:
+            self._decided(endpoint, call, made)
+
+    def _decided(self, endpoint: str, call: Call, decision: Decision) -> None:
         counts = self._counts
         counts["decisions", endpoint, decision.action] += 1
         for reason in decision.reasons:
             if reason.kind == "rule":
                 counts["rules", endpoint, reason.name] += 1
-        for stage in call.over_budget:
-            counts["over_budget", endpoint, stage] += 1
-        for stage, error in call.failures:
-            self._degraded(endpoint, call, stage, error)
-        if decision.action in self._policy.quiet and not call.degraded:
-            self._quiet += 1
-            if not self._policy.sample or self._quiet % self._policy.sample:
-                return
+        if decision.action in self._policy.quiet and not call.degraded and self._left_out():
+            return
         self._log.event(
             "decision",
             endpoint=endpoint,
@@ -45,6 +51,38 @@ class Recorder:
             reasons=[reason.name for reason in decision.reasons],
             degraded=call.degraded,
         )
+
+    def _recommended(self, endpoint: str, call: Call, made: Recommendations) -> None:
+        counts = self._counts
+        counts["recommendations", endpoint] += 1
+        counts["recommended_items", endpoint] += len(made.items)
+        if made.cold_start:
+            counts["cold_starts", endpoint] += 1
+        for item in made.items:
+            for source in item.sources:
+                counts["recommended_from", endpoint, source] += 1
+        if not call.degraded and self._left_out():
+            return
+        self._log.event(
+            "recommendations",
+            endpoint=endpoint,
+            request_id=call.request_id,
+            version=made.version,
+            items=[item.item for item in made.items],
+            scores=[item.score for item in made.items],
+            sources=[item.sources for item in made.items],
+            propensities=[item.propensity for item in made.items],
+            cold_start=made.cold_start,
+            cached=made.cached,
+            degraded=call.degraded,
+            # How many answers this line speaks for, so that an estimate from the log can weigh it.
+            weight=1 if call.degraded else self._policy.sample,
+        )
+
+    def _left_out(self) -> bool:
+        """Return whether an answer that nobody will look for is none of the sample."""
+        self._quiet += 1
+        return not self._policy.sample or self._quiet % self._policy.sample != 0
 
     def _degraded(self, endpoint: str, call: Call, stage: str, error: Exception) -> None:
         count = self._counts["degraded", endpoint, stage] = self._counts["degraded", endpoint, stage] + 1
