@@ -20,6 +20,10 @@ _OURS = frozenset(
         "spark", "training", "window_features_spark", "write_training",
         "Examples", "Expressions", "Log", "Row", "Stored", "Subject", "at_request", "examples", "prove", "row",
         "subject",
+        "Catalogue", "Interactions", "MOMENTS", "Moments", "RETRIEVE", "Retrieval", "SAMPLING", "Sampling", "Source",
+        "artefacts", "asked", "candidates", "catalogue", "examples_of", "first", "fit", "fitted", "folder", "found",
+        "history", "interactions", "items", "log", "merged", "moment", "one", "parts", "requests", "retrieved",
+        "sources",
     }
 )  # fmt: skip
 
@@ -29,7 +33,7 @@ class ScriptNames:
 
     def __init__(self, system: System) -> None:
         """Name everything in the order of the spec, so that every script finds the same names."""
-        self._names = Names(_OURS)
+        self._names = Names(_OURS | {one.name for one in system.retrievers})
         for source in system.sources:
             self.table(source)
             self.frame(source.name)

@@ -15,7 +15,9 @@ RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
-        "APP", "Aggregate", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Day", "Decision",
+        "APP", "Aggregate", "Ask", "Candidates", "Catalogue", "NO_HISTORY", "Recommendations", "Retrieval", "Source",
+        "candidates", "history", "np", "pl", "read_columns", "default_columns", "recommended", "remove", "holds",
+        "frame_of", "recently_interacted", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Day", "Decision",
         "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple",
         "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule", "Service", "Stage", "StateLayout", "Struct",
         "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call", "days",

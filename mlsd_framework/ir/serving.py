@@ -8,6 +8,9 @@ from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.sources import Column, Setting
 from mlsd_framework.ir.types import DataType
 
+NOW = "now"
+"""The default of a request's moment."""
+
 OnError = Literal["fail", "default", "skip", "fallback"]
 
 
@@ -80,3 +83,13 @@ class Endpoint:
     def name(self) -> str:
         """Return the path as an identifier: `/decide` is `decide`."""
         return self.path.strip("/").replace("/", "_").replace("-", "_")
+
+
+def decides(endpoint: Endpoint) -> bool:
+    """Say whether a pipeline ends with a decision; one that does not ends with candidates."""
+    return any(value.name == "action" and value.group is None for stage in endpoint.pipeline for value in stage.writes)
+
+
+def retrieves(endpoint: Endpoint) -> bool:
+    """Say whether a pipeline has candidates."""
+    return any(value.rows is not None for stage in endpoint.pipeline for value in stage.writes)

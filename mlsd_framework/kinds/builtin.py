@@ -4,7 +4,14 @@ from mlsd_framework import __version__
 from mlsd_framework.kinds.aggregates.functions import AGGREGATES
 from mlsd_framework.kinds.metrics.builtin import METRICS
 from mlsd_framework.kinds.models.catboost_classifier.kind import CatBoostClassifier
+from mlsd_framework.kinds.models.catboost_ranker.kind import CatBoostRanker
 from mlsd_framework.kinds.models.isolation_forest.kind import IsolationForest
+from mlsd_framework.kinds.retrievers.als import Als
+from mlsd_framework.kinds.retrievers.buy_again import BuyAgain
+from mlsd_framework.kinds.retrievers.ease import Ease
+from mlsd_framework.kinds.retrievers.item_item import ItemItem
+from mlsd_framework.kinds.retrievers.popularity import Popularity
+from mlsd_framework.kinds.retrievers.recent import Recent
 from mlsd_framework.kinds.sources.events.kind import Events
 from mlsd_framework.kinds.sources.simulated.kind import Simulated
 from mlsd_framework.kinds.sources.table.kind import Table
@@ -13,8 +20,11 @@ from mlsd_framework.kinds.stages.decide.kind import Decide
 from mlsd_framework.kinds.stages.explain.kind import Explain
 from mlsd_framework.kinds.stages.fallback.kind import Fallback
 from mlsd_framework.kinds.stages.fetch.kind import Fetch
+from mlsd_framework.kinds.stages.filter.kind import Filter
+from mlsd_framework.kinds.stages.retrieve.kind import Retrieve
 from mlsd_framework.kinds.stages.rules.kind import Rules
 from mlsd_framework.kinds.stages.score.kind import Score
+from mlsd_framework.kinds.stages.take.kind import Take
 from mlsd_framework.plugin import Plugin
 
 PLUGIN = Plugin(
@@ -22,7 +32,8 @@ PLUGIN = Plugin(
     version=__version__,
     sources=(Events(), Table(), Simulated()),
     aggregates=AGGREGATES,
-    models=(CatBoostClassifier(), IsolationForest()),
-    stages=(Fetch(), Compute(), Score(), Rules(), Decide(), Explain(), Fallback()),
+    models=(CatBoostClassifier(), CatBoostRanker(), IsolationForest()),
+    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als()),
+    stages=(Fetch(), Compute(), Retrieve(), Filter(), Score(), Rules(), Decide(), Explain(), Take(), Fallback()),
     metrics=METRICS,
 )

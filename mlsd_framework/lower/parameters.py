@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlsd_framework.ir.serving import NOW
 from mlsd_framework.ir.sources import Column, Setting
 from mlsd_framework.ir.types import FLOATS, INTEGERS, DataType
 from mlsd_framework.lower.context import Context
@@ -24,18 +25,26 @@ class Request:
 
 def lower_parameters(specs: Mapping[str, ParameterSpec], at: Loc, context: Context) -> Request | None:
     """Return the columns of a request that its endpoint declares; none at a fault."""
-    columns, defaults = [], []
+    columns, defaults, moments = [], [], []
     before = len(context.faults)
     for name, spec in specs.items():
         column = lower_column(name, ColumnSpec(**spec.model_dump(exclude={"default"})), (*at, name), context)
         if column is None:
             continue
         columns.append(column)
-        if spec.default is not None:
+        if spec.default == NOW and column.type.name == "timestamp":
+            moments.append(name)
+            defaults.append((name, NOW))
+        elif spec.default is not None:
             _check(name, spec.default, column, (*at, name, "default"), context)
             whole = isinstance(spec.default, int) and column.type.name in FLOATS
             defaults.append((name, float(spec.default) if whole else spec.default))
-    return Request(tuple(columns), defaults=tuple(defaults)) if len(context.faults) == before else None
+    if len(moments) > 1:
+        what = f"`{moments[0]}` and `{moments[1]}` are both `now` by default, and a request happens at one moment"
+        context.report("E2032", what, (*at, moments[1], "default"), help="leave one of the two out")
+    if len(context.faults) > before:
+        return None
+    return Request(tuple(columns), moment=moments[0] if moments else None, defaults=tuple(defaults))
 
 
 def _check(name: str, default: Setting, column: Column, at: Loc, context: Context) -> None:

@@ -98,7 +98,9 @@ class RetrievalLowering:
         if listed is None or listed not in self.sources:
             if listed is None:
                 what = f"`{shown}` finds items of the entity `{spec.item}`, and nothing lists them"
-                self.context.report("E2061", what, at, key=True, expected=f"`entities.{spec.item}.from: …`, a table of them")
+                self.context.report(
+                    "E2061", what, at, key=True, expected=f"`entities.{spec.item}.from: …`, a table of them"
+                )
             return None
         return Interactions(source.name, user, item, spec.item)
 

@@ -120,7 +120,9 @@ class StageScope:
     def retriever(self, name: str, *at: str | int) -> Retriever | None:
         """Return a model that finds candidates by name; report it where it is not declared, or finds none."""
         if name in self.models:
-            what = f"`{'.'.join(str(part) for part in self.at[:2])}` asks `models.{name}` for candidates, which finds none"
+            what = (
+                f"`{'.'.join(str(part) for part in self.at[:2])}` asks `models.{name}` for candidates, which finds none"
+            )
             names = ", ".join(self.retrievers) or "a model such as `{kind: popularity, from: …}`"
             self.context.report("E2002", what, (*self.at, *at), expected=f"one of: {names}")
             return None

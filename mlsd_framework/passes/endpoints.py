@@ -1,10 +1,10 @@
-"""Endpoints have paths of their own, answer with a decision, and take what a request can hold."""
+"""Endpoints have paths of their own, answer with a decision or with candidates, and take what a request can hold."""
 
 from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.features import DerivedGroup, TableGroup
-from mlsd_framework.ir.serving import Endpoint
+from mlsd_framework.ir.serving import Endpoint, decides, retrieves
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import DataType
 
@@ -40,9 +40,9 @@ def _is_stored(type_: DataType) -> bool:
 
 
 def _answer(endpoint: Endpoint) -> Iterator[Diagnostic]:
-    if not any(value.name == "action" for stage in endpoint.pipeline for value in stage.writes):
-        what = f"the pipeline of `{endpoint.path}` ends without a decision, and the service has no other answer"
-        expected = "`- decide: {score: …, actions: […], …}`"
+    if not decides(endpoint) and not retrieves(endpoint):
+        what = f"the pipeline of `{endpoint.path}` ends without a decision and without candidates"
+        expected = "`- decide: {score: …, actions: […], …}`, or `- retrieve: …`"
         yield Diagnostic(code="E3004", what=what, span=endpoint.span, expected=expected)
     for value in endpoint.request:
         if value.type.name in _UNSERVED:

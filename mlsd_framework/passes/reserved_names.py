@@ -12,10 +12,24 @@ from mlsd_framework.ir.system import System
 
 # Names that the generated service uses itself.
 _OURS: Final = frozenset(
-    {"action", "bundle", "call", "request", "reasons", "self", "sql", "store", "version", "degraded"}
+    {
+        "action",
+        "bundle",
+        "call",
+        "candidates",
+        "degraded",
+        "history",
+        "reasons",
+        "request",
+        "self",
+        "sources",
+        "sql",
+        "store",
+        "version",
+    }
 )
 # Scripts that stand beside a model's, and modules that one of its name would hide from them.
-_SCRIPTS: Final = frozenset({"dataset", "evaluate", "features"}) | sys.stdlib_module_names
+_SCRIPTS: Final = frozenset({"catalogue", "dataset", "evaluate", "features"}) | sys.stdlib_module_names
 _PACKAGES: Final = frozenset(
     {"alembic", "attr", "bentoml", "catboost", "feast", "graphviz", "imblearn", "jinja2", "joblib", "matplotlib",
      "mlflow", "mlsd_framework", "msgspec", "narwhals", "numba", "numpy", "onnx", "onnxruntime", "optuna", "packaging",
@@ -60,7 +74,7 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
 
 
 def _models(system: System) -> Iterator[Diagnostic]:
-    for model in system.models:
+    for model in (*system.models, *system.retrievers):
         what = None
         if model.name in _OURS:
             what = f"`{model.name}` is a name that every service uses itself"
@@ -72,7 +86,11 @@ def _models(system: System) -> Iterator[Diagnostic]:
 
 def _same_but_for_case(system: System) -> Iterator[Diagnostic]:
     """Find two names that are one file where a file system does not tell capitals apart."""
-    for kind, named in (("sources", system.sources), ("feature groups", system.features), ("models", system.models)):
+    for kind, named in (
+        ("sources", system.sources),
+        ("feature groups", system.features),
+        ("models", (*system.models, *system.retrievers)),
+    ):
         seen: dict[str, str] = {}
         for one in named:
             former = seen.setdefault(one.name.lower(), one.name)
@@ -92,5 +110,5 @@ def _names(system: System) -> Iterator[Named]:
         yield group.name, group.span, "give the group another name"
         for feature in group.features:
             yield feature.name, feature.span, "give the feature another name"
-    for model in system.models:
+    for model in (*system.models, *system.retrievers):
         yield model.name, model.span, "give the model another name"

@@ -6,8 +6,8 @@ from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.system import System
 
-_ONCE = ("decide", "fallback")
-_ORDER = "fetch, compute, score, rules, decide, explain, fallback"
+_ONCE = ("decide", "fallback", "retrieve")
+_ORDER = "fetch, compute, retrieve, score, rules, decide, explain, fallback"
 
 
 def stage_order(system: System) -> Iterator[Diagnostic]:

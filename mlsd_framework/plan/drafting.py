@@ -13,6 +13,7 @@ from mlsd_framework.plan import meaning, stages
 from mlsd_framework.plan.blueprint import Blueprint
 from mlsd_framework.plan.stages import (
     Build,
+    Catalogue,
     Dataset,
     Evaluate,
     Fetch,
@@ -50,8 +51,12 @@ class _Drafting:
     def blueprint(self) -> Blueprint:
         system = self._system
         drafted: list[Stage] = [*self._data(), self._build()]
+        if system.retrievers:
+            drafted.append(self._catalogue())
         if system.models:
-            drafted += [self._dataset(), *self._trains(), self._evaluate()]
+            drafted.append(self._dataset())
+        if system.models or system.retrievers:
+            drafted += [*self._retrievers(), *self._trains(), self._evaluate()]
         if system.stored:
             drafted.append(self._materialise())
         if "training/verify.py" in self._files:
@@ -105,8 +110,53 @@ class _Drafting:
         )
         return Build(parts=parts, folder=self._generated, files=hashes)
 
+    def _catalogue(self) -> Catalogue:
+        system = self._system
+        parts = meaning.collected(
+            entry for entity in system.catalogues for entry in meaning.catalogue_parts(entity, system)
+        )
+        return Catalogue(
+            parts=parts,
+            **self._origins(parts),
+            outputs=tuple(f"{self._workspace}/catalogues/{entity.name}.safetensors" for entity in system.catalogues),
+            script=f"{self._generated}/training/catalogue.py",
+        )
+
+    def _retrievers(self) -> list[Train]:
+        found = []
+        for one in self._system.retrievers:
+            parts = meaning.collected(meaning.retriever_parts(one, self._system))
+            origins = self._origins(parts)
+            found.append(
+                Train(
+                    parts=parts,
+                    after=("catalogue", *origins["after"]),
+                    data=origins["data"],
+                    outputs=(f"{self._workspace}/models/{one.name}",),
+                    model=one.name,
+                    script=f"{self._generated}/training/{one.name}.py",
+                )
+            )
+        return found
+
+    def _candidates(self) -> Dataset:
+        """Retrieve again where a source of candidates, what is asked of it, or a feature of a candidate has changed."""
+        system = self._system
+        features = ((group.name, one.name) for group in system.stored for one in group.features)
+        parts = meaning.collected([*meaning.outcome_parts(system), *self._definitions.of_names(features)])
+        origins = self._origins(parts)
+        return Dataset(
+            parts=parts,
+            after=("catalogue", *origins["after"]),
+            data=origins["data"],
+            outputs=(f"{self._workspace}/dataset.parquet", f"{self._workspace}/retrieved"),
+            script=f"{self._generated}/training/dataset.py",
+        )
+
     def _dataset(self) -> Dataset:
         system = self._system
+        if system.outcome is not None:
+            return self._candidates()
         features = ((group.name, one.name) for group in system.features for one in group.features)
         asked = ((None, name) for name in self._asked())
         parts = meaning.collected(
@@ -136,7 +186,8 @@ class _Drafting:
             parts = meaning.collected(
                 [
                     *meaning.model_parts(model),
-                    *(meaning.label_parts(self._system)),
+                    *meaning.label_parts(self._system),
+                    *meaning.outcome_parts(self._system),
                     *self._definitions.of(model.features),
                 ]
             )
@@ -155,7 +206,10 @@ class _Drafting:
         parts = meaning.collected([*meaning.evaluation_parts(self._system), ("spec", system_fingerprint(self._system))])
         return Evaluate(
             parts=parts,
-            after=("dataset", *(f"train {model.name}" for model in self._system.models)),
+            after=(
+                *(["dataset"] if self._system.models else []),
+                *(f"train {model.name}" for model in (*self._system.retrievers, *self._system.models)),
+            ),
             outputs=(f"{self._workspace}/evaluation",),
             script=f"{self._generated}/training/evaluate.py",
         )
@@ -213,7 +267,7 @@ class _Drafting:
         ]
         return Serve(
             parts=meaning.collected([*meaning.environment_parts(self._system), *code]),
-            after=("evaluate",) if self._system.models else (),
+            after=("evaluate",) if self._system.models or self._system.retrievers else (),
             folder=f"{self._generated}/service",
         )
 

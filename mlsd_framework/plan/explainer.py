@@ -3,6 +3,7 @@
 from mlsd_framework.plan.definition import Action, Plan
 from mlsd_framework.plan.stages import (
     Build,
+    Catalogue,
     Dataset,
     Evaluate,
     Fetch,
@@ -47,6 +48,8 @@ def describe(stage: Stage) -> str:  # noqa: PLR0911 - one a stage
             return f"simulate `{stage.process}`"
         case Build():
             return f"write `{stage.folder}/`"
+        case Catalogue():
+            return "put the items that can be recommended in order"
         case Dataset():
             return "make the training set"
         case Train():

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 
+from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.expressions import Expression, Literal, Node, columns
 from mlsd_framework.ir.features import (
     DerivedGroup,
@@ -16,6 +17,7 @@ from mlsd_framework.ir.features import (
 )
 from mlsd_framework.ir.fingerprint import fingerprint
 from mlsd_framework.ir.models import Model
+from mlsd_framework.ir.retrieval import Interactions, Retriever
 from mlsd_framework.ir.sources import Files, Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.plan.stages import Parts
@@ -164,6 +166,45 @@ def label_parts(system: System) -> Iterator[Entry]:
     yield from source_parts(system.source(label.of), [label.join] if label.join else [])
 
 
+def catalogue_parts(entity: Entity, system: System) -> Iterator[Entry]:
+    """Yield what the items of an entity and their order mean."""
+    yield f"entities.{entity.name}", value((entity.key, entity.source, entity.title))
+    yield from source_parts(system.source(str(entity.source)), [*entity.key, *entity.title])
+
+
+def interaction_parts(log: Interactions, system: System) -> Iterator[Entry]:
+    """Yield what a log of who met which item means, with the items that it knows."""
+    yield from catalogue_parts(system.entity(log.entity), system)
+    yield from source_parts(system.source(log.source), [log.user, log.item])
+
+
+def retriever_parts(one: Retriever, system: System) -> Iterator[Entry]:
+    """Yield what a retriever is fitted with."""
+    at = f"models.{one.name}"
+    yield f"{at}.kind", value(one.kind)
+    yield f"{at}.from", value(one.interactions)
+    for name, setting in one.settings:
+        yield f"{at}.{name}", value(setting)
+    yield from interaction_parts(one.interactions, system)
+
+
+def outcome_parts(system: System) -> Iterator[Entry]:
+    """Yield what the outcome of candidates means: what is retrieved by what, at which moments, and what comes of it."""
+    outcome = system.outcome
+    if outcome is None:
+        return
+    yield "label", value((outcome.name, outcome.interactions, outcome.within, outcome.every, outcome.moments))
+    yield "label.negatives", value((outcome.negatives, outcome.seed))
+    yield from interaction_parts(outcome.interactions, system)
+    for endpoint in system.serving:
+        if endpoint.path == outcome.endpoint:
+            for stage in endpoint.pipeline:
+                if stage.kind == "retrieve":
+                    yield from _settings(f"serving.{endpoint.path}.pipeline.{stage.name}", stage.settings)
+    for one in system.retrievers:
+        yield from retriever_parts(one, system)
+
+
 def model_parts(model: Model) -> Iterator[Entry]:
     """Yield what a model is fitted with; gates and descriptions are none of it."""
     at = f"models.{model.name}"
@@ -208,7 +249,7 @@ def evaluation_parts(system: System) -> Iterator[Entry]:
 
 def _settings(at: str, found: object) -> Iterator[Entry]:
     """Yield a stage's settings, down to what the spec writes as one value; models and groups count by their names."""
-    if isinstance(found, Model | StoredGroup | RequestGroup):
+    if isinstance(found, Model | Retriever | StoredGroup | RequestGroup):
         yield at, value(found.name)
     elif isinstance(found, FeatureRef):
         yield at, value(found.dotted)

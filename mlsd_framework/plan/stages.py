@@ -77,6 +77,20 @@ class Build(_Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue(_Step):
+    """Put the items that can be recommended in the order that the models share."""
+
+    kind: ClassVar[str] = "catalogue"
+    effect: ClassVar[Effect] = "re-index"
+    script: str
+
+    @property
+    def name(self) -> str:
+        """Return the stage's name."""
+        return "catalogue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(_Step):
     """Make the training set."""
 
@@ -167,9 +181,9 @@ class Serve(_Step):
         return "serve"
 
 
-Stage = Fetch | Simulate | Build | Dataset | Train | Evaluate | Materialise | Verify | Serve
+Stage = Fetch | Simulate | Build | Catalogue | Dataset | Train | Evaluate | Materialise | Verify | Serve
 KINDS: dict[str, type[Stage]] = {
-    one.kind: one for one in (Fetch, Simulate, Build, Dataset, Train, Evaluate, Materialise, Verify, Serve)
+    one.kind: one for one in (Fetch, Simulate, Build, Catalogue, Dataset, Train, Evaluate, Materialise, Verify, Serve)
 }
 ORDER = tuple(KINDS)
 

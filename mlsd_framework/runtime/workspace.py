@@ -21,6 +21,8 @@ class Workspace:
     checked/         one Parquet file a source that is larger than memory: its rows as they were last read and checked
     features/        one Parquet file a feature group, as last materialised
     dataset.parquet  the training set: one row an example
+    catalogues/      one file an entity: the items that can be recommended, in the order that the models share
+    retrieved/       what was asked and retrieved at the moment of the test, for the evaluation
     models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
     evaluation/      of the newest evaluation: report.html, the entry to <model>.report.html; <model>.metrics.json;
                      thresholds.json; requests.json
@@ -54,6 +56,15 @@ class Workspace:
     def dataset(self) -> Path:
         """Parquet file of the training set."""
         return self.root / "dataset.parquet"
+
+    def catalogue(self, entity: str) -> Path:
+        """Return the file of an entity's items, in the order that the models share."""
+        return self.root / "catalogues" / f"{entity}.safetensors"
+
+    @property
+    def retrieved(self) -> Path:
+        """Folder of what was asked and retrieved at the moment of the test."""
+        return self.root / "retrieved"
 
     def model(self, name: str) -> Path:
         """Return the folder of the newest trained model `name`."""

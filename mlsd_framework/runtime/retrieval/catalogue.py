@@ -55,7 +55,9 @@ class Catalogue:
         kept = items.drop_nulls(key).unique(key, keep="last").sort(key)
         if not describe:
             return cls(tuple(kept[key].to_list()))
-        words = kept.select(pl.concat_str([pl.col(one).cast(pl.String) for one in describe], separator=", ", ignore_nulls=True))
+        words = kept.select(
+            pl.concat_str([pl.col(one).cast(pl.String) for one in describe], separator=", ", ignore_nulls=True)
+        )
         return cls(tuple(kept[key].to_list()), tuple(words.to_series().to_list()))
 
     def save(self, path: Path) -> None:
@@ -85,7 +87,9 @@ class Catalogue:
         try:
             made = cls(keys, descriptions)
         except ValueError as fault:
-            raise RunError.of("E6472", f"`{path}` contradicts itself: {fault}", help="train the system again") from fault
+            raise RunError.of(
+                "E6472", f"`{path}` contradicts itself: {fault}", help="train the system again"
+            ) from fault
         if descriptions and len(descriptions) != len(keys):
             raise RunError.of("E6472", f"`{path}` has {len(descriptions)} descriptions for {len(keys)} items")
         return made
@@ -140,10 +144,14 @@ class Catalogue:
         known = codes >= 0
         moments: Times = rows["times"].to_physical().to_numpy().astype(np.int64)
         lengths = np.bincount(rows["request"].to_numpy()[known], minlength=len(items))
-        return Histories(offsets_of(lengths), codes[known], moments[known], at.to_physical().to_numpy().astype(np.int64))
+        return Histories(
+            offsets_of(lengths), codes[known], moments[known], at.to_physical().to_numpy().astype(np.int64)
+        )
 
 
 def _texts(arrays: dict[str, NDArray[Any]], name: str) -> tuple[str, ...]:
     content, offsets = arrays[f"{name}.bytes"].tobytes(), arrays[f"{name}.offsets"]
     ends: Offsets = offsets
-    return tuple(content[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+    return tuple(
+        content[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    )

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Column
 
 
-def frame_of(
-    candidates: Candidates, values: Mapping[str, tuple[Any, pl.DataType | type[pl.DataType]]]
-) -> pl.DataFrame:
+def frame_of(candidates: Candidates, values: Mapping[str, tuple[Any, pl.DataType | type[pl.DataType]]]) -> pl.DataFrame:
     """Return a frame of values with their types by name: arrays of [rows], or one value that all rows share.
 
     NaN is null; times are microseconds.
@@ -40,7 +38,9 @@ def _series(name: str, value: Any, height: int, dtype: pl.DataType | type[pl.Dat
         series = pl.Series(name, value, nan_to_null=value.dtype.kind == "f")
     else:
         series = pl.Series(name, [value], strict=False).new_from_index(0, height)
-    return series.cast(pl.Int64).cast(dtype) if dtype.is_temporal() and series.dtype.is_numeric() else series.cast(dtype)
+    return (
+        series.cast(pl.Int64).cast(dtype) if dtype.is_temporal() and series.dtype.is_numeric() else series.cast(dtype)
+    )
 
 
 def _column(series: pl.Series) -> Column:

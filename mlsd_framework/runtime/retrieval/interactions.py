@@ -57,7 +57,9 @@ class Histories:
         return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1])
 
 
-NO_HISTORY: Final = Histories(np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(1, np.int64))
+NO_HISTORY: Final = Histories(
+    np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(1, np.int64)
+)
 """That of one request of which nothing is known."""
 
 

@@ -47,6 +47,8 @@ def _files(workspace: Workspace, models: tuple[str, ...]) -> dict[str, Path]:
     """Return the files of the bundle by their path in it."""
     beside = (workspace.evaluation / name for name in ("thresholds.json", requests.FILE))
     found = {path.name: path for path in beside if path.is_file()}
+    for path in sorted((workspace.root / "catalogues").glob("*.safetensors")):
+        found[f"catalogues/{path.name}"] = path
     for model in models:
         folder = workspace.model(model)
         for name in (artefacts.MANIFEST, *artefacts.open_model(folder).files):

@@ -66,12 +66,12 @@ class Moments:
         return round(self.within / timedelta(microseconds=1))
 
 
-def interactions(events: pl.DataFrame, catalogue: Catalogue, *, user: str, item: str, time: str) -> Interactions:
+def interactions(events: pl.LazyFrame, catalogue: Catalogue, *, user: str, item: str, time: str) -> Interactions:
     """Return the log of who met which item, in the order of time; events of items outside the catalogue are left out.
 
     Users are codes in the order of their keys. Says how many events are left out.
     """
-    rows = events.select(user, item, time).drop_nulls().sort(time, maintain_order=True)
+    rows = events.select(user, item, time).drop_nulls().sort(time, maintain_order=True).collect()
     codes = catalogue.codes(rows[item])
     known = codes >= 0
     if not known.all():
@@ -90,11 +90,14 @@ class Asked:
     moment: Moment
 
 
-def asked(events: pl.DataFrame, catalogue: Catalogue, moment: Moment, horizon: int, *, user: str, item: str, time: str) -> Asked:
+def asked(
+    events: pl.LazyFrame, catalogue: Catalogue, moment: Moment, horizon: int, *, user: str, item: str, time: str
+) -> Asked:
     """Return a request for each user that has events within the horizon after the moment, in the order of keys."""
     at = pl.lit(moment.at).cast(pl.Datetime("us", "UTC"))
     after = pl.col(time).dt.timestamp("us") - moment.at
-    came = events.filter((after >= 0) & (after < horizon)).select(user, item).drop_nulls().unique().sort(user, item)
+    within = events.filter((after >= 0) & (after < horizon))
+    came = within.select(user, item).drop_nulls().unique().sort(user, item).collect()
     came = came.with_columns(pl.Series("code", catalogue.codes(came[item]))).filter(pl.col("code") >= 0)
     rows = came.select(pl.col(user).unique(maintain_order=True)).with_columns(at.alias(AT))
     requests = came[user].rank("dense").to_numpy().astype(np.int64) - 1
@@ -118,7 +121,7 @@ class Sampling:
 def examples_of(
     one: Asked, found: Candidates, catalogue: Catalogue, *, item: str, label: str, first: int, sampling: Sampling
 ) -> pl.DataFrame:
-    """Return a row a candidate: its request's columns, `request` (from `first` on), its item, the columns of retrieval, the label.
+    """Return a row a candidate: its request's columns and number, from `first` on, its item, what retrieval says, the label.
 
     Requests of training without any outcome, or with nothing but outcomes, teach a ranker nothing and are left out;
     so are candidates beyond those that are sampled.

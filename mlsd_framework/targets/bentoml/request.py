@@ -2,8 +2,8 @@
 
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, emit, given, identifier
 from mlsd_framework.codegen.service_code import SERVING, pointer
-from mlsd_framework.ir.serving import Endpoint
-from mlsd_framework.ir.sources import Column, Files, Source
+from mlsd_framework.ir.serving import NOW, Endpoint
+from mlsd_framework.ir.sources import Column, Files, Setting, Source
 from mlsd_framework.ir.system import System
 
 _TYPES = {
@@ -39,17 +39,25 @@ def _renamed(column: Column, imports: Imports) -> str:
 def request_struct(name: str, endpoint: Endpoint, system: System, imports: Imports) -> str:
     """Return the class `name`; a column that can be null, or has a default, may be left out."""
     imports.add("msgspec", "Struct")
-    left_out = {column.name: None for column in endpoint.columns if column.type.nullable} | dict(endpoint.defaults)
+    left_out: dict[str, Setting | None] = {
+        column.name: None for column in endpoint.columns if column.type.nullable
+    } | dict(endpoint.defaults)
     ordered = sorted(endpoint.columns, key=lambda column: column.name in left_out)
     fields = "\n".join(
-        f"    {identifier(one.name)}: {_annotation(one, imports)}"
-        f"{f' = {emit(left_out[one.name])}' if one.name in left_out else ''}"
-        for one in ordered
+        f"    {identifier(one.name)}: {_annotation(one, imports)}{_left_out(one, left_out)}" for one in ordered
     )
     span = system.source(endpoint.source).span if endpoint.source is not None else endpoint.span
     asked = f"A row of `{endpoint.source}`" if endpoint.source is not None else f"What `{endpoint.path}` is asked"
     doc = f'    """{asked}{" to answer" if endpoint.source is not None else ""}."""'
     return f"{pointer(span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
+
+
+def _left_out(column: Column, values: dict[str, Setting | None]) -> str:
+    """Return what stands behind a field that may be left out; the moment `now` is known when the request has come."""
+    if column.name not in values:
+        return ""
+    value = values[column.name]
+    return " | None = None" if value == NOW and column.type.name == "timestamp" else f" = {emit(value)}"
 
 
 def _annotation(column: Column, imports: Imports) -> str:
@@ -102,7 +110,10 @@ def example(endpoint: Endpoint) -> str:
     """Return a request that fits the types; the version's real rows take its place when the service starts."""
     defaults = dict(endpoint.defaults)
     entries: list[tuple[Item, Item]] = [
-        (column.name, defaults.get(column.name, _example(column)))
+        (
+            column.name,
+            _example(column) if defaults.get(column.name) == NOW else defaults.get(column.name, _example(column)),
+        )
         for column in endpoint.columns
         if not column.type.nullable
     ]

@@ -11,7 +11,7 @@ from mlsd_framework.codegen.templates import render
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.errors import InternalError
 from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint
-from mlsd_framework.ir.serving import Endpoint
+from mlsd_framework.ir.serving import NOW, Endpoint, decides
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
@@ -25,6 +25,7 @@ class EndpointBlock:
     path: str
     name: str
     summary: str
+    answer: str
     request: str
     request_name: str
     example: str
@@ -68,7 +69,6 @@ def service_file(system: System, spec: str, registry: Registry) -> str:
     imports.add(f"{SERVING}.bento", "in_front")
     imports.add(f"{SERVING}.bundle", "Bundle")
     imports.add(f"{SERVING}.call", "Call")
-    imports.add(f"{SERVING}.decision", "Decision")
     imports.add(f"{SERVING}.limits", "Limits")
     endpoints = [_endpoint(one, system, registry, module) for one in system.serving]
     events = [_events(one, system, module) for one in system.sources if one.stream is not None]
@@ -142,12 +142,18 @@ def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: Se
     for column, function in _moments(endpoint):
         imports.add(f"{SERVING}.moments", function)
         name = code.name(f"{function} of {column}", column)
-        opening.append(f"{name} = {function}({code.values[column]})")
+        given = f"{function}({code.values[column]})"
+        if dict(endpoint.defaults).get(column) == NOW:
+            imports.add(f"{SERVING}.moments", "now")
+            given = f"{given} if {code.values[column]} is not None else now()"
+        opening.append(f"{name} = {given}")
         code.values[column] = name
     code.body += opening
+    answer = "Decision" if decides(endpoint) else "Recommendations"
+    imports.add(f"{SERVING}.{answer.lower()}", answer)
     for stage in endpoint.pipeline:
         registry.stages[stage.kind].code(stage, system, registry.model_kinds, code)
-    code.body += ["", *_answer(code)]
+    code.body += ["", *(_answer(code) if code.candidates is None else _recommended(code))]
     if code.fallback:
         imports.add(f"{SERVING}.call", "FallbackError")
         code.fallback = [*(line for line in opening if _used(line, code.fallback)), *code.fallback, *_fallen_back()]
@@ -155,6 +161,7 @@ def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: Se
         path=literal(endpoint.path),
         name=class_name,
         summary=f"Answers POST {endpoint.path}{_from(endpoint)}.",
+        answer=answer,
         request=request_struct(request, endpoint, system, imports),
         request_name=request,
         example=example(endpoint),
@@ -216,6 +223,14 @@ def _answer(code: ServiceCode) -> list[str]:
         "version": "self.version",
     }
     return ["return Decision(", *(f"    {name}={value}," for name, value in fields.items()), ")"]
+
+
+def _recommended(code: ServiceCode) -> list[str]:
+    """Return the lines that answer with the candidates that are left, in their order."""
+    code.imports.add(f"{SERVING}.recommending", "recommended")
+    catalogue = next(attribute for attribute in code.init if attribute.endswith(".catalogue"))
+    score = f", score={literal(code.ordered_by)}" if code.ordered_by is not None else ""
+    return [f"return recommended(candidates, history, {catalogue}, call, self.version{score})"]
 
 
 def _fallen_back() -> list[str]:

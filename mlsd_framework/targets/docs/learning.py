@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.codegen.files import markdown
-from mlsd_framework.ir.models import GroupSplit, Model, Split, StratifiedSplit, TimeSplit
+from mlsd_framework.ir.models import GroupSplit, Model, MomentSplit, Split, StratifiedSplit, TimeSplit
 from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.docs.words import NONE, Table, code, codes, duration, number, percent
@@ -54,6 +54,8 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _split(split: Split) -> str:
+    if isinstance(split, MomentSplit):
+        return "the last of the label's moments is the test, the one before it the validation"
     shares = f"train {_share(split.train)}, validate {_share(split.validate)}, test {_share(split.test)}"
     match split:
         case TimeSplit(gap=gap):

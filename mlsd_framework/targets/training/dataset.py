@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mlsd_framework.codegen.derived_code import frames
-from mlsd_framework.codegen.events_code import events_call, labels_of, used_sources
+from mlsd_framework.codegen.events_code import events_call, labels_of, read_sources, used_sources
 from mlsd_framework.codegen.expressions_polars import to_polars
 from mlsd_framework.codegen.layout import INDENT, WIDTH
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
@@ -13,7 +13,7 @@ from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, Expression, columns
-from mlsd_framework.ir.features import Computed, DerivedGroup, RequestGroup, WindowGroup
+from mlsd_framework.ir.features import Computed, DerivedGroup, RequestGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
@@ -84,6 +84,40 @@ def called(call: Call) -> list[str]:
     return emit(call, 1).replace("\n    ", "\n").split("\n")
 
 
+def values_beside(
+    group: StoredGroup, system: System, names: ScriptNames, imports: Imports, time: str | None
+) -> Iterator[str]:
+    """Yield the lines that put the features of a group beside `rows`, as of the moment that the column `time` holds."""
+    at = (("time", time),)
+    declared = names.group(group)
+    imports.add(DATASET, "beside")
+    imports.add("features", declared)
+    yield ""
+    yield pointer(group.span)
+    if isinstance(group, WindowGroup):
+        imports.add("mlsd_framework.runtime.features.out_of_core", "window_features_from")
+        imports.add("features", names.events(group))
+        yield from assigned("events", events_call(group, system, names), 1)
+        values = Call("window_features_from", (Raw("events"), Raw("rows"), Raw(declared)), at)
+    elif isinstance(group, DerivedGroup):
+        imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
+        values = Call("derived_features", (frames(group, names), Raw("rows"), Raw(declared)), at)
+    else:
+        imports.add("mlsd_framework.runtime.features.asof", "column_features")
+        values = Call("column_features", (Raw(names.frame(group.source)), Raw("rows"), Raw(declared)), at)
+    yield from assigned("rows", Call("beside", (Raw("rows"), group.name, values)), 1)
+
+
+def sources_of(groups: Sequence[StoredGroup], system: System) -> list[str]:
+    """Return the sources that groups are computed from."""
+    named = [
+        source
+        for group in groups
+        for source in (read_sources(group, system) if isinstance(group, WindowGroup) else group.sources)
+    ]
+    return list(dict.fromkeys(named))
+
+
 @dataclass
 class _Dataset:
     """The script as it grows: its names and its imports."""
@@ -112,29 +146,9 @@ class _Dataset:
         return [*lines, *assigned("rows", Call("with_known_labels", (Raw(rows), label.name)), 1)]
 
     def stored(self, examples: Source) -> Iterator[str]:
-        time = (("time", examples.event_time),)
         for group in self.system.features:
-            if isinstance(group, RequestGroup):
-                continue
-            declared = self.names.group(group)
-            self.imports.add(DATASET, "beside")
-            self.ours(declared)
-            yield ""
-            yield pointer(group.span)
-            if isinstance(group, WindowGroup):
-                self.imports.add("mlsd_framework.runtime.features.out_of_core", "window_features_from")
-                self.ours(self.names.events(group))
-                yield from assigned("events", events_call(group, self.system, self.names), 1)
-                values = Call("window_features_from", (Raw("events"), Raw("rows"), Raw(declared)), time)
-            elif isinstance(group, DerivedGroup):
-                self.imports.add("mlsd_framework.runtime.features.snapshots", "derived_features")
-                values = Call("derived_features", (frames(group, self.names), Raw("rows"), Raw(declared)), time)
-            else:
-                self.imports.add("mlsd_framework.runtime.features.asof", "column_features")
-                values = Call(
-                    "column_features", (Raw(self.names.frame(group.source)), Raw("rows"), Raw(declared)), time
-                )
-            yield from assigned("rows", Call("beside", (Raw("rows"), group.name, values)), 1)
+            if not isinstance(group, RequestGroup):
+                yield from values_beside(group, self.system, self.names, self.imports, examples.event_time)
 
     def returned(self) -> list[str]:
         """Return the lines of the function that computes features; its last statement is what it returns."""

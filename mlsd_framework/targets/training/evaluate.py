@@ -84,7 +84,7 @@ def evaluate_file(system: System, spec: str) -> str:
         spec=spec,
         declarations=declared,
         imports="\n".join(imports.lines()),
-        origin=_origin(system, spec),
+        origin=origin(system, spec),
         decisions=decisions,
         measured=measured,
         currency=literal(_currency(choices)),
@@ -95,7 +95,8 @@ def evaluate_file(system: System, spec: str) -> str:
     return render("training/evaluate.py.j2", context)
 
 
-def _origin(system: System, spec: str) -> str:
+def origin(system: System, spec: str) -> str:
+    """Return the declaration of what a version is made from."""
     named: tuple[tuple[str, Item], ...] = (
         ("spec", system_fingerprint(system)),
         ("features", features_fingerprint(system)),

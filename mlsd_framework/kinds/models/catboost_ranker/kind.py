@@ -62,5 +62,3 @@ class CatBoostRanker:
         lines = assigned(rows, Call(f"{trees}.table", (values, Raw("len(candidates.items)"))), 3)
         scored = Call("candidates.with_columns", (), ((model.name, Raw(f"{trees}.raw_batch({rows})")),))
         return [*lines, *assigned("candidates", scored, 3), f'candidates = candidates.ordered("{model.name}")']
-
-

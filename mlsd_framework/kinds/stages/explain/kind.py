@@ -13,7 +13,7 @@ from mlsd_framework.kinds.stages.decide.kind import DecideSettings, report_actio
 from mlsd_framework.kinds.stages.explain.spec import ExplainSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
-from mlsd_framework.plugin.models import ExplainableKind, ModelKind
+from mlsd_framework.plugin.models import ExplainableKind, ModelKinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Explain:
             code.imports.add(f"{SERVING}.reasons", "rule_reason")
             code.body += ["", f"reasons: list[Reason] = [rule_reason(rule.name, rule.reason) for rule in {rules}]"]
         code.values["reasons"] = "reasons"
-        kind: ExplainableKind = models[model.kind]  # type: ignore[assignment]  # lowering took explainable kinds only
+        kind: ExplainableKind = kinds.models[model.kind]  # type: ignore[assignment]  # lowering took explainable kinds only
         features = tuple(
             Call("Feature", (ref.dotted, ref.describe, *([ref.type.unit] if ref.type.unit else [])))
             for ref in kind.inputs(model)

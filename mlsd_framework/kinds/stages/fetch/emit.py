@@ -43,9 +43,7 @@ def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System
     code.run(stage, lines)
 
 
-def write_row_fetch(
-    stage: Stage, groups: Groups, moment: str | None, system: System, code: ServiceCode
-) -> None:
+def write_row_fetch(stage: Stage, groups: Groups, moment: str | None, system: System, code: ServiceCode) -> None:
     """Read the groups for each candidate: parts of a key are lists, a value a candidate, or values of the request."""
     for group in groups:
         _declare_layout(group, system, code)
@@ -75,7 +73,9 @@ def write_row_fetch(
         absent = f"default_columns(self.store, {names}, len(candidates.items))"
         code.default(stage, candidates=f"candidates.with_columns(**{absent})")
     code.run(stage, lines)
-    code.values |= {f"{group.name}.{one.name}": row_value(f"{group.name}.{one.name}") for group in groups for one in group.features}
+    code.values |= {
+        f"{group.name}.{one.name}": row_value(f"{group.name}.{one.name}") for group in groups for one in group.features
+    }
 
 
 def _rows(stage: Stage, groups: Groups, code: ServiceCode) -> tuple[str, list[str]]:

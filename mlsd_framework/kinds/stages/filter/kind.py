@@ -52,7 +52,9 @@ class Filter:
                 return None
         if not keep and spec.met_within is None:
             what = "`filter` has neither conditions nor `met_within`"
-            scope.context.report("E2063", what, (*scope.at, "filter"), expected="`- filter: [product.in_stock]`, such as this")
+            scope.context.report(
+                "E2063", what, (*scope.at, "filter"), expected="`- filter: [product.in_stock]`, such as this"
+            )
             return None
         reads = scope.reads(*keep, rows=CANDIDATES)
         return StageDraft(reads, (), FilterSettings(keep, reads, spec.met_within))

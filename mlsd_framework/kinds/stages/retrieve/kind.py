@@ -117,7 +117,10 @@ class Retrieve:
         )
         asked = code.own(f"retrieval of {stage.name}", stage.name)
         code.declare(asked, f"{asked} = {emit(retrieval(settings, code.imports), 0, len(asked) + 3)}", stage.span)
-        lines = [f"history = {_asked_by(settings, catalogue, code)}", f"candidates = {asked}.candidates({sources}, history)"]
+        lines = [
+            f"history = {_asked_by(settings, catalogue, code)}",
+            f"candidates = {asked}.candidates({sources}, history)",
+        ]
         code.candidates = settings.key
         if stage.on_error in ("default", "skip"):
             code.imports.add(f"{RETRIEVAL}.interactions", "NO_HISTORY")
@@ -149,7 +152,9 @@ def _history(spec: HistorySpec, item: str, scope: StageScope) -> tuple[Value, ..
     at = (*scope.at, "retrieve", "history")
     if (spec.items is None) == (spec.item is None) or (spec.items is None) != (spec.times is None):
         what = "a `history` is lists of `items` and `times`, or one `item`"
-        scope.context.report("E2062", what, at, expected="`{items: group.feature, times: group.feature}`, or `{item: name}`")
+        scope.context.report(
+            "E2062", what, at, expected="`{items: group.feature, times: group.feature}`, or `{item: name}`"
+        )
         return None
     if spec.item is not None:
         value = next((one for one in scope.request if one.name == spec.item), None)

@@ -60,7 +60,7 @@ class Score:
         kind = cast("RankingKind", kinds.models[settings.model.kind])
         return kind.rank(settings.model, code)
 
-    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:
         """Let the model's kind write how it is loaded and asked."""
         settings = stage.settings
         if isinstance(settings, ScoreSettings) and settings.model.ranks:

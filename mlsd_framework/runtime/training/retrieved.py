@@ -1,0 +1,90 @@
+"""What was asked and retrieved at the moment of the test, kept beside the training set for the evaluation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.ranking_metrics.relevance import Relevant
+from mlsd_framework.runtime.retrieval.candidates import Candidates, offsets_of
+from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.frames import columns_of
+from mlsd_framework.runtime.retrieval.interactions import Histories
+from mlsd_framework.runtime.training.artefacts import read_dataset
+from mlsd_framework.runtime.training.candidate_examples import REQUEST, Asked
+
+_REQUESTS = "requests.parquet"
+_RELEVANT = "relevant.parquet"
+_HISTORY = "history.parquet"
+_FOUND = "found.parquet"
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """Requests, a row each in the order of their numbers; their histories, what came of them, and what each source found."""
+
+    requests: pl.DataFrame
+    history: Histories
+    relevant: Relevant
+    found: Mapping[str, Candidates]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Retrieved":
+        """Read what `write` wrote; raises RunError E6325 where it is not there or damaged."""
+        requests = read_dataset(folder / _REQUESTS)
+        count = requests.height
+        history = read_dataset(folder / _HISTORY)
+        relevant = read_dataset(folder / _RELEVANT)
+        found = read_dataset(folder / _FOUND)
+        return cls(
+            requests,
+            Histories(
+                _offsets(history, count),
+                history["item"].to_numpy().astype(np.int32),
+                history["time"].to_numpy().astype(np.int64),
+                requests["at"].dt.timestamp("us").to_numpy().astype(np.int64),
+            ),
+            Relevant(_offsets(relevant, count), relevant["item"].to_numpy().astype(np.int32)),
+            {
+                str(name): Candidates(
+                    _offsets(rows, count),
+                    rows["item"].to_numpy().astype(np.int32),
+                    {"score": rows["score"].to_numpy(writable=True)},
+                )
+                for (name,), rows in found.group_by("source", maintain_order=True)
+            },
+        )
+
+
+def write(folder: Path, one: Asked, history: Histories, found: Mapping[str, Candidates], first: int) -> None:
+    """Write the requests of one moment, numbered from `first` on as their examples are, to a folder."""
+    codes = pl.DataFrame({"request": one.relevant.request_of, "item": one.relevant.items})
+    request_of = np.repeat(np.arange(history.requests), np.diff(history.offsets))
+    met = pl.DataFrame({"request": request_of, "item": history.items, "time": history.times})
+    rows = [
+        pl.DataFrame(
+            {"request": each.request_of, "item": each.items, "score": each.columns["score"].astype(np.float64)}
+        ).select(pl.lit(name).alias("source"), pl.all())
+        for name, each in found.items()
+    ]
+    numbered = one.rows.with_columns(pl.arange(first, first + one.rows.height).alias(REQUEST))
+    frames = {_REQUESTS: numbered, _RELEVANT: codes, _HISTORY: met, _FOUND: pl.concat(rows)}
+    for name, frame in frames.items():
+        with atomic.replacing(folder / name) as part:
+            frame.write_parquet(part)
+
+
+def candidates_from(
+    data: pl.DataFrame, catalogue: Catalogue, requests: pl.DataFrame, *, item: str, columns: Sequence[str]
+) -> Candidates:
+    """Return rows of the training set as the candidates of the requests that they are of, with their columns."""
+    first = int(requests[REQUEST][0]) if requests.height else 0
+    lengths = np.bincount(data[REQUEST].to_numpy() - first, minlength=requests.height)
+    return Candidates(offsets_of(lengths), catalogue.codes(data[item]), columns_of(data, columns))
+
+
+def _offsets(rows: pl.DataFrame, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return offsets_of(np.bincount(rows["request"].to_numpy(), minlength=count))

@@ -1,0 +1,104 @@
+"""`training/evaluate.py` where a pipeline ends with candidates: the pipeline itself in batch, and what its stages gain or lose."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from mlsd_framework.codegen.batch_code import BatchCode
+from mlsd_framework.codegen.names import Names
+from mlsd_framework.codegen.places import workspace
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
+from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.serving import Stage
+from mlsd_framework.ir.system import System
+from mlsd_framework.plugin.registry import Registry
+from mlsd_framework.plugin.stages import RowStageKind
+from mlsd_framework.targets.training.candidates import retrieving
+from mlsd_framework.targets.training.evaluate import origin
+
+TRAINING = "mlsd_framework.runtime.training"
+_OURS = frozenset(
+    {
+        "Catalogue", "ORIGIN", "MODELS", "Path", "Workspace", "artefacts", "asked", "bundle", "candidates", "catalogue",
+        "data", "gates", "history", "main", "measured", "np", "pl", "project", "request_ids", "retrieved", "stages",
+        "sys", "tracking", "version", "workspace",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RankingFile:
+    """The context of `training/ranking.py.j2`."""
+
+    system: str
+    spec: str
+    imports: str
+    origin: str
+    models: str
+    declarations: list[str]
+    data: list[str]
+    loads: list[str]
+    pipeline: list[str]
+    workspace: str
+
+
+def ranking_file(system: System, spec: str, registry: Registry) -> str:
+    """Return the text of `training/evaluate.py`."""
+    outcome = system.outcome
+    if outcome is None:
+        raise LookupError(system.name)
+    endpoint = next(one for one in system.serving if one.path == outcome.endpoint)
+    retrieve, settings = retrieving(endpoint)
+    imports = Imports()
+    imports.add("sys")
+    imports.add("pathlib", "Path")
+    imports.add("polars as pl")
+    imports.add(TRAINING, "artefacts", "bundle", "retrieved")
+    imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
+    imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
+    code = BatchCode(endpoint, imports, Names(_OURS))
+    after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
+    columns = list(dict.fromkeys(_columns(retrieve, *after)))
+    named: tuple[tuple[str, Item], ...] = (
+        ("item", settings.key),
+        ("columns", Raw("COLUMNS")),
+    )
+    data = assigned(
+        "candidates",
+        Call("retrieved.candidates_from", (Raw("data"), Raw("catalogue"), Raw("asked.requests")), named),
+        1,
+    )
+    pipeline: list[str] = []
+    for stage in after:
+        kind = registry.stages[stage.kind]
+        lines = (
+            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
+        )
+        if lines:
+            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    context = RankingFile(
+        system=system.name,
+        spec=spec,
+        imports="\n".join(imports.lines()),
+        origin=origin(system, spec),
+        models=emit(tuple(one.name for one in (*system.retrievers, *system.models)), 0, 9),
+        declarations=[f"COLUMNS = {emit(columns, 0, 10)}", *code.declarations],
+        data=[f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
+        loads=list(code.loads.values()),
+        pipeline=[line for text in pipeline for line in text.split("\n")],
+        workspace=literal(workspace(system)),
+    )
+    return render("training/ranking.py.j2", context)
+
+
+def _columns(retrieve: Stage, *after: Stage) -> list[Item]:
+    """Return the columns of the training set that stages over candidates read, and what retrieval says."""
+    said = [value.dotted for value in retrieve.writes if value.group is not None]
+    scored = {value.dotted for stage in after for value in stage.writes if stage.kind != "fetch"}
+    read = [
+        value.dotted
+        for stage in after
+        for value in stage.reads
+        if value.rows is not None and value.group is not None and value.dotted not in scored and stage.kind != "fetch"
+    ]
+    return [*said, *read]

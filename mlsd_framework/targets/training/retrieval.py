@@ -1,0 +1,101 @@
+"""`training/catalogue.py` and a script for each model that finds candidates."""
+
+from dataclasses import dataclass
+
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
+from mlsd_framework.codegen.script_names import ScriptNames
+from mlsd_framework.codegen.service_code import pointer
+from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.retrieval import Interactions, Retriever
+from mlsd_framework.ir.system import System
+from mlsd_framework.plugin.registry import Registry
+
+RETRIEVAL = "mlsd_framework.runtime.retrieval"
+EXAMPLES = "mlsd_framework.runtime.training.candidate_examples"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueFile:
+    """The context of `training/catalogue.py.j2`."""
+
+    spec: str
+    imports: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverFile:
+    """The context of `training/retriever.py.j2`."""
+
+    spec: str
+    imports: str
+    model: str
+    kind: str
+    source: str
+    fit: list[str]
+    log: list[str]
+    catalogue: str
+    name: str
+    kind_literal: str
+    parameters: str
+
+
+def catalogue_file(system: System, spec: str) -> str:
+    """Return the text of `training/catalogue.py`."""
+    names, imports = ScriptNames(system), Imports()
+    imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
+    imports.add("features", "WORKSPACE", "load")
+    lines: list[str] = []
+    for entity in system.catalogues:
+        source = system.source(str(entity.source))
+        table = names.table(source)
+        imports.add("features", table)
+        title: tuple[Item, ...] = (entity.title,) if entity.title else ()
+        made = Call("Catalogue.of", (Raw(f"load({table}).collect()"), entity.key[0], *title))
+        lines += ["", pointer(entity.span), *assigned("items", made, 1)]
+        lines.append(f"items.save(WORKSPACE.catalogue({literal(entity.name)}))")
+        lines.append(f'print(f"{entity.name}: {{len(items):,}} items")')
+    return render("training/catalogue.py.j2", CatalogueFile(spec, "\n".join(imports.lines()), lines[1:]))
+
+
+def retriever_file(retriever: Retriever, system: System, spec: str, registry: Registry) -> str:
+    """Return the text of the script that fits a retriever."""
+    names, imports = ScriptNames(system), Imports()
+    kind = registry.retrievers[retriever.kind]
+    module, _, name = kind.source.partition(":")
+    imports.add(module, name)
+    imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
+    imports.add(f"{RETRIEVAL}.interactions", "Interactions")
+    imports.add("mlsd_framework.runtime.training", "artefacts")
+    imports.add(EXAMPLES, "interactions")
+    imports.add("features", "WORKSPACE", "load")
+    fit = emit(kind.fit(retriever, imports), 1, 7).replace("\n    ", "\n").split("\n")
+    table = names.table(system.source(retriever.interactions.source))
+    imports.add("features", table)
+    settings: tuple[tuple[Item, Item], ...] = tuple(
+        (one, value) for one, value in retriever.settings if not isinstance(value, tuple)
+    )
+    context = RetrieverFile(
+        spec=spec,
+        imports="\n".join(imports.lines()),
+        model=retriever.name,
+        kind=retriever.kind,
+        source=name,
+        fit=[pointer(retriever.span), f"return {fit[0]}", *fit[1:]],
+        log=assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
+        catalogue=literal(retriever.interactions.entity),
+        name=literal(retriever.name),
+        kind_literal=literal(retriever.kind),
+        parameters=emit(Mapping(settings), 2, 11).replace("\n    ", "\n"),
+    )
+    return render("training/retriever.py.j2", context)
+
+
+def log_of(log: Interactions, events: Item, system: System) -> Call:
+    """Return the call that makes a log of events."""
+    return Call("interactions", (events, Raw("catalogue")), columns_of(log, system))
+
+
+def columns_of(log: Interactions, system: System) -> tuple[tuple[str, Item], ...]:
+    """Return the arguments that name the columns of a log's events."""
+    return (("user", log.user), ("item", log.item), ("time", system.source(log.source).event_time))
