@@ -8,7 +8,7 @@ import polars as pl
 
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.serving.trees import CompiledTrees
-from mlsd_framework.runtime.training import artefacts, bundle, retrieved
+from mlsd_framework.runtime.training import artefacts, bundle, requests, retrieved
 from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
@@ -105,6 +105,7 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.top(20)
     stages["take"] = candidates
 
+    requests.write_asked(workspace, "/recommend", asked.requests, {"household_id": "household_id", "at": "at"})
     version = bundle.version(workspace, ORIGIN, MODELS)
     bundle.write(workspace, ORIGIN, MODELS)
     print(f"version {version}")

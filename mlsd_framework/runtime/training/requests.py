@@ -1,7 +1,7 @@
 """Real rows of the test part as requests: examples on the service's page, and payments to try it with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -25,15 +25,25 @@ def write(
 
     Half of them are positives where there are as many, so that a try shows every action; each says its label.
     """
-    path = workspace.evaluation / FILE
-    kept = json.loads(path.read_text()) if path.is_file() else {}
     predictions = artefacts.read_predictions(workspace.model(model))
     rows = np.sort(_drawn(predictions.parts.test, None if label is None else data[label].to_numpy()))
-    bodies = data[rows].select(columns).to_dicts()
-    labels = [None] * len(bodies) if label is None else data[rows][label].to_list()
+    labels = [None] * len(rows) if label is None else data[rows][label].to_list()
+    _keep(workspace, endpoint, data[rows].select(columns), labels)
+
+
+def write_asked(workspace: Workspace, endpoint: str, asked: "pl.DataFrame", columns: Mapping[str, str]) -> None:
+    """Add some of the requests whose outcome was measured as bodies for `endpoint`; `columns` are theirs by their field."""
+    rows = np.sort(_drawn(np.arange(asked.height), None))
+    bodies = asked[rows].select(**columns)
+    _keep(workspace, endpoint, bodies, [None] * len(rows))
+
+
+def _keep(workspace: Workspace, endpoint: str, bodies: "pl.DataFrame", labels: Sequence[object]) -> None:
+    path = workspace.evaluation / FILE
+    kept = json.loads(path.read_text()) if path.is_file() else {}
     kept[endpoint] = [
         {"label": truth, "request": {name: _wire(value) for name, value in body.items() if value is not None}}
-        for body, truth in zip(bodies, labels, strict=True)
+        for body, truth in zip(bodies.to_dicts(), labels, strict=True)
     ]
     atomic.write_text(path, json.dumps(kept, indent=1) + "\n")
 

@@ -6,14 +6,17 @@ from typing import cast
 from mlsd_framework.codegen.batch_code import BatchCode
 from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.serving import Stage
+from mlsd_framework.ir.retrieval import Outcome
+from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.plugin.stages import RowStageKind
-from mlsd_framework.targets.training.candidates import retrieving
+from mlsd_framework.targets.training.candidates import AT, retrieving
+from mlsd_framework.targets.training.dataset import called
 from mlsd_framework.targets.training.evaluate import origin
 
 TRAINING = "mlsd_framework.runtime.training"
@@ -39,6 +42,7 @@ class RankingFile:
     data: list[str]
     loads: list[str]
     pipeline: list[str]
+    requests: list[str]
     workspace: str
 
 
@@ -53,7 +57,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     imports.add("sys")
     imports.add("pathlib", "Path")
     imports.add("polars as pl")
-    imports.add(TRAINING, "artefacts", "bundle", "retrieved")
+    imports.add(TRAINING, "artefacts", "bundle", "requests", "retrieved")
     imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     code = BatchCode(endpoint, imports, Names(_OURS))
@@ -86,9 +90,19 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         data=[f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
         loads=list(code.loads.values()),
         pipeline=[line for text in pipeline for line in text.split("\n")],
+        requests=called(_requests(outcome, settings, endpoint)),
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
+
+
+def _requests(outcome: Outcome, settings: RetrieveSettings, endpoint: Endpoint) -> Call:
+    """Return the call that keeps some of the requests, for the service's page and for a try."""
+    fields: list[tuple[Item, Item]] = [(outcome.interactions.user, outcome.interactions.user)]
+    fields += [(settings.moment, AT)] if settings.moment is not None else []
+    return Call(
+        "requests.write_asked", (Raw("workspace"), endpoint.path, Raw("asked.requests"), Mapping(tuple(fields)))
+    )
 
 
 def _columns(retrieve: Stage, *after: Stage) -> list[Item]:
