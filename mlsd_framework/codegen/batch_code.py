@@ -1,4 +1,4 @@
-"""A script that runs a pipeline over candidates in batch, as it grows: values are columns, files are the workspace's."""
+"""A script that runs a pipeline over candidates in batch: values are columns, files are the workspace's."""
 
 from dataclasses import dataclass, field
 
@@ -13,13 +13,18 @@ from mlsd_framework.ir.serving import Endpoint, Value
 
 @dataclass
 class BatchCode:
-    """One endpoint's pipeline in a script; `loads` are the lines that load what its stages need, `declarations` stand above."""
+    """One endpoint's pipeline in a script; `loads` load what its stages need."""
 
     endpoint: Endpoint
     imports: Imports
     names: Names
     loads: dict[str, str] = field(default_factory=dict)
-    declarations: list[str] = field(default_factory=list)
+    declared: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def declarations(self) -> list[str]:
+        """The constants above the pipeline."""
+        return list(self.declared.values())
 
     @property
     def request_ids(self) -> str:
@@ -36,9 +41,7 @@ class BatchCode:
 
     def declare(self, name: str, source: str, span: Span | None = None) -> None:
         """Put a constant above the pipeline, once."""
-        text = f"{pointer(span)}\n{source}" if span else source
-        if text not in self.declarations:
-            self.declarations.append(text)
+        self.declared.setdefault(name, f"{pointer(span)}\n{source}" if span else source)
 
     def loaded(self, thing: str, wanted: str, function: str, path: str) -> str:
         """Return the name of what `function` makes of a file of the workspace."""

@@ -15,14 +15,14 @@ RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
-        "APP", "Aggregate", "Ask", "Candidates", "Catalogue", "NO_HISTORY", "Recommendations", "Retrieval", "Source",
-        "candidates", "history", "np", "pl", "read_columns", "default_columns", "recommended", "remove", "holds",
-        "frame_of", "recently_interacted", "Annotated", "Application", "Bundle", "Call", "CompiledTrees", "Day", "Decision",
-        "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Limits", "Literal", "Meta", "Moment", "NamedTuple",
-        "OnlineStore", "OnnxModel", "Reason", "RowLayout", "Rule", "Service", "Stage", "StateLayout", "Struct",
-        "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call", "days",
-        "expected_cost_ratio", "feature_reasons", "field", "fired", "microseconds", "now", "reasons", "request", "risk",
-        "rule", "rule_reason", "self", "sql", "store_url", "timedelta",
+        "APP", "Aggregate", "Annotated", "Application", "Ask", "Bundle", "Call", "Candidates", "Catalogue",
+        "CompiledTrees", "Day", "Decision", "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Limits",
+        "Literal", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Reason",
+        "Recommendations", "Retrieval", "RowLayout", "Rule", "Service", "Source", "Stage", "StateLayout", "Struct",
+        "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call", "candidates", "days",
+        "default_columns", "expected_cost_ratio", "feature_reasons", "field", "fired", "frame_of", "history",
+        "holds", "microseconds", "now", "np", "pl", "read_columns", "reasons", "recently_interacted", "recommended",
+        "remove", "request", "risk", "rule", "rule_reason", "self", "sql", "store_url", "timedelta",
     }
 )  # fmt: skip
 ATTRIBUTES = frozenset({"decide_on", "fall_back", "store", "version"})
@@ -43,8 +43,8 @@ class ServiceCode:
 
     `prefix` tells the constants of one endpoint from another's. `declarations` stand above the class; `init` are the
     lines that load what the stages need from the bundle; `body` is the pipeline; `fallback` the answer when a stage has
-    fallen back, empty without one. `values` holds the source of every value of the flow. `candidates` is the key of what
-    the pipeline has retrieved, and `ordered_by` the score that they stand in the order of.
+    fallen back, empty without one. `values` holds the source of every value of the flow. `candidates` is the key of
+    what the pipeline has retrieved, and `ordered_by` the score that they stand in the order of.
     """
 
     module: ServiceModule

@@ -9,7 +9,7 @@ from mlsd_framework.diagnostics.span import Span
 class Entity:
     """One entity and the columns that name it.
 
-    `source` is the table that lists them all, where one does; `title` are its columns that say in words which one it is.
+    `source` is the table that lists them all, where one does; `title` are its columns that say which one it is.
     """
 
     name: str

@@ -51,6 +51,7 @@ class MomentSplit:
     """The parts are those of the moments at which candidates were retrieved."""
 
     validate: bool = True
+    span: Span | None = None
 
 
 Split = TimeSplit | GroupSplit | StratifiedSplit | MomentSplit

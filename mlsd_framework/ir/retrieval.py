@@ -24,7 +24,7 @@ class Interactions:
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """A named model that finds candidates by histories; `settings` are the kind's own, in the order of its declaration."""
+    """A named model that finds candidates by histories; `settings` are the kind's own, in order."""
 
     name: str
     kind: str

@@ -51,6 +51,11 @@ class System:
         """Return a retriever that is known to exist."""
         return next(one for one in self.retrievers if one.name == name)
 
+    @property
+    def trained(self) -> tuple[Retriever | Model, ...]:
+        """Return everything under `models`: what finds candidates, then the others."""
+        return (*self.retrievers, *self.models)
+
     def entity(self, name: str) -> Entity:
         """Return an entity that is known to exist."""
         return next(entity for entity in self.entities if entity.name == name)

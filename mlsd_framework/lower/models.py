@@ -90,8 +90,8 @@ class ModelInputs:
         group, dot, name = text.partition(".")
         if not dot:
             return self._request_column(text, shown, at, kind)
-        if group == CANDIDATES and self.candidates:
-            return self._of_candidates(name, text, shown, at)
+        if group == CANDIDATES and (self.candidates or (self.label_declared and self.label is None)):
+            return self._of_candidates(name, text, shown, at) if self.outcome is not None else []
         if group not in self.groups:
             if group not in self.declared_groups:
                 self.context.unknown(
@@ -120,9 +120,9 @@ class ModelInputs:
     def _request_column(self, name: str, shown: str, at: Loc, kind: ModelLowering) -> list[FeatureRef]:
         if self.label_declared and self.label is None:
             if self.candidates:
-                known = [f"{group}.*" for group in (CANDIDATES, *self.groups)]
+                patterns = [f"{group}.*" for group in (CANDIDATES, *self.groups)]
                 what = f"{shown} refers to `{name}`, and candidates have features of groups only"
-                self.context.unknown("E2001", what, at, name, known)
+                self.context.unknown("E2001", what, at, name, patterns)
             return []  # nothing says which rows are the examples, and that has been reported
         source = self.sources.get(self.label.of) if self.label else next(iter(self.sources.values()), None)
         if source is None:

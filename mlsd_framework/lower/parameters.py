@@ -25,7 +25,8 @@ class Request:
 
 def lower_parameters(specs: Mapping[str, ParameterSpec], at: Loc, context: Context) -> Request | None:
     """Return the columns of a request that its endpoint declares; none at a fault."""
-    columns, defaults, moments = [], [], []
+    columns, moments = [], []
+    defaults: list[tuple[str, Setting]] = []
     before = len(context.faults)
     for name, spec in specs.items():
         column = lower_column(name, ColumnSpec(**spec.model_dump(exclude={"default"})), (*at, name), context)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import FeatureRef
@@ -57,26 +58,34 @@ class RetrievalLowering:
             what = f"`label.of` is `{endpoint}`, whose pipeline retrieves no candidates"
             self.context.report("E2033", what, (*at, "of"), expected="an endpoint with `- retrieve: …`")
             return None
-        missing = [name for name in ("within", "moments") if getattr(spec, name) is None]
-        if missing:
-            what = f"the label of the candidates of `{endpoint}` lacks `{missing[0]}`"
-            self.context.report("E2033", what, at, key=True, expected="`within: 7d` and `moments: 6`, such as these")
+        spans = self._spans(spec, endpoint)
+        if spans is None:
             return None
+        log = self._interactions(InteractionsSpec(**{"from": spec.source, "user": spec.user, "item": spec.item}), at)
+        if log is None:
+            return None
+        span = self.context.span(at, key=True)
+        return Outcome(spec.name, endpoint, log, *spans, spec.negatives, span=span)
+
+    def _spans(self, spec: LabelSpec, endpoint: str) -> tuple[timedelta, timedelta, int] | None:
+        """Return `within`, `every` and `moments`, or none where one is missing or they do not go together."""
+        at: Loc = ("label",)
         surplus = [name for name in ("column", "join") if getattr(spec, name) is not None]
         if surplus:
             what = f"the label of the candidates of `{endpoint}` has `{surplus[0]}`, which means nothing for them"
             self.context.report("E2033", what, (*at, surplus[0]), help="leave it out")
             return None
-        within, every = spec.within, spec.every or spec.within
-        if within is None or every is None or every < within:
+        if spec.within is None or spec.moments is None:
+            lacking = "within" if spec.within is None else "moments"
+            what = f"the label of the candidates of `{endpoint}` lacks `{lacking}`"
+            self.context.report("E2033", what, at, key=True, expected="`within: 7d` and `moments: 6`, such as these")
+            return None
+        every = spec.every or spec.within
+        if every < spec.within:
             what = "`label.every` is shorter than `within`: training would see what validation is asked for"
             self.context.report("E2033", what, (*at, "every"), expected="at least as long as `within`")
             return None
-        log = self._interactions(InteractionsSpec(**{"from": spec.source, "user": spec.user, "item": spec.item}), at)
-        if log is None or spec.moments is None:
-            return None
-        span = self.context.span(at, key=True)
-        return Outcome(spec.name, endpoint, log, within, every, spec.moments, spec.negatives, span=span)
+        return spec.within, every, spec.moments
 
     def _interactions(self, spec: InteractionsSpec, at: Loc) -> Interactions | None:
         shown = ".".join(str(part) for part in at)

@@ -44,7 +44,7 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     retrievers = retrieval.retrievers(found, kinds.retrievers)
     inputs = ModelInputs(
         groups, declared["features"], sources, entities, label, spec.label is not None, kinds.metrics, context,
-        outcome, candidates_of(spec.label, spec.serving) if outcome is not None and spec.label is not None else (),
+        outcome, candidates_of(spec.label, spec.serving) if of_candidates and spec.label is not None else (),
     )  # fmt: skip
     models = inputs.lower(fitted, kinds.models)
     serving = ServingLowering(

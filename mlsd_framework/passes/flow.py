@@ -35,23 +35,25 @@ def flow(system: System) -> Iterator[Diagnostic]:
 
 
 def _endpoint(endpoint: Endpoint, system: System) -> Iterator[Diagnostic]:
-    known = {value.dotted: value.type for value in endpoint.request}
+    known = {value.dotted: value for value in endpoint.request}
     for index, stage in enumerate(endpoint.pipeline):
         missing: dict[tuple[str, Span | None], list[Value]] = {}
         for value in stage.reads:
             if value.dotted not in known:
                 missing.setdefault((value.group or value.name, value.span), []).append(value)
-            elif not _same(known[value.dotted], value.type):
-                yield _other_type(stage, value, known[value.dotted])
+            elif not _same(known[value.dotted].type, value.type):
+                yield _other_type(stage, value, known[value.dotted].type)
+            elif known[value.dotted].rows is not None and value.rows is None:
+                yield _of_each(stage, value)
         for (_, span), values in missing.items():
             yield _missing(_Missing(stage, values, span), endpoint, system)
-        yield from _keys(stage, known, system)
+        yield from _keys(stage, {name: value.type for name, value in known.items()}, system)
         twice = [value.dotted for value in stage.writes if value.dotted in known and value.dotted not in _ANSWERS]
         if twice:
             what = f"the stage `{stage.name}` writes `{twice[0]}`{_more(twice)}, which is there already"
             help_ = "give one of the two another name, or leave the stage out"
             yield Diagnostic(code="E2010", what=what, span=stage.span, help=help_)
-        known |= {value.dotted: value.type for value in stage.writes}
+        known |= {value.dotted: value for value in stage.writes}
         if stage.on_error == "fallback" and not any(
             later.kind == "fallback" for later in endpoint.pipeline[index + 1 :]
         ):
@@ -74,6 +76,11 @@ def _other_type(stage: Stage, value: Value, there: DataType) -> Diagnostic:
         span=value.span or stage.span,
         help="give the two columns one type and one unit, or one of them another name",
     )
+
+
+def _of_each(stage: Stage, value: Value) -> Diagnostic:
+    what = f"the stage `{stage.name}` works on the request, and each candidate has a `{value.dotted}` of its own"
+    return Diagnostic(code="E2064", what=what, span=value.span or stage.span, expected="a value of the request")
 
 
 def _keys(stage: Stage, known: dict[str, DataType], system: System) -> Iterator[Diagnostic]:

@@ -74,7 +74,7 @@ def reserved_names(system: System) -> Iterator[Diagnostic]:
 
 
 def _models(system: System) -> Iterator[Diagnostic]:
-    for model in (*system.models, *system.retrievers):
+    for model in system.trained:
         what = None
         if model.name in _OURS:
             what = f"`{model.name}` is a name that every service uses itself"
@@ -89,7 +89,7 @@ def _same_but_for_case(system: System) -> Iterator[Diagnostic]:
     for kind, named in (
         ("sources", system.sources),
         ("feature groups", system.features),
-        ("models", (*system.models, *system.retrievers)),
+        ("models", system.trained),
     ):
         seen: dict[str, str] = {}
         for one in named:
@@ -110,5 +110,5 @@ def _names(system: System) -> Iterator[Named]:
         yield group.name, group.span, "give the group another name"
         for feature in group.features:
             yield feature.name, feature.span, "give the feature another name"
-    for model in (*system.models, *system.retrievers):
+    for model in system.trained:
         yield model.name, model.span, "give the model another name"

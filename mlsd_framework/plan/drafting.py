@@ -208,7 +208,7 @@ class _Drafting:
             parts=parts,
             after=(
                 *(["dataset"] if self._system.models else []),
-                *(f"train {model.name}" for model in (*self._system.retrievers, *self._system.models)),
+                *(f"train {model.name}" for model in self._system.trained),
             ),
             outputs=(f"{self._workspace}/evaluation",),
             script=f"{self._generated}/training/evaluate.py",

@@ -50,7 +50,8 @@ def test_the_built_in_kinds_come_through_the_same_door() -> None:
     """The package's own entry point names the built-in plugin."""
     assert any(plugin.name == "builtin" for plugin in installed().plugins)
     assert "catboost.classifier" in installed().models
-    assert set(installed().stages) == {"fetch", "compute", "score", "rules", "decide", "explain", "fallback"}
+    of_requests = {"fetch", "compute", "score", "rules", "decide", "explain", "fallback"}
+    assert set(installed().stages) == of_requests | {"retrieve", "filter", "take"}
 
 
 @pytest.mark.parametrize(

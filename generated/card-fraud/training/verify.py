@@ -43,7 +43,7 @@ def main() -> None:
     chargebacks = load(CHARGEBACKS).collect()
     subject = Subject(
         system="card-fraud",
-        definitions="sha256:de90caaaa1daecef",
+        definitions="sha256:111f50820e28698f",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(CHARGEBACKS, chargebacks)),
         stored=(

@@ -45,7 +45,7 @@ def main() -> None:
     chargebacks = load(CHARGEBACKS).collect()
     subject = Subject(
         system="fraud-handbook",
-        definitions="sha256:ece90c03f553be42",
+        definitions="sha256:d0cfc3bff7689274",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(CHARGEBACKS, chargebacks)),
         stored=(

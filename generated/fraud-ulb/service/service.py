@@ -22,7 +22,7 @@ from mlsd_framework.runtime.serving.whole import Int64
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
     "fraud-ulb",
-    spec="sha256:e295eb84f49626ff",
+    spec="sha256:83f11401aee8fb02",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

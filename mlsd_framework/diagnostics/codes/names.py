@@ -60,6 +60,14 @@ NAMES: tuple[Code, ...] = (
         "compute: {a: amount + 1, b: a + 1}",
     ),
     Code(
+        "E2008",
+        "unknown-endpoint",
+        "A name refers to an endpoint that is not declared.",
+        "Declare the endpoint under `serving`, or correct the path.",
+        "label: {name: bought, of: /recomend, from: purchases, within: 7d, moments: 6}",
+        "label: {name: bought, of: /recommend, from: purchases, within: 7d, moments: 6}",
+    ),
+    Code(
         "E2010",
         "name-twice",
         "Two things that must be told apart have one name: two metrics, two rules, two values of a pipeline, "

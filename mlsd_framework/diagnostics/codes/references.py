@@ -1,5 +1,6 @@
 """References and types (2xxx); the pages of expressions."""
 
+from mlsd_framework.diagnostics.codes.candidates import CODES as CANDIDATES
 from mlsd_framework.diagnostics.codes.code import Code
 from mlsd_framework.diagnostics.codes.meaning import MEANING
 from mlsd_framework.diagnostics.codes.names import NAMES, PIPELINES, TYPES
@@ -93,4 +94,4 @@ _EXPRESSIONS = (
     ),
 )
 
-CODES: tuple[Code, ...] = (*NAMES, *TYPES, *PIPELINES, *_EXPRESSIONS, *MEANING)
+CODES: tuple[Code, ...] = (*NAMES, *TYPES, *PIPELINES, *_EXPRESSIONS, *CANDIDATES, *MEANING)

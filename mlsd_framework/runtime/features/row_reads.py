@@ -1,14 +1,16 @@
 """Features of many keys at once as columns, one read for all: what a pipeline over candidates takes from the store."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.dtypes import Value
-from mlsd_framework.runtime.features.keys import KeyPart
 from mlsd_framework.runtime.features.online import OnlineStore
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.features.keys import KeyPart
 
 Parts: TypeAlias = "Sequence[KeyPart | list[KeyPart]]"
 """The parts of a key: a value a row, or one that all rows share."""
@@ -19,9 +21,9 @@ Columns: TypeAlias = "dict[str, NDArray[Any]]"
 def read_columns(
     store: OnlineStore, asked: Sequence[tuple[str, Parts]], rows: int, timeout: float | None = None, at: int = 0
 ) -> Columns:
-    """Return `group.feature` to its values, [rows]: numbers, times and booleans as float64 with NaN for null, others as objects.
+    """Return `group.feature` to its values: [rows].
 
-    Raises what `OnlineStore.read` does.
+    Numbers, times and booleans are float64 with NaN for null, others are objects. Raises what `OnlineStore.read` does.
     """
     keys = [
         (group, key)

@@ -36,7 +36,7 @@ class Catalogue:
     def __post_init__(self) -> None:
         """Index the keys."""
         places = {key: place for place, key in enumerate(self.keys)}
-        if len(places) < len(self.keys) or list(self.keys) != sorted(self.keys):  # type: ignore[type-var] # one type
+        if len(places) < len(self.keys) or list(self.keys) != sorted(self.keys):
             raise ValueError("the keys of a catalogue rise")
         object.__setattr__(self, "_places", places)
 
@@ -75,7 +75,10 @@ class Catalogue:
 
     @classmethod
     def load(cls, path: Path) -> "Catalogue":
-        """Read what `save` wrote; raises RunError E6471 where it cannot be read as such, E6472 where it contradicts itself."""
+        """Read what `save` wrote.
+
+        Raises RunError: E6471 where it cannot be read as such a file, E6472 where it contradicts itself.
+        """
         try:
             _, arrays = read_tensors(path, _ARRAYS, _FORMAT)
             keys = tuple(arrays["keys"].tolist()) if "keys" in arrays else _texts(arrays, "keys")

@@ -57,7 +57,7 @@ class Moments:
                 help="take fewer `moments`, or an older log",
             )
         step = round(self.every / timedelta(microseconds=1))
-        parts: list[Part] = ["train"] * (self.count - 2) + ["validate", "test"]
+        parts: list[Part] = [*(["train"] * (self.count - 2)), "validate", "test"]  # type: ignore[list-item] # literals
         yield from (Moment(first + place * step, part) for place, part in enumerate(parts))
 
     @property
@@ -121,8 +121,9 @@ class Sampling:
 def examples_of(
     one: Asked, found: Candidates, catalogue: Catalogue, *, item: str, label: str, first: int, sampling: Sampling
 ) -> pl.DataFrame:
-    """Return a row a candidate: its request's columns and number, from `first` on, its item, what retrieval says, the label.
+    """Return a row a candidate: its request's columns and number, its item, what retrieval says of it, its label.
 
+    Requests are numbered from `first` on.
     Requests of training without any outcome, or with nothing but outcomes, teach a ranker nothing and are left out;
     so are candidates beyond those that are sampled.
     """

@@ -32,7 +32,7 @@ def write(
 
 
 def write_asked(workspace: Workspace, endpoint: str, asked: "pl.DataFrame", columns: Mapping[str, str]) -> None:
-    """Add some of the requests whose outcome was measured as bodies for `endpoint`; `columns` are theirs by their field."""
+    """Add some of the measured requests as bodies for `endpoint`; `columns` are those of `asked` by field."""
     rows = np.sort(_drawn(np.arange(asked.height), None))
     bodies = asked[rows].select(**columns)
     _keep(workspace, endpoint, bodies, [None] * len(rows))

@@ -24,7 +24,7 @@ _FOUND = "found.parquet"
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Requests, a row each in the order of their numbers; their histories, what came of them, and what each source found."""
+    """Requests, a row each by number; their histories, what came of them, and what each source found."""
 
     requests: pl.DataFrame
     history: Histories

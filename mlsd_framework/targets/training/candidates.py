@@ -1,4 +1,4 @@
-"""`training/dataset.py` where the examples are candidates: retrieved at moments of the past, their outcome, their features."""
+"""`training/dataset.py` where the examples are candidates that were retrieved at moments of the past."""
 
 from dataclasses import dataclass
 

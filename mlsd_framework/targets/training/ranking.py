@@ -1,7 +1,7 @@
-"""`training/evaluate.py` where a pipeline ends with candidates: the pipeline itself in batch, and what its stages gain or lose."""
+"""`training/evaluate.py` where a pipeline ends with candidates: it runs in batch, and every stage is measured."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mlsd_framework.codegen.batch_code import BatchCode
 from mlsd_framework.codegen.names import Names
@@ -14,10 +14,12 @@ from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
-from mlsd_framework.plugin.stages import RowStageKind
 from mlsd_framework.targets.training.candidates import AT, retrieving
 from mlsd_framework.targets.training.dataset import called
 from mlsd_framework.targets.training.evaluate import origin
+
+if TYPE_CHECKING:
+    from mlsd_framework.plugin.stages import RowStageKind
 
 TRAINING = "mlsd_framework.runtime.training"
 _OURS = frozenset(
@@ -85,7 +87,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         spec=spec,
         imports="\n".join(imports.lines()),
         origin=origin(system, spec),
-        models=emit(tuple(one.name for one in (*system.retrievers, *system.models)), 0, 9),
+        models=emit(tuple(one.name for one in system.trained), 0, 9),
         declarations=[f"COLUMNS = {emit(columns, 0, 10)}", *code.declarations],
         data=[f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
         loads=list(code.loads.values()),

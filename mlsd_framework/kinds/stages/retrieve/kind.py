@@ -97,7 +97,7 @@ class Retrieve:
         )
         return StageDraft((*history, *(one for one in moment if one.name not in names)), writes, settings)
 
-    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
         """Write what loads the sources, and the lines that ask them."""
         settings = stage.settings
         if not isinstance(settings, RetrieveSettings):

@@ -27,7 +27,7 @@ from mlsd_framework.runtime.serving.whole import Int64
 FEATURES = "sha256:965b97ff260519fc"
 APP = Application(
     "clashes",
-    spec="sha256:7d2f869bda9499c9",
+    spec="sha256:65d8ad8e568daabb",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -20,7 +20,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:b255028bfa588315"
 APP = Application(
     "minimal",
-    spec="sha256:f759b02aa5315acb",
+    spec="sha256:aa0c30d0b849695f",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:7d2f869bda9499c9",
+    spec="sha256:65d8ad8e568daabb",
     features="sha256:965b97ff260519fc",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )

@@ -41,7 +41,7 @@ def main() -> None:
     load_2 = load(LOAD).collect()
     subject = Subject(
         system="clashes",
-        definitions="sha256:38bbe5c318e36d46",
+        definitions="sha256:22989cebff8ce15a",
         features=FINGERPRINT,
         logs=(Log(ROWS, rows_2), Log(A_EVENTS, a_events), Log(LOAD, load_2)),
         stored=(

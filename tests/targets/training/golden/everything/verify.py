@@ -72,7 +72,7 @@ def main() -> None:
     cards = load(CARDS).collect()
     subject = Subject(
         system="everything",
-        definitions="sha256:4bfbda016ee32721",
+        definitions="sha256:8f90125aebf1025e",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(DISPUTES, disputes), Log(MERCHANTS, merchants), Log(CARDS, cards)),
         stored=(

@@ -36,7 +36,7 @@ def main() -> None:
     cards = load(CARDS).collect()
     subject = Subject(
         system="live",
-        definitions="sha256:3ef4a63aa815c222",
+        definitions="sha256:9cda75a7097da810",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments, ingest_time="written"), Log(CARDS, cards, ingest_time="written")),
         stored=(

@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "second-pass",
-    spec="sha256:b627c84f5912e856",
+    spec="sha256:4224acca38eb4c4d",
     features="sha256:f4c79fb4f3224aec",
     created_from={"spec": "tests/targets/cases/second_pass.yaml"},
 )

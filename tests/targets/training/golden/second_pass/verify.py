@@ -26,7 +26,7 @@ def main() -> None:
     cards = load(CARDS).collect()
     subject = Subject(
         system="second-pass",
-        definitions="sha256:1c780d1d2319988e",
+        definitions="sha256:e8b0e8e3610c1797",
         features=FINGERPRINT,
         logs=(Log(PAYMENTS, payments), Log(CARDS, cards)),
         stored=(

@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "training",
-    spec="sha256:7212764b6b687a1e",
+    spec="sha256:5523ed606ed71236",
     features="sha256:5c1519a40215e4e2",
     created_from={"spec": "tests/targets/cases/training.yaml"},
 )

@@ -13,7 +13,7 @@ def main() -> None:
     logins = load(LOGINS).collect()
     subject = Subject(
         system="training",
-        definitions="sha256:d4726e171791583b",
+        definitions="sha256:c55e40c3a3e46a24",
         features=FINGERPRINT,
         logs=(Log(LOGINS, logins),),
         stored=(Stored(CARD_GROUP, ("logins",), card_events),),
