@@ -4,8 +4,9 @@ A resample is a weight for each request, how often it was drawn; all means of on
 product of weights and values.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mlsd_framework.runtime.ranking_metrics.relevance import FloatArray, sums_by
 from mlsd_framework.runtime.training.metrics.bootstrap import Interval, middle
 
+Key = TypeVar("Key", bound=Hashable)
 _CELLS = 2_000_000  # weights held at once: 16 MB
 
 
@@ -62,8 +64,8 @@ class Bootstrap:
 
 
 def means(
-    values: Mapping[str, FloatArray], bootstrap: Bootstrap | None = None, units: NDArray[np.generic] | None = None
-) -> dict[str, Estimate]:
+    values: Mapping[Key, FloatArray], bootstrap: Bootstrap | None = None, units: NDArray[np.generic] | None = None
+) -> dict[Key, Estimate]:
     """Return the mean of each metric's values, [requests] each; NaN ones are left out and counted."""
     if not values:
         return {}
@@ -95,11 +97,26 @@ def ratio(
 
     1.05 says that the first is 5% better. [requests] each, same requests, same order.
     """
+    return ratios({"ratio": (first, second)}, bootstrap, units)["ratio"]
+
+
+def ratios(
+    pairs: Mapping[Key, tuple[FloatArray, FloatArray]],
+    bootstrap: Bootstrap | None = None,
+    units: NDArray[np.generic] | None = None,
+) -> dict[Key, Estimate]:
+    """Return `ratio` of each pair, all from the same draws: [requests] each, same requests, same order."""
+    if not pairs:
+        return {}
+    first, second = (np.stack(side, axis=1) for side in zip(*pairs.values(), strict=True))
     known = ~np.isnan(first) & ~np.isnan(second)
-    above, below = np.where(known, first, 0.0)[:, None], np.where(known, second, 0.0)[:, None]
-    count = int(known.sum())
-    interval = bootstrap.ratios(above, below, units)[0]
-    return Estimate(_quotient(above.sum(), below.sum()), count, len(known) - count, interval)
+    above, below = np.where(known, first, 0.0), np.where(known, second, 0.0)
+    intervals = [None] * len(pairs) if bootstrap is None else bootstrap.ratios(above, below, units)
+    counts = known.sum(axis=0).tolist()
+    return {
+        key: Estimate(_quotient(above[:, at].sum(), below[:, at].sum()), counts[at], len(known) - counts[at], interval)
+        for at, (key, interval) in enumerate(zip(pairs, intervals, strict=True))
+    }
 
 
 def _by_unit(values: FloatArray, units: NDArray[np.generic]) -> FloatArray:

@@ -72,10 +72,12 @@ class PolicyValue:
     interval: Interval | None = None
 
 
-def on_policy(reward: FloatArray, bootstrap: Bootstrap | None = None) -> PolicyValue:
-    """Return the mean reward of a policy's own log, to hold estimates against: [rows]."""
+def on_policy(
+    reward: FloatArray, bootstrap: Bootstrap | None = None, units: NDArray[np.generic] | None = None
+) -> PolicyValue:
+    """Return the mean reward of a policy's own log, to hold estimates against; `units` as in `Log`: [rows] both."""
     ones = np.ones(len(reward))
-    return _estimate("on_policy", Log(reward, ones, ones), reward, ones, None, bootstrap)
+    return _estimate("on_policy", Log(reward, ones, ones, units), reward, ones, None, bootstrap)
 
 
 def ips(log: Log, *, clip: float | None = None, bootstrap: Bootstrap | None = None) -> PolicyValue:

@@ -37,11 +37,11 @@ def write(path: Path, card: Card) -> None:
 def text(card: Card) -> str:
     """Return the card as Markdown; names from the spec cannot break out of their table cells."""
     blocks = [
-        f"# {_cell(card.model)}\n",
-        f"Predicts {_cell(card.label)} in the system {_cell(card.system)}.",
-        f"Kind {_cell(card.kind)}, version {card.version}.\n",
+        f"# {cell(card.model)}\n",
+        f"Predicts {cell(card.label)} in the system {cell(card.system)}.",
+        f"Kind {cell(card.kind)}, version {card.version}.\n",
         "## Data\n",
-        _table(
+        table(
             ("part", "rows", "positives", "from", "to"),
             [(name, f"{rows:,}", f"{positives:,}", first, last) for name, rows, positives, first, last in card.parts],
         ),
@@ -49,23 +49,28 @@ def text(card: Card) -> str:
         _quality(card.values),
     ]
     if card.gates:
-        rows = [(str(o.gate), o.gate.part, f"{o.value:.4g}", "holds" if o.holds else "fails") for o in card.gates]
-        blocks += ["## Gates\n", _table(("gate", "part", "value", ""), rows)]
+        blocks += ["## Gates\n", gates(card.gates)]
     if card.importances:
         shares = [(name, f"{share:.1f} %") for name, share in list(card.importances.items())[:_TOP]]
-        blocks += ["## What it looks at\n", _table(("feature", "importance"), shares)]
-    blocks += ["## Parameters\n", _table(("parameter", "value"), [(k, str(v)) for k, v in card.parameters.items()])]
-    blocks += [f"## Features ({len(card.features)})\n", ", ".join(map(_cell, card.features)) + "\n"]
+        blocks += ["## What it looks at\n", table(("feature", "importance"), shares)]
+    blocks += ["## Parameters\n", table(("parameter", "value"), [(k, str(v)) for k, v in card.parameters.items()])]
+    blocks += [f"## Features ({len(card.features)})\n", ", ".join(map(cell, card.features)) + "\n"]
     if card.limits:
         blocks += ["## Limits\n", "".join(f"- {limit}\n" for limit in card.limits)]
     return "\n".join(blocks)
+
+
+def gates(outcomes: Sequence[Outcome]) -> str:
+    """Return a table of gates."""
+    rows = [(str(one.gate), one.gate.where, f"{one.value:.4g}", "holds" if one.holds else "fails") for one in outcomes]
+    return table(("gate", "measured on", "value", ""), rows)
 
 
 def _quality(values: Mapping[str, Sequence[Value]]) -> str:
     names = list(dict.fromkeys(value.name for part in values.values() for value in part))
     by_part = {part: {value.name: value for value in found} for part, found in values.items()}
     rows = [(name, *(_figure(by_part[part].get(name)) for part in by_part)) for name in names]
-    return _table(("metric", *by_part), rows)
+    return table(("metric", *by_part), rows)
 
 
 def _figure(value: Value | None) -> str:
@@ -77,14 +82,13 @@ def _figure(value: Value | None) -> str:
     return f"{shown} ({value.interval.low:.4g} to {value.interval.high:.4g})"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of texts, which cannot break out of their cells."""
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(
-        "| " + " | ".join(_cell(cell) if cell != "---" else cell for cell in line) + " |\n" for line in lines
-    )
+    return "".join("| " + " | ".join(cell(one) if one != "---" else one for one in line) + " |\n" for line in lines)
 
 
-def _cell(value: str) -> str:
+def cell(value: str) -> str:
     """Escape what Markdown or HTML would read, and keep one line."""
     flat = " ".join(value.split()).replace("\\", "\\\\").replace("<", "&lt;").replace(">", "&gt;")
     for letter in "|`*[]":

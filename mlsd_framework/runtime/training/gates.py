@@ -20,16 +20,28 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A metric of a part compared with a number."""
+    """A metric of a part compared with a number.
+
+    `slice` narrows it to a slice of the part, as reports name it: `cold_start`, `country=NL`. `stage` is the stage of a
+    pipeline that is measured; without it the last one, what users see.
+    """
 
     metric: str
     op: Op
     bound: float
     part: str = "test"
+    slice: str = ""
+    stage: str = ""
 
     def __str__(self) -> str:
         """Return the gate as the spec writes it."""
         return f"{self.metric} {self.op} {self.bound:g}"
+
+    @property
+    def where(self) -> str:
+        """What is measured, in words: `test part`, `stage merged`, either with `, slice cold_start`."""
+        measured = f"stage {self.stage}" if self.stage else f"{self.part} part"
+        return f"{measured}, slice {self.slice}" if self.slice else measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +63,11 @@ class Outcome:
 
 
 def outcomes(gates: Iterable[Gate], values: Mapping[str, Mapping[str, float]]) -> tuple[Outcome, ...]:
-    """Compare each gate with `values[part][metric]`; what was not computed counts as not known."""
-    return tuple(Outcome(gate, values.get(gate.part, {}).get(gate.metric, float("nan"))) for gate in gates)
+    """Compare each gate with `values[part][metric]`, or `values[where][metric]` where it names a stage or a slice.
+
+    What was not computed counts as not known.
+    """
+    return tuple(Outcome(gate, values.get(_key(gate), {}).get(gate.metric, float("nan"))) for gate in gates)
 
 
 def enforce(found: Iterable[Outcome]) -> None:
@@ -62,15 +77,19 @@ def enforce(found: Iterable[Outcome]) -> None:
         raise RunError(failed)
 
 
+def _key(gate: Gate) -> str:
+    return gate.where if gate.stage or gate.slice else gate.part
+
+
 def _diagnostic(outcome: Outcome) -> Diagnostic:
     gate = outcome.gate
     if math.isnan(outcome.value):
-        what = f"gate `{gate}` fails: `{gate.metric}` is not known on the {gate.part} part"
+        what = f"gate `{gate}` fails: `{gate.metric}` is not known on the {gate.where}"
     elif outcome.miss == 0:
-        what = f"gate `{gate}` fails: the {gate.part} part gives exactly {outcome.value:.6g}"
+        what = f"gate `{gate}` fails: the {gate.where} gives exactly {outcome.value:.6g}"
     else:
         side = "short" if gate.op in (">=", ">") else "over"
-        what = f"gate `{gate}` fails: the {gate.part} part gives {outcome.value:.4g}, {side} by {outcome.miss:.4g}"
+        what = f"gate `{gate}` fails: the {gate.where} gives {outcome.value:.4g}, {side} by {outcome.miss:.4g}"
     return Diagnostic(
         code="E6320",
         what=what,

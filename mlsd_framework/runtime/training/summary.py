@@ -15,7 +15,7 @@ _UNKNOWN = "not known"
 def show(measured: Sequence[Measured], *, part: str = "test", currency: str = "", out: TextIO | None = None) -> None:
     """Write `text` to standard output or `out`, with signs that its encoding has."""
     stream = sys.stdout if out is None else out
-    stream.write(text(measured, part=part, currency=currency, plain=not _has_signs(stream)))
+    stream.write(text(measured, part=part, currency=currency, plain=not has_signs(stream)))
 
 
 def text(measured: Sequence[Measured], *, part: str = "test", currency: str = "", plain: bool = False) -> str:
@@ -31,7 +31,7 @@ def _model(measured: Measured, part: str, currency: str, *, plain: bool) -> str:
     lines += [_metric(value, currency) for value in measured.values.get(part, ())]
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
     table = [f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {interval}".rstrip() for name, value, interval in lines]
-    return "\n".join(["", title, *table, *_gates(measured.gates, plain=plain), ""])
+    return "\n".join(["", title, *table, *gate_lines(measured.gates, plain=plain), ""])
 
 
 def _metric(value: Value, currency: str) -> tuple[str, str, str]:
@@ -49,11 +49,11 @@ def _figure(value: Value, figure: float) -> str:
     return f"{figure:,.0f}" if value.metric.money else f"{figure:.4f}"
 
 
-def _gates(outcomes: Sequence[Outcome], *, plain: bool) -> list[str]:
+def gate_lines(outcomes: Sequence[Outcome], *, plain: bool) -> list[str]:
+    """Return a line a gate, with ASCII signs where `plain`."""
     signs = {True: "ok  " if plain else "✓", False: "FAIL" if plain else "✗"}
     return [
-        f"  {signs[outcome.holds]} gate {outcome.gate}, {outcome.gate.part} part: {_met(outcome)}"
-        for outcome in outcomes
+        f"  {signs[outcome.holds]} gate {outcome.gate}, {outcome.gate.where}: {_met(outcome)}" for outcome in outcomes
     ]
 
 
@@ -63,7 +63,8 @@ def _met(outcome: Outcome) -> str:
     return f"{outcome.value:.4f}" + ("" if outcome.holds else f", missed by {outcome.miss:.4f}")
 
 
-def _has_signs(stream: TextIO) -> bool:
+def has_signs(stream: TextIO) -> bool:
+    """Tell whether a stream's encoding has the signs of gates."""
     try:
         "✓✗".encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

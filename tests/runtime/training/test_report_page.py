@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.metrics.bootstrap import Resamples
 from mlsd_framework.runtime.training.metrics.registry import evaluate
 from mlsd_framework.runtime.training.metrics.scored import Scored
 from mlsd_framework.runtime.training.metrics.slices import Slice
-from mlsd_framework.runtime.training.report import page
+from mlsd_framework.runtime.training.report import document, page
 from mlsd_framework.runtime.training.report.definition import PartFacts, Report
 from mlsd_framework.runtime.training.report.profile import profile
 
@@ -58,7 +58,7 @@ def test_the_page_asks_the_network_for_nothing() -> None:
     """No address to load from outside plotly's own text, and a policy that forbids the rest."""
     text = page.page(_report("tame"))
     assert "default-src 'none'" in text
-    ours = text.replace(page._plotly(), "")
+    ours = text.replace(document.plotly(), "")
     assert not re.search(r"https?://|src=|href=|@import|url\(", ours)
     assert len(ours) < 200_000
 

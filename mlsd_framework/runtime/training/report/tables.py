@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 
+from mlsd_framework.runtime.training.gates import Outcome
 from mlsd_framework.runtime.training.metrics.registry import Value
 from mlsd_framework.runtime.training.report.definition import Report
 from mlsd_framework.runtime.training.report.profile import FeatureProfile
@@ -42,17 +43,18 @@ def parts(report: Report) -> str:
     return table(["part", "rows", "positives", "share", "days"], rows)
 
 
-def gates(report: Report) -> str:
-    """Return each gate with its value and whether it holds."""
+def gates(outcomes: Iterable[Outcome]) -> str:
+    """Return each gate with what it is measured on, its value and whether it holds."""
     rows = []
-    for outcome in report.gates:
+    for outcome in outcomes:
         holds = outcome.holds
         verdict = "holds" if holds else "fails"
-        mark = f'<span class="mark {verdict}">{verdict} by {number(outcome.miss)}</span>'
+        by = "" if math.isnan(outcome.value) else f" by {number(outcome.miss)}"
+        mark = f'<span class="mark {verdict}">{verdict}{by}</span>'
         rows.append(
-            [f"<code>{escape(str(outcome.gate))}</code>", escape(outcome.gate.part), number(outcome.value), mark]
+            [f"<code>{escape(str(outcome.gate))}</code>", escape(outcome.gate.where), number(outcome.value), mark]
         )
-    return table(["gate", "part", "value", ""], rows)
+    return table(["gate", "measured on", "value", ""], rows)
 
 
 def confusion(report: Report) -> str:

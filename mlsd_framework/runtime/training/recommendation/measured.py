@@ -1,0 +1,88 @@
+"""What was found out about a pipeline, as data: reports, cards and JSON are written from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mlsd_framework.runtime.ranking_metrics.estimates import Estimate
+from mlsd_framework.runtime.ranking_metrics.funnel import Funnel
+from mlsd_framework.runtime.ranking_metrics.off_policy import PolicyValue
+from mlsd_framework.runtime.training.gates import Outcome
+from mlsd_framework.runtime.training.recommendation.subject import Subject
+
+Role = Literal["source", "stage", "baseline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A metric over that of the baseline which is best at it."""
+
+    baseline: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredList:
+    """What one source, stage or baseline gives: mean number of candidates, metrics, ratios to the best baseline.
+
+    `values` are by metric; figures of all lists together, such as coverage, have no interval. `ratios` are of metrics
+    of which more is better, and none where there is no baseline. `curve` is (k, mean recall at k).
+    """
+
+    role: Role
+    name: str
+    candidates: float
+    values: Mapping[str, Estimate]
+    ratios: Mapping[str, Ratio]
+    curve: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSlice:
+    """The last stage on some of the requests, or with some of the relevant items counted as relevant only.
+
+    `name` is what gates call it. `requests` are those of the slice, or those that have such a relevant item; `relevant`
+    counts relevant items. `ratios` are to the baseline that is best on the slice.
+    """
+
+    name: str
+    of: Literal["requests", "items"]
+    requests: int
+    relevant: int
+    values: Mapping[str, Estimate]
+    ratios: Mapping[str, Ratio]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupExposure:
+    """One group of items: its share of what the last stage shows, of what is relevant, and of the catalogue."""
+
+    group: str
+    shown: float
+    relevant: float
+    catalogue: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that was found out about one pipeline.
+
+    `metrics` are the names asked for, `beyond` those of what lies beyond relevance; both are keys of the lists' values.
+    `lists` are sources, stages, then baselines, each in their order. `exposure` is by column of groups.
+    """
+
+    subject: Subject
+    metrics: tuple[str, ...]
+    beyond: tuple[str, ...]
+    k: int
+    lists: tuple[MeasuredList, ...]
+    funnel: Funnel
+    exposure: Mapping[str, tuple[GroupExposure, ...]]
+    slices: tuple[MeasuredSlice, ...] = ()
+    gates: tuple[Outcome, ...] = ()
+    policies: tuple[PolicyValue, ...] = ()
+
+    @property
+    def last(self) -> MeasuredList:
+        """What users see."""
+        return [one for one in self.lists if one.role == "stage"][-1]
