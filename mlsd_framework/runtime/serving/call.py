@@ -51,6 +51,7 @@ class Call:
         "_began",
         "_stage",
         "began",
+        "counted",
         "deadline",
         "degraded",
         "failures",
@@ -73,6 +74,7 @@ class Call:
         self.over_budget: list[str] = []
         self.traced = traced
         self.passed: list[tuple[str, float]] = []
+        self.counted: list[tuple[str, ...]] = []
 
     def stage(self, stage: Stage) -> Self:
         """Enter `stage`; raise `DeadlineError` when the request's time is spent."""
@@ -89,6 +91,10 @@ class Call:
         if self._stage.budget:
             left = min(left, self._stage.budget - (now - self._began))
         return max(0.0, left)
+
+    def count(self, family: str, *labels: str) -> None:
+        """Have the worker count one more of `family`, a counter of `exposition`, under the endpoint and `labels`."""
+        self.counted.append((family, *labels))
 
     def failed(self, stage: Stage) -> bool:
         """Return whether `stage` failed, so that its fallback has to be taken."""

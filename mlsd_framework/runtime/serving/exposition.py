@@ -34,6 +34,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("endpoint", "source"),
     ),
     "cold_starts": ("Lists of recommendations for users of whom nothing was known.", ("endpoint",)),
+    "result_cache": ("Look-ups of lists made before, by what came of them.", ("endpoint", "outcome")),
+    "result_cache_evictions": ("Lists made before that gave way to newer ones.", ("endpoint",)),
     "degraded": ("Answers given without a stage, because it failed.", ("endpoint", "stage")),
     "over_budget": ("Stages that took longer than their budget.", ("endpoint", "stage")),
     "refused": ("Requests refused, by code.", ("endpoint", "code")),
