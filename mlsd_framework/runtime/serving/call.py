@@ -59,11 +59,15 @@ class Call:
         "passed",
         "request_id",
         "traced",
+        "warming",
     )
 
-    def __init__(self, request_id: str, began: float, timeout: float, *, traced: bool = False) -> None:
+    def __init__(
+        self, request_id: str, began: float, timeout: float, *, traced: bool = False, warming: bool = False
+    ) -> None:
         """Start at `began` (of `time.perf_counter`), to be answered within `timeout` seconds.
 
+        `warming` is whether this is no request but the service's own first try, which may take longer than any budget.
         `traced` is whether the caller asks how the answer came about; `passed` then holds stages and their seconds.
         """
         self.request_id = request_id
@@ -73,6 +77,7 @@ class Call:
         self.failures: list[tuple[str, Exception]] = []
         self.over_budget: list[str] = []
         self.traced = traced
+        self.warming = warming
         self.passed: list[tuple[str, float]] = []
         self.counted: list[tuple[str, ...]] = []
 
@@ -96,6 +101,23 @@ class Call:
         """Have the worker count one more of `family`, a counter of `exposition`, under the endpoint and `labels`."""
         self.counted.append((family, *labels))
 
+    def took(self, stage: Stage, seconds: float) -> None:
+        """Note the time that `stage` took."""
+        stage.seconds.observe(seconds)
+        if self.traced:
+            self.passed.append((stage.name, seconds))
+        if stage.budget and seconds > stage.budget:
+            self.over_budget.append(stage.name)
+
+    def without(self, stage: Stage, error: Exception) -> None:
+        """Go on without `stage`, which failed by `error`, where the spec says how; else raise `StageError`."""
+        if stage.on_error == "fail":
+            raise StageError(stage.name) from error
+        self.degraded.append(stage.name)
+        self.failures.append((stage.name, error))
+        if stage.on_error == "fallback":
+            raise FallbackError from error
+
     def failed(self, stage: Stage) -> bool:
         """Return whether `stage` failed, so that its fallback has to be taken."""
         return stage.name in self.degraded
@@ -110,19 +132,10 @@ class Call:
         """End the stage: time it, and swallow its failure when the spec says how to go on without it."""
         stage = self._stage
         seconds = time.perf_counter() - self._began
-        stage.seconds.observe(seconds)
-        if self.traced:
-            self.passed.append((stage.name, seconds))
-        if stage.budget and seconds > stage.budget:
-            self.over_budget.append(stage.name)
+        self.took(stage, seconds)
         if error is None:
             return False
         if isinstance(error, DeadlineError) or not isinstance(error, Exception):
             return False
-        if stage.on_error == "fail":
-            raise StageError(stage.name) from error
-        self.degraded.append(stage.name)
-        self.failures.append((stage.name, error))
-        if stage.on_error == "fallback":
-            raise FallbackError from error
+        self.without(stage, error)
         return True

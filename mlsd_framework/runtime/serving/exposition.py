@@ -37,6 +37,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "result_cache": ("Look-ups of lists made before, by what came of them.", ("endpoint", "outcome")),
     "result_cache_evictions": ("Lists made before that gave way to newer ones.", ("endpoint",)),
     "degraded": ("Answers given without a stage, because it failed.", ("endpoint", "stage")),
+    "still_at_work": ("Sources left out because an earlier request still kept them at work.", ("endpoint", "stage")),
     "over_budget": ("Stages that took longer than their budget.", ("endpoint", "stage")),
     "refused": ("Requests refused, by code.", ("endpoint", "code")),
     "events": ("Events that callers sent, by what came of them.", ("source", "outcome")),

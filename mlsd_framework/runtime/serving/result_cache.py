@@ -64,7 +64,7 @@ class ResultCache:
         Without a stamp, because the store did not answer, within its time is enough. A traced call finds nothing. What
         came of it is counted: hit, unverified (without a stamp), miss, expired, invalidated (of another stamp).
         """
-        if call.traced:
+        if call.traced or call.warming:
             return None
         entry = self._entries.get(key)
         if entry is None:
@@ -86,7 +86,7 @@ class ResultCache:
 
     def put(self, key: bytes, stamp: bytes | None, made: Recommendations, call: Call) -> None:
         """Keep `made` under `key`, unless it was made without a stamp, without one of its stages, or for a trace."""
-        if stamp is None or call.degraded or call.traced:
+        if stamp is None or call.degraded or call.traced or call.warming:
             return
         self._drop(key)
         encoded = bytes(memoryview(self._encoder.encode(made)))  # the encoder's own bytes keep room for more
