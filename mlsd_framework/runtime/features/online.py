@@ -12,7 +12,8 @@ asked for again, once, under the new one. A cluster answers for each key by itse
 there before its pointer is, and stay for a while after it. Imports are light: no numpy, no polars.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from mlsd_framework.diagnostics.errors import RunError
@@ -26,6 +27,8 @@ from mlsd_framework.runtime.features.resp import Address, Pool, Reply, StoreErro
 
 if TYPE_CHECKING:
     from mlsd_framework.runtime.state.layout import StateLayout
+
+    Layout = RowLayout | StateLayout
 
 _SWITCHES = 3  # how often the pointer may move during one read
 
@@ -92,7 +95,35 @@ class OnlineStore:
         (E6224), refused (E6225); and RunError for a row or a state that cannot be read (E6211 to E6214) or a key of a
         wrong type (E6226).
         """
-        layouts = [self.layout(group) for group, _ in asked]
+        layouts = self._layouts_of(asked)
+        return _finished(layouts, self._packed(asked, layouts, timeout), at)
+
+    def read_stamped(
+        self,
+        asked: Sequence[tuple[str, Sequence[KeyPart]]],
+        stamped: Container[str],
+        timeout: float | None = None,
+        at: int = 0,
+    ) -> tuple[list[tuple[Value, ...]], bytes]:
+        """Return what `read` does, and a digest of what the store holds for the keys of the groups `stamped`.
+
+        The digest stays the same until one of their rows or states is written again, whatever `at` is.
+        """
+        layouts = self._layouts_of(asked)
+        packed = self._packed(asked, layouts, timeout)
+        digest = blake2b(digest_size=16)
+        for (group, _), row in zip(asked, packed, strict=True):
+            if group in stamped:
+                digest.update(b"-" if row is None else b"%d:%b" % (len(row), row))
+        return _finished(layouts, packed, at), digest.digest()
+
+    def _layouts_of(self, asked: Sequence[tuple[str, Sequence[KeyPart]]]) -> "list[Layout]":
+        return [self.layout(group) for group, _ in asked]
+
+    def _packed(
+        self, asked: Sequence[tuple[str, Sequence[KeyPart]]], layouts: "Sequence[Layout]", timeout: float | None
+    ) -> list[bytes | None]:
+        """Return the packed row of every (group, key), in order; none for a key with a null."""
         names: list[tuple[str, bytes]] = []
         unseen: list[int] = []
         for place, (group, key) in enumerate(asked):
@@ -106,10 +137,7 @@ class OnlineStore:
         rows = self.rows(names, timeout) if names else []
         for place in unseen:
             rows.insert(place, None)
-        return [
-            layout.unpack(row) if isinstance(layout, RowLayout) else layout.finish(row, at)
-            for layout, row in zip(layouts, rows, strict=True)
-        ]
+        return rows
 
     @property
     def as_of(self) -> int | None:
@@ -210,7 +238,14 @@ class _Prefixes(dict[str, bytes]):
         return self.setdefault(group, store.prefix(generations, group))
 
 
-def _misfit(group: str, layout: "RowLayout | StateLayout", key: Sequence[KeyPart]) -> RunError:
+def _finished(layouts: "Sequence[Layout]", packed: Sequence[bytes | None], at: int) -> list[tuple[Value, ...]]:
+    return [
+        layout.unpack(row) if isinstance(layout, RowLayout) else layout.finish(row, at)
+        for layout, row in zip(layouts, packed, strict=True)
+    ]
+
+
+def _misfit(group: str, layout: "Layout", key: Sequence[KeyPart]) -> RunError:
     return RunError.of(
         "E6226",
         f"a key of `{group}` has {len(key)} parts",

@@ -181,7 +181,7 @@ class Application:
         try:
             for _ in range(3):
                 # An hour: what is compiled or connected at the first call may take longer than a request.
-                msgspec.json.encode(handler(example, Call("warm-up", time.perf_counter(), 3600.0)))
+                msgspec.json.encode(handler(example, Call("warm-up", time.perf_counter(), 3600.0, warming=True)))
         except StageError as error:
             cause = error.__cause__
             if isinstance(cause, RunError) and cause.diagnostics[0].code.startswith(_STORE_FAULTS):

@@ -51,6 +51,7 @@ class Call:
         "_began",
         "_stage",
         "began",
+        "counted",
         "deadline",
         "degraded",
         "failures",
@@ -58,11 +59,15 @@ class Call:
         "passed",
         "request_id",
         "traced",
+        "warming",
     )
 
-    def __init__(self, request_id: str, began: float, timeout: float, *, traced: bool = False) -> None:
+    def __init__(
+        self, request_id: str, began: float, timeout: float, *, traced: bool = False, warming: bool = False
+    ) -> None:
         """Start at `began` (of `time.perf_counter`), to be answered within `timeout` seconds.
 
+        `warming` is whether this is no request but the service's own first try, which may take longer than any budget.
         `traced` is whether the caller asks how the answer came about; `passed` then holds stages and their seconds.
         """
         self.request_id = request_id
@@ -72,7 +77,9 @@ class Call:
         self.failures: list[tuple[str, Exception]] = []
         self.over_budget: list[str] = []
         self.traced = traced
+        self.warming = warming
         self.passed: list[tuple[str, float]] = []
+        self.counted: list[tuple[str, ...]] = []
 
     def stage(self, stage: Stage) -> Self:
         """Enter `stage`; raise `DeadlineError` when the request's time is spent."""
@@ -90,6 +97,27 @@ class Call:
             left = min(left, self._stage.budget - (now - self._began))
         return max(0.0, left)
 
+    def count(self, family: str, *labels: str) -> None:
+        """Have the worker count one more of `family`, a counter of `exposition`, under the endpoint and `labels`."""
+        self.counted.append((family, *labels))
+
+    def took(self, stage: Stage, seconds: float) -> None:
+        """Note the time that `stage` took."""
+        stage.seconds.observe(seconds)
+        if self.traced:
+            self.passed.append((stage.name, seconds))
+        if stage.budget and seconds > stage.budget:
+            self.over_budget.append(stage.name)
+
+    def without(self, stage: Stage, error: Exception) -> None:
+        """Go on without `stage`, which failed by `error`, where the spec says how; else raise `StageError`."""
+        if stage.on_error == "fail":
+            raise StageError(stage.name) from error
+        self.degraded.append(stage.name)
+        self.failures.append((stage.name, error))
+        if stage.on_error == "fallback":
+            raise FallbackError from error
+
     def failed(self, stage: Stage) -> bool:
         """Return whether `stage` failed, so that its fallback has to be taken."""
         return stage.name in self.degraded
@@ -104,19 +132,10 @@ class Call:
         """End the stage: time it, and swallow its failure when the spec says how to go on without it."""
         stage = self._stage
         seconds = time.perf_counter() - self._began
-        stage.seconds.observe(seconds)
-        if self.traced:
-            self.passed.append((stage.name, seconds))
-        if stage.budget and seconds > stage.budget:
-            self.over_budget.append(stage.name)
+        self.took(stage, seconds)
         if error is None:
             return False
         if isinstance(error, DeadlineError) or not isinstance(error, Exception):
             return False
-        if stage.on_error == "fail":
-            raise StageError(stage.name) from error
-        self.degraded.append(stage.name)
-        self.failures.append((stage.name, error))
-        if stage.on_error == "fallback":
-            raise FallbackError from error
+        self.without(stage, error)
         return True

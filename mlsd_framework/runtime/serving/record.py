@@ -26,6 +26,8 @@ class Recorder:
         """Record what a pipeline made, and what it had to do without."""
         for stage in call.over_budget:
             self._counts["over_budget", endpoint, stage] += 1
+        for family, *labels in call.counted:
+            self._counts[(family, endpoint, *labels)] += 1
         for stage, error in call.failures:
             self._degraded(endpoint, call, stage, error)
         if isinstance(made, Recommendations):

@@ -377,3 +377,29 @@ def test_a_store_over_tcp(tmp_path_factory, start_valkey):
             generation.write("card", cards(1))
         assert store.read([("card", ("a",))]) == [(1, None)]
         store.close()
+
+
+def test_a_stamp_changes_with_the_rows_of_its_groups_alone(valkey_path):
+    """The digest follows what is stored for the keys of the stamped groups, the same for every reader; values stay."""
+    store, other = store_at(valkey_path, "stamped"), store_at(valkey_path, "stamped")
+
+    def publish(n):
+        with publishing(store, AS_OF) as generation:
+            generation.write("card", cards(n))
+            generation.write("pair", pl.DataFrame({"card": ["a", "a"], "shop": [1, 2], "name": ["n", "m"]}))
+
+    def stamp(stamped=("card",), card="a", shop=1, reader=store):
+        asked = [("card", (card,)), ("pair", ("a", shop))]
+        rows, digest = reader.read_stamped(asked, stamped)
+        assert rows == store.read(asked)
+        return digest
+
+    publish(5)
+    first = stamp()
+    assert stamp() == stamp(shop=2) == stamp(reader=other) == first
+    assert len({stamp(), stamp(("card", "pair")), stamp(("card", "pair"), shop=2), stamp(("pair",)), stamp(())}) == 5
+    assert stamp(card="new") == stamp(card=None) != first
+    publish(6)
+    assert stamp() == stamp(reader=other) != first
+    store.close()
+    other.close()

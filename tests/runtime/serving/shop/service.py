@@ -1,4 +1,4 @@
-"""A recommendation service without a model, whose request says what goes wrong: what the tests of recommendations serve."""
+"""A recommendation service without a model: what the tests of recommendations serve."""
 
 import bentoml
 from msgspec import Struct
