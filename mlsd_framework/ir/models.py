@@ -68,12 +68,18 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A comparison that has to hold for the model to be deployed."""
+    """A comparison that has to hold for the model to be deployed.
+
+    `stage` is the stage of a pipeline that is measured, none for the last one; `slice` those rows that count, none for
+    all.
+    """
 
     metric: str
     op: Literal["<", "<=", ">", ">="]
     value: float
     text: str
+    stage: str | None = None
+    slice: str | None = None
     span: Span | None = None
 
 

@@ -28,7 +28,10 @@ from mlsd_framework.lower.request import request_columns
 from mlsd_framework.spec.loading import Loc
 from mlsd_framework.spec.models import GroupSplitSpec, ModelSpec, StratifiedSplitSpec, TimeSplitSpec
 
-_GATE: Final = re.compile(r"\s*([A-Za-z]\w*)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)\s*\Z")
+_GATE: Final = re.compile(
+    r"\s*([A-Za-z]\w*)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)"
+    r"(?:\s+at\s+([A-Za-z]\w*))?(?:\s+for\s+([A-Za-z][\w=.-]*))?\s*\Z"
+)
 _EXACT: Final = 1e-9  # how far shares may be from 100%, in binary
 
 
@@ -180,7 +183,7 @@ class ModelInputs:
                 expected="such as `average_precision >= 0.8`",
             )
             return None
-        return Gate(match[1], cast("Any", match[2]), float(match[3]), text, self.context.span(at))
+        return Gate(match[1], cast("Any", match[2]), float(match[3]), text, match[4], match[5], self.context.span(at))
 
     def _split(self, name: str, spec: ModelSpec) -> Split | None:
         at: Loc = ("models", name, "split")

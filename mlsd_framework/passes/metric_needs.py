@@ -52,6 +52,8 @@ def given(model: Model, system: System) -> frozenset[str]:
         have.add("label")
     if system.entities:
         have.add("entity")
+    if model.ranks and system.outcome is not None:
+        return frozenset({"candidates"})
     names = {output.name for output in model.outputs}
     for endpoint in system.serving:
         for stage in endpoint.pipeline:

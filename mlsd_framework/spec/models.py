@@ -80,6 +80,8 @@ class ModelSpec(SpecModel):
     split: SplitSpec = Field(default_factory=lambda: TimeSplitSpec(by="time"), description="How examples are divided.")
     seed: int = Field(0, description="Seed of everything random in its training.")
     gates: list[str] = Field(
-        default_factory=list, description="Comparisons of metrics; a model that fails one is not deployed."
+        default_factory=list,
+        description="Comparisons of metrics, such as `ndcg >= 0.2`, `recall_500 >= 0.5 at retrieve`, "
+        "`ndcg >= 0.05 for cold_start`; a model that fails one is not deployed.",
     )
     describe: str | None = Field(None, description="What the model is for; it stands in the model card.")

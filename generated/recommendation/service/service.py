@@ -36,7 +36,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:7843c2d0fb999bc2"
 APP = Application(
     "recommendation",
-    spec="sha256:a8bdfa36063c60b9",
+    spec="sha256:7383a6258f0a45a9",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

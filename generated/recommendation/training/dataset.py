@@ -86,7 +86,8 @@ def candidates(purchases: pl.LazyFrame) -> pl.DataFrame:
             examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING),
         )
         if moment.part == "test":
-            retrieved.write(WORKSPACE.retrieved, one, history, found, first)
+            alone = RETRIEVE.alone(fitted, history)
+            retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
         first += one.rows.height
     return pl.concat(parts)
 

@@ -5,19 +5,29 @@ import sys
 from pathlib import Path
 
 import polars as pl
+from features import PURCHASES, load
 
+from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.serving.trees import CompiledTrees
-from mlsd_framework.runtime.training import artefacts, bundle, requests, retrieved
+from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
+from mlsd_framework.runtime.training.candidate_examples import interactions
+from mlsd_framework.runtime.training.gates import Gate
+from mlsd_framework.runtime.training.recommendation import evaluation, summary, writing
+from mlsd_framework.runtime.training.recommendation.subject import Catalogue as ItemFacts, Subject
+from mlsd_framework.runtime.training.report import index
 from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:a8bdfa36063c60b9",
+    spec="sha256:7383a6258f0a45a9",
     features="sha256:7843c2d0fb999bc2",
     created_from={"spec": "specs/recommendation.yaml"},
 )
 MODELS = ("popular", "again", "together", "ease", "als", "ranker")
+METRICS = ["ndcg@10", "recall@500", "hit_rate@10", "mrr@10", "map@10"]
+GATES: list[Gate] = []
+BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=7)
 COLUMNS = [
     "candidates.again_score",
     "candidates.again_rank",
@@ -106,7 +116,30 @@ def main(workspace: Workspace) -> None:
     stages["take"] = candidates
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"household_id": "household_id", "at": "at"})
+    log = interactions(load(PURCHASES), catalogue, user="household_id", item="product_id", time="at")
+    subject = Subject(
+        "/recommend",
+        asked.requests,
+        user="household_id",
+        relevant=asked.relevant,
+        histories=asked.history,
+        catalogue=ItemFacts.of_log(
+            log.until(int(asked.history.at[0])), catalogue.keys, descriptions=catalogue.descriptions
+        ),
+        sources=asked.found,
+        stages=stages,
+        baselines=asked.alone,
+    )
+    measured = evaluation.measure(subject, metrics=METRICS, gates=GATES, bootstrap=BOOTSTRAP)
+
     version = bundle.version(workspace, ORIGIN, MODELS)
+    writing.write(workspace, measured, ORIGIN, version=version)
+    index.write(workspace.evaluation / "report.html", ORIGIN.system, version, [writing.link(measured)])
+    tracking.record(workspace.runs, ORIGIN.system, writing.run_of(workspace, measured))
+    summary.show([measured])
+
+    # A pipeline that fails a gate leaves its report and no version.
+    gates.enforce(measured.gates)
     bundle.write(workspace, ORIGIN, MODELS)
     print(f"version {version}")
 

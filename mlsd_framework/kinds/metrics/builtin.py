@@ -49,6 +49,20 @@ class CalibrationErrorSpec(MetricSpec):
     bins: Annotated[int, Field(ge=2, le=1000, description="Bins.")] = 15
 
 
+class AtDepthSpec(MetricSpec):
+    """A metric of the first `k` candidates of a request, averaged over requests with any relevant item."""
+
+    short: ClassVar[str | None] = "k"
+    k: Annotated[int, Field(ge=1, le=1_000_000, description="How many candidates count.")] = 10
+
+
+def _of_lists(name: str, meaning: str) -> BuiltinMetric:
+    fields: dict[str, Any] = {"metric": (Literal[name], ...)}
+    title = f"{''.join(part.title() for part in name.split('_'))}Spec"
+    spec = create_model(title, __base__=AtDepthSpec, __doc__=meaning, **fields)
+    return BuiltinMetric(name, spec, frozenset({"candidates"}), higher_is_better=True)
+
+
 def _plain(name: str, meaning: str) -> type[MetricSpec]:
     fields: dict[str, Any] = {"metric": (Literal[name], ...)}
     title = f"{name.title().replace('_', '')}Spec"
@@ -81,6 +95,12 @@ METRICS = (
     BuiltinMetric(
         "calibration_error", CalibrationErrorSpec, frozenset({"probability", "label"}), higher_is_better=False
     ),
+    _of_lists("ndcg", "The discounted gain of the first `k` over that of the best possible order."),
+    _of_lists("recall_at_k", "The share of a request's relevant items that stand among the first `k`."),
+    _of_lists("precision_at_k", "The share of the first `k` that is relevant."),
+    _of_lists("hit_rate", "The share of requests with a relevant item among the first `k`."),
+    _of_lists("mrr", "The mean of 1 / the rank of the first relevant item, 0 where it is not among the first `k`."),
+    _of_lists("map", "The mean over relevant items of the precision at their ranks among the first `k`."),
     _metric("mae", "The mean absolute error.", "value", "label", higher=False),
     _metric("rmse", "The root of the mean squared error.", "value", "label", higher=False),
 )

@@ -42,6 +42,10 @@ class Retrieval:
         """Return what each source finds, the best first with its `score`."""
         return {name: ask.of(sources[name], histories) for name, ask in self.asks.items()}
 
+    def alone(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
+        """Return what each source would recommend by itself, items of the history too: what merging has to beat."""
+        return {name: sources[name].retrieve(histories, self.n) for name in self.asks}
+
     def merged(
         self, sources: Mapping[str, Source], found: Mapping[str, Candidates], histories: Histories
     ) -> Candidates:

@@ -20,16 +20,21 @@ _REQUESTS = "requests.parquet"
 _RELEVANT = "relevant.parquet"
 _HISTORY = "history.parquet"
 _FOUND = "found.parquet"
+_ALONE = "alone.parquet"
 
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Requests, a row each by number; their histories, what came of them, and what each source found."""
+    """Requests, a row each by number; their histories, what came of them, and what sources found.
+
+    `found` is what each source gave to the pipeline, `alone` what it would recommend by itself.
+    """
 
     requests: pl.DataFrame
     history: Histories
     relevant: Relevant
     found: Mapping[str, Candidates]
+    alone: Mapping[str, Candidates]
 
     @classmethod
     def read(cls, folder: Path) -> "Retrieved":
@@ -38,7 +43,6 @@ class Retrieved:
         count = requests.height
         history = read_dataset(folder / _HISTORY)
         relevant = read_dataset(folder / _RELEVANT)
-        found = read_dataset(folder / _FOUND)
         return cls(
             requests,
             Histories(
@@ -48,33 +52,50 @@ class Retrieved:
                 requests["at"].dt.timestamp("us").to_numpy().astype(np.int64),
             ),
             Relevant(_offsets(relevant, count), relevant["item"].to_numpy().astype(np.int32)),
-            {
-                str(name): Candidates(
-                    _offsets(rows, count),
-                    rows["item"].to_numpy().astype(np.int32),
-                    {"score": rows["score"].to_numpy(writable=True)},
-                )
-                for (name,), rows in found.group_by("source", maintain_order=True)
-            },
+            _read_answers(folder / _FOUND, count),
+            _read_answers(folder / _ALONE, count),
         )
 
 
-def write(folder: Path, one: Asked, history: Histories, found: Mapping[str, Candidates], first: int) -> None:
+def write(
+    folder: Path,
+    one: Asked,
+    history: Histories,
+    *,
+    found: Mapping[str, Candidates],
+    alone: Mapping[str, Candidates],
+    first: int,
+) -> None:
     """Write the requests of one moment, numbered from `first` on as their examples are, to a folder."""
     codes = pl.DataFrame({"request": one.relevant.request_of, "item": one.relevant.items})
     request_of = np.repeat(np.arange(history.requests), np.diff(history.offsets))
     met = pl.DataFrame({"request": request_of, "item": history.items, "time": history.times})
+    numbered = one.rows.with_columns(pl.arange(first, first + one.rows.height).alias(REQUEST))
+    frames = {_REQUESTS: numbered, _RELEVANT: codes, _HISTORY: met, _FOUND: _answers(found), _ALONE: _answers(alone)}
+    for name, frame in frames.items():
+        with atomic.replacing(folder / name) as part:
+            frame.write_parquet(part)
+
+
+def _answers(found: Mapping[str, Candidates]) -> pl.DataFrame:
     rows = [
         pl.DataFrame(
             {"request": each.request_of, "item": each.items, "score": each.columns["score"].astype(np.float64)}
         ).select(pl.lit(name).alias("source"), pl.all())
         for name, each in found.items()
     ]
-    numbered = one.rows.with_columns(pl.arange(first, first + one.rows.height).alias(REQUEST))
-    frames = {_REQUESTS: numbered, _RELEVANT: codes, _HISTORY: met, _FOUND: pl.concat(rows)}
-    for name, frame in frames.items():
-        with atomic.replacing(folder / name) as part:
-            frame.write_parquet(part)
+    return pl.concat(rows)
+
+
+def _read_answers(path: Path, count: int) -> dict[str, Candidates]:
+    return {
+        str(name): Candidates(
+            _offsets(rows, count),
+            rows["item"].to_numpy().astype(np.int32),
+            {"score": rows["score"].to_numpy(writable=True)},
+        )
+        for (name,), rows in read_dataset(path).group_by("source", maintain_order=True)
+    }
 
 
 def candidates_from(

@@ -28,7 +28,11 @@ _OURS = frozenset(
         "workspace",
     }
 )  # fmt: skip
-_PARAMETERS = {"recall_at_precision": "precision", "card_precision": "k", "calibration_error": "bins"}
+_PARAMETERS = {
+    "recall_at_precision": "precision", "card_precision": "k", "calibration_error": "bins",
+    "ndcg": "k", "recall_at_k": "k", "precision_at_k": "k", "hit_rate": "k", "mrr": "k", "map": "k",
+}  # fmt: skip
+_RUNTIME_NAMES = {"recall_at_k": "recall", "precision_at_k": "precision"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +112,10 @@ def origin(system: System, spec: str) -> str:
 def metric_name(metric: Metric) -> str:
     """Return a metric as the runtime names it: `recall_at_precision@0.9`."""
     parameter = dict(metric.parameters).get(_PARAMETERS.get(metric.kind, ""))
-    return (
-        metric.kind
-        if parameter is None
-        else f"{metric.kind}@{parameter:g}"
-        if isinstance(parameter, float)
-        else f"{metric.kind}@{parameter}"
-    )
+    name = _RUNTIME_NAMES.get(metric.kind, metric.kind)
+    if parameter is None:
+        return name
+    return f"{name}@{parameter:g}" if isinstance(parameter, float) else f"{name}@{parameter}"
 
 
 def _measured(system: System) -> list[Model]:

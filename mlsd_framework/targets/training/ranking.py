@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 from mlsd_framework.codegen.batch_code import BatchCode
 from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
+from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.retrieval import Outcome
@@ -16,7 +17,8 @@ from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.training.candidates import AT, retrieving
 from mlsd_framework.targets.training.dataset import called
-from mlsd_framework.targets.training.evaluate import origin
+from mlsd_framework.targets.training.evaluate import metric_name, origin
+from mlsd_framework.targets.training.retrieval import EXAMPLES, log_of
 
 if TYPE_CHECKING:
     from mlsd_framework.plugin.stages import RowStageKind
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 TRAINING = "mlsd_framework.runtime.training"
 _OURS = frozenset(
     {
-        "Catalogue", "ORIGIN", "MODELS", "Path", "Workspace", "artefacts", "asked", "bundle", "candidates", "catalogue",
-        "data", "gates", "history", "main", "measured", "np", "pl", "project", "request_ids", "retrieved", "stages",
-        "sys", "tracking", "version", "workspace",
+        "BOOTSTRAP", "Bootstrap", "COLUMNS", "Catalogue", "GATES", "Gate", "ItemFacts", "METRICS", "MODELS",
+        "ORIGIN", "Path", "Subject", "Workspace", "artefacts", "asked", "bundle", "candidates", "catalogue",
+        "data", "evaluation", "gates", "history", "index", "interactions", "load", "log", "main", "measured", "np",
+        "one", "pl", "project", "request_ids", "requests", "retrieved", "stages", "subject", "summary", "sys",
+        "tracking", "version", "workspace", "writing",
     }
 )  # fmt: skip
 
@@ -42,6 +46,9 @@ class RankingFile:
     models: str
     declarations: list[str]
     data: list[str]
+    log: list[str]
+    subject: list[str]
+    measured: list[str]
     loads: list[str]
     pipeline: list[str]
     requests: list[str]
@@ -59,7 +66,10 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     imports.add("sys")
     imports.add("pathlib", "Path")
     imports.add("polars as pl")
-    imports.add(TRAINING, "artefacts", "bundle", "requests", "retrieved")
+    imports.add(TRAINING, "artefacts", "bundle", "gates", "requests", "retrieved", "tracking")
+    imports.add(f"{TRAINING}.recommendation", "evaluation", "summary", "writing")
+    imports.add(f"{TRAINING}.recommendation.subject", "Catalogue as ItemFacts", "Subject")
+    imports.add(f"{TRAINING}.report", "index")
     imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     code = BatchCode(endpoint, imports, Names(_OURS))
@@ -82,13 +92,20 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         )
         if lines:
             pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    log = assigned("log", _log(outcome, system, imports), 1)
+    subject = assigned("subject", _subject(outcome, system), 1)
+    measured = assigned("measured", _measure(system), 1)
+    declared = [*_measures(system, imports), f"COLUMNS = {emit(columns, 0, 10)}", *code.declarations]
     context = RankingFile(
         system=system.name,
         spec=spec,
         imports="\n".join(imports.lines()),
         origin=origin(system, spec),
         models=emit(tuple(one.name for one in system.trained), 0, 9),
-        declarations=[f"COLUMNS = {emit(columns, 0, 10)}", *code.declarations],
+        declarations=declared,
+        log=log,
+        subject=subject,
+        measured=measured,
         data=[f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
         loads=list(code.loads.values()),
         pipeline=[line for text in pipeline for line in text.split("\n")],
@@ -96,6 +113,63 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
+
+
+def _measures(system: System, imports: Imports) -> list[str]:
+    """Return the declarations of metrics, gates and resampling."""
+    imports.add(f"{TRAINING}.gates", "Gate")
+    declared = {one.name: metric_name(one) for one in system.metrics.offline if "candidates" in one.needs}
+    gates = [
+        Call("Gate", (declared[gate.metric], gate.op, gate.value), given(slice=gate.slice, stage=gate.stage))
+        for model in system.models
+        for gate in model.gates
+        if gate.metric in declared
+    ]
+    names: list[Item] = list(dict.fromkeys(declared.values())) or ["ndcg@10", "recall@100"]
+    lines = [f"METRICS = {emit(names, 0, 10)}"]
+    lines.append(f"GATES{': list[Gate]' if not gates else ''} = {emit(gates, 0, 8)}")
+    if system.metrics.bootstrap:
+        imports.add("mlsd_framework.runtime.ranking_metrics.estimates", "Bootstrap")
+        named: tuple[tuple[str, Item], ...] = (
+            ("resamples", system.metrics.bootstrap),
+            ("confidence", system.metrics.confidence),
+            ("seed", 7),
+        )
+        lines.append(f"BOOTSTRAP = {emit(Call('Bootstrap', (), named), 0, 12)}")
+    return lines
+
+
+def _log(outcome: Outcome, system: System, imports: Imports) -> Call:
+    """Return the call that reads who met what, from which facts of items are counted."""
+    table = ScriptNames(system).table(system.source(outcome.interactions.source))
+    imports.add("features", "load", table)
+    imports.add(EXAMPLES, "interactions")
+    return log_of(outcome.interactions, Raw(f"load({table})"), system)
+
+
+def _subject(outcome: Outcome, system: System) -> Call:
+    titled = system.entity(outcome.interactions.entity).title
+    counted = Call(
+        "ItemFacts.of_log",
+        (Raw("log.until(int(asked.history.at[0]))"), Raw("catalogue.keys")),
+        (("descriptions", Raw("catalogue.descriptions")),) if titled else (),
+    )
+    named: tuple[tuple[str, Item], ...] = (
+        ("user", outcome.interactions.user),
+        ("relevant", Raw("asked.relevant")),
+        ("histories", Raw("asked.history")),
+        ("catalogue", counted),
+        ("sources", Raw("asked.found")),
+        ("stages", Raw("stages")),
+        ("baselines", Raw("asked.alone")),
+    )
+    return Call("Subject", (outcome.endpoint, Raw("asked.requests")), named)
+
+
+def _measure(system: System) -> Call:
+    named: tuple[tuple[str, Item], ...] = (("metrics", Raw("METRICS")), ("gates", Raw("GATES")))
+    named += (("bootstrap", Raw("BOOTSTRAP")),) if system.metrics.bootstrap else ()
+    return Call("evaluation.measure", (Raw("subject"),), named)
 
 
 def _requests(outcome: Outcome, settings: RetrieveSettings, endpoint: Endpoint) -> Call:
