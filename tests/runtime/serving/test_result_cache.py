@@ -133,6 +133,19 @@ def test_it_answers_what_a_plain_list_of_entries_would(steps: list[tuple[object,
         assert cache.size == sum(one.size for one in oracle.kept) <= max(limit, 0)
 
 
+def test_the_least_recently_asked_gives_way() -> None:
+    """What was asked for stays when memory is short; who gave way is counted."""
+    encoded = len(msgspec.msgpack.encode(made_of(1, 1)))
+    cache, call = ResultCache(TTL, 2 * (encoded + 2 + ENTRY_BYTES)), called()
+    for key in (b"a", b"b"):
+        cache.put(key, b"1", made_of(1, 1), call)
+    assert cache.get(b"a", b"1", called()) is not None
+    assert call.counted == []
+    cache.put(b"c", b"1", made_of(1, 1), call)
+    assert call.counted == [("result_cache_evictions",)]
+    assert [cache.get(key, b"1", called()) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
+
+
 def test_lists_without_a_part_are_not_kept() -> None:
     """Made without a stage, without a stamp or for a trace: the next request makes its own."""
     cache = ResultCache(TTL, 10_000)
