@@ -19,7 +19,7 @@ from mlsd_framework.runtime.serving.decision import Decision
 from mlsd_framework.runtime.serving.event_source import EventSource
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.logs import Log, LogPolicy
-from mlsd_framework.runtime.serving.recommendations import Recommendations
+from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
 from mlsd_framework.runtime.serving.telemetry import Telemetry
 
 Request_contra = TypeVar("Request_contra", bound=msgspec.Struct, contravariant=True)
@@ -28,6 +28,7 @@ PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
 Answer = Decision | Recommendations
 
 REQUESTS = "requests.json"
+_SHOWN = 50  # real requests that a page offers
 _STORE_FAULTS = "E622"  # unreachable, late, left alone, nothing published yet
 
 
@@ -50,7 +51,10 @@ class Pipeline(Protocol[Request_contra]):
 
 @dataclass(slots=True)
 class Endpoint:
-    """A path, the types of its request and of its answer, a real example, and the pipeline that answers."""
+    """A path, the types of its request and of its answer, real examples, and the pipeline that answers.
+
+    `user` names the field of the request that says whom to recommend to, `feedback` the events that a page may send.
+    """
 
     path: str
     request: type[msgspec.Struct]
@@ -59,11 +63,15 @@ class Endpoint:
     pipeline: type[Pipeline[Any]]
     summary: str
     answer: type[Answer] = Decision
+    user: str | None = None
+    feedback: tuple[Feedback, ...] = ()
+    examples: list[Mapping[str, Any]] = field(init=False)
     decoder: msgspec.json.Decoder[Any] = field(init=False)
     handler: Pipeline[Any] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Compile the decoder."""
+        self.examples = [self.example]
         self.decoder = msgspec.json.Decoder(self.request)
 
 
@@ -109,12 +117,17 @@ class Application:
         example: Mapping[str, Any],
         stages: tuple[Stage, ...] = (),
         answer: type[Answer] = Decision,
+        user: str | None = None,
+        feedback: tuple[Feedback, ...] = (),
     ) -> Callable[[PipelineType], PipelineType]:
-        """Return a decorator that makes a pipeline class the answer to POST `path`; `example` is a real request."""
+        """Return a decorator that makes a pipeline class the answer to POST `path`; `example` is a real request.
+
+        The page of recommendations needs `user`, and `feedback` of sources that are declared by `events`.
+        """
 
         def declare(pipeline: PipelineType) -> PipelineType:
             summary = (pipeline.__doc__ or path).strip().splitlines()[0]
-            self.endpoints[path] = Endpoint(path, request, example, stages, pipeline, summary, answer)
+            self.endpoints[path] = Endpoint(path, request, example, stages, pipeline, summary, answer, user, feedback)
             return pipeline
 
         return declare
@@ -161,16 +174,18 @@ class Application:
         self.version = bundle.version
 
     def _show(self, endpoint: Endpoint, rows: Sequence[RealRequest]) -> None:
-        """Take the first real row that is a request as the example; one that is none is no reason not to serve."""
-        for row in rows:
+        """Take the first real rows that are requests as examples; one that is none is no reason not to serve."""
+        fit: list[Mapping[str, Any]] = []
+        for row in rows[:_SHOWN]:
             try:
                 endpoint.decoder.decode(msgspec.json.encode(row.request))
             except msgspec.ValidationError as fault:
                 what = f"a row of `{REQUESTS}` is no request for `{endpoint.path}`: {fault}"
                 self.log.event("unfit_example", "warning", endpoint=endpoint.path, message=what)
             else:
-                endpoint.example = row.request
-                return
+                fit.append(row.request)
+        if fit:
+            endpoint.example, endpoint.examples = fit[0], fit
 
     def _warm(self, endpoint: Endpoint) -> None:
         """Answer the example a few times (E6415 where that cannot be done, unless only the store is to blame)."""

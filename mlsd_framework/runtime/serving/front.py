@@ -25,13 +25,11 @@ from mlsd_framework.runtime.serving.http import (
     read_body,
 )
 from mlsd_framework.runtime.serving.lifespan import lifespan
-from mlsd_framework.runtime.serving.pages import pages
+from mlsd_framework.runtime.serving.pages import OPEN, pages
 from mlsd_framework.runtime.serving.record import Recorder
 from mlsd_framework.runtime.serving.turns import Turns
 from mlsd_framework.runtime.serving.validation import MalformedError, UnfitError, explain
 
-# The page itself shows nothing; what it loads needs the token.
-_OPEN = ("/healthz", "/livez", "/readyz", "/docs")
 _JSON: Header = (b"content-type", b"application/json")
 _ID_CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
 _ID_LENGTH = 64
@@ -200,7 +198,7 @@ class FrontDoor:
         closing: list[Header] = [(b"connection", b"close")] if self._application.draining else []
         page = self._pages.get(path)
         try:
-            if path not in _OPEN:
+            if page is None or path not in OPEN:
                 self._check_access(scope, head)
             if page is None:
                 if head.length > self._application.limits.body:

@@ -69,14 +69,21 @@ def _operation(
     endpoint: Endpoint, request: dict[str, Any], answer: dict[str, Any], error: dict[str, Any]
 ) -> dict[str, Any]:
     refusals = {status: _answer(text, error) for status, text in _REFUSALS.items()}
+    shown: dict[str, Any] = {"example": dict(endpoint.example)}
+    extension: dict[str, Any] = {}
+    if endpoint.answer is Recommendations:
+        shown = {"examples": {str(n): {"value": dict(one)} for n, one in enumerate(endpoint.examples, 1)}}
+        feedback = [msgspec.to_builtins(one) for one in endpoint.feedback]
+        extension = {"x-mlsd-recommendations": {"user": endpoint.user, "feedback": feedback}}
     return {
         "operationId": endpoint.path.strip("/").replace("/", "_"),
         "summary": endpoint.summary,
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": request, "example": dict(endpoint.example)}},
+            "content": {"application/json": {"schema": request, **shown}},
         },
         "responses": {"200": _answer(_ANSWERS[endpoint.answer], answer), **refusals},
+        **extension,
     }
 
 

@@ -1,4 +1,4 @@
-"""What a service answers to GET: probes, metrics, its description and the page that shows it."""
+"""What a service answers to GET: probes, metrics, its description and the pages that show it."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -7,10 +7,13 @@ import msgspec
 
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.openapi import openapi
+from mlsd_framework.runtime.serving.recommendations import Recommendations
 from mlsd_framework.runtime.serving.telemetry import FORMAT
 
 Page = tuple[int, bytes, bytes]
 
+# What needs no token: the pages themselves show nothing, and what they load needs it.
+OPEN = frozenset({"/healthz", "/livez", "/readyz", "/docs", "/docs/recommendations"})
 _JSON = b"application/json"
 
 
@@ -32,9 +35,12 @@ def pages(application: Application) -> dict[str, Callable[[], Page]]:
         return 200, _JSON, msgspec.json.encode(openapi(application))
 
     def docs() -> Page:
-        return 200, b"text/html; charset=utf-8", files(__package__).joinpath("docs.html").read_bytes()
+        return _html("docs.html")
 
-    return {
+    def recommendations() -> Page:
+        return _html("recommendations.html")
+
+    found: dict[str, Callable[[], Page]] = {
         "/healthz": alive,
         "/livez": alive,
         "/readyz": ready,
@@ -42,3 +48,10 @@ def pages(application: Application) -> dict[str, Callable[[], Page]]:
         "/openapi.json": description,
         "/docs": docs,
     }
+    if any(endpoint.answer is Recommendations for endpoint in application.endpoints.values()):
+        found["/docs/recommendations"] = recommendations
+    return found
+
+
+def _html(name: str) -> Page:
+    return 200, b"text/html; charset=utf-8", files(__package__).joinpath(name).read_bytes()

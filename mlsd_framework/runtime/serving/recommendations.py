@@ -71,6 +71,20 @@ class Recommendations(msgspec.Struct, kw_only=True):
     trace: Trace | None = None
 
 
+class Feedback(msgspec.Struct, kw_only=True, frozen=True):
+    """How an item of a list comes back as an event: the source, and which of its fields are key, user, item and moment.
+
+    `label` is what the button says that sends it from the page.
+    """
+
+    source: str
+    key: str
+    user: str
+    item: str
+    at: str
+    label: str = "Bought now"
+
+
 def traced_stages(call: Call, candidates: Mapping[str, int]) -> list[TracedStage]:
     """Return the stages that `call`, a traced one, has passed; `candidates` is how many there were behind each."""
     return [TracedStage(name, candidates.get(name, 0), round(seconds * 1e3, 3)) for name, seconds in call.passed]

@@ -15,6 +15,7 @@ from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.moments import Moment, now
 from mlsd_framework.runtime.serving.recommendations import (
+    Feedback,
     Recommendations,
     RecommendedItem,
     Trace,
@@ -61,6 +62,8 @@ POPULAR = tuple(range(0, len(NAMES), 2))
     example={"user_id": 1},
     stages=(FETCH, RETRIEVE),
     answer=Recommendations,
+    user="user_id",
+    feedback=(Feedback(source="purchases", key="purchase_id", user="user_id", item="item_id", at="ts"),),
 )
 class Recommend:
     """Recommends what a user buys again, what goes with it, and what is popular."""
