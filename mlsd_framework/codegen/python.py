@@ -94,7 +94,9 @@ _STANDARD = frozenset(
         "math",
         "os",
         "pathlib",
+        "shutil",
         "sys",
+        "tempfile",
         "typing",
     }
 )

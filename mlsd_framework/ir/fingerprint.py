@@ -29,7 +29,7 @@ def system_fingerprint(system: System) -> str:
         system.models,
         system.serving,
         system.metrics,
-        *([system.retrievers, system.outcome] if system.retrievers else []),
+        *([system.retrievers, system.indexes, system.outcome] if system.retrievers else []),
     )
 
 

@@ -24,18 +24,37 @@ class Interactions:
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """A named model that finds candidates by histories; `settings` are the kind's own, in order."""
+    """A named model that finds candidates by histories; `settings` are the kind's own, in order.
+
+    `user_features` are what it reads of who asks, beside the history, and `item_features` what it knows of items.
+    `embeds` says whether its items are vectors, which an index can search.
+    """
 
     name: str
     kind: str
     interactions: Interactions
     settings: tuple[tuple[str, SettingValue], ...]
+    user_features: tuple[FeatureRef, ...] = ()
+    item_features: tuple[FeatureRef, ...] = ()
+    embeds: bool = False
     describe: str | None = None
     span: Span | None = None
 
     def setting(self, name: str) -> SettingValue:
         """Return one of the kind's own settings."""
         return dict(self.settings)[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Vectors of a retriever's items, made searchable: for the recall that is declared, by the fastest of `engines`."""
+
+    name: str
+    retriever: Retriever
+    recall: float
+    k: int
+    engines: tuple[str, ...]
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from mlsd_framework.ir.metrics import Metrics
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.override import ProofOverride
 from mlsd_framework.ir.requirements import Requirements
-from mlsd_framework.ir.retrieval import Interactions, Outcome, Retriever
+from mlsd_framework.ir.retrieval import Index, Interactions, Outcome, Retriever
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Source
 
@@ -33,6 +33,7 @@ class System:
     environment: Environment
     override: ProofOverride | None = None
     retrievers: tuple[Retriever, ...] = ()
+    indexes: tuple[Index, ...] = ()
     outcome: Outcome | None = None
 
     def source(self, name: str) -> Source:

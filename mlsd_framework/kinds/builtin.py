@@ -12,6 +12,7 @@ from mlsd_framework.kinds.retrievers.ease import Ease
 from mlsd_framework.kinds.retrievers.item_item import ItemItem
 from mlsd_framework.kinds.retrievers.popularity import Popularity
 from mlsd_framework.kinds.retrievers.recent import Recent
+from mlsd_framework.kinds.retrievers.two_tower.kind import TwoTower
 from mlsd_framework.kinds.sources.events.kind import Events
 from mlsd_framework.kinds.sources.simulated.kind import Simulated
 from mlsd_framework.kinds.sources.table.kind import Table
@@ -33,7 +34,7 @@ PLUGIN = Plugin(
     sources=(Events(), Table(), Simulated()),
     aggregates=AGGREGATES,
     models=(CatBoostClassifier(), CatBoostRanker(), IsolationForest()),
-    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als()),
+    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), TwoTower()),
     stages=(Fetch(), Compute(), Retrieve(), Filter(), Score(), Rules(), Decide(), Explain(), Take(), Fallback()),
     metrics=METRICS,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.ir.entities import Entity
-from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.features import FeatureGroup, FeatureRef, TableGroup
 from mlsd_framework.ir.retrieval import Interactions, Outcome, Retriever, candidate_columns
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
@@ -31,6 +31,8 @@ class RetrievalLowering:
     sources: Mapping[str, Source]
     declared_sources: frozenset[str]
     entities: Mapping[str, Entity]
+    groups: Mapping[str, FeatureGroup]
+    declared_groups: frozenset[str]
     context: Context
 
     def retrievers(
@@ -40,10 +42,14 @@ class RetrievalLowering:
         found = {}
         for name, spec in specs.items():
             log = self._interactions(spec, ("models", name))
-            if log is not None:
+            before = len(self.context.faults)
+            users = self._features(name, spec, "user_features", spec.user, kinds[spec.kind])
+            items = self._features(name, spec, "item_features", spec.item, kinds[spec.kind])
+            if log is not None and len(self.context.faults) == before:
                 settings = kinds[spec.kind].settings(spec)
                 span = self.context.span(("models", name), key=True)
-                found[name] = Retriever(name, spec.kind, log, settings, spec.describe, span)
+                embeds = getattr(kinds[spec.kind], "embeds", False)
+                found[name] = Retriever(name, spec.kind, log, settings, users, items, embeds, spec.describe, span)
         return found
 
     def outcome(self, spec: LabelSpec, serving: Mapping[str, EndpointSpec]) -> Outcome | None:
@@ -86,6 +92,41 @@ class RetrievalLowering:
             self.context.report("E2033", what, (*at, "every"), expected="at least as long as `within`")
             return None
         return spec.within, every, spec.moments
+
+    def _features(
+        self, name: str, spec: RetrieverSpec, key: str, role: str, kind: RetrieverLowering
+    ) -> tuple[FeatureRef, ...]:
+        """Return the features that a retriever reads of its users or its items: columns of tables about them."""
+        found: dict[str, FeatureRef] = {}
+        entity = self.entities.get(role)
+        for index, text in enumerate(getattr(spec, key, ())):
+            at: Loc = ("models", name, key, index)
+            group_name, _, wanted = text.partition(".")
+            group = self.groups.get(group_name)
+            if group is None:
+                if group_name not in self.declared_groups:
+                    what = f"`models.{name}.{key}` refers to feature group `{group_name}`, which is not declared"
+                    self.context.unknown("E2001", what, at, group_name, self.declared_groups)
+                continue
+            if not isinstance(group, TableGroup) or entity is None or group.key != entity.key:
+                what = f"`models.{name}.{key}` takes `{text}`, which is no table of the entity `{role}`"
+                tables = [one.name for one in self.groups.values() if isinstance(one, TableGroup)]
+                expected = f"features of: {', '.join(tables)}" if tables else "a group with `columns` of a table"
+                self.context.report("E2061", what, at, expected=expected)
+                continue
+            chosen = [one for one in group.features if wanted in ("*", one.name)]
+            if not chosen:
+                what = f"`models.{name}.{key}` refers to feature `{text}`, which is not declared"
+                self.context.unknown("E2001", what, at, text, [f"{group_name}.{one.name}" for one in group.features])
+            for one in chosen:
+                accepts = getattr(kind, "accepts", None)
+                if accepts is not None and not accepts(one.type):
+                    what = f"`models.{name}.{key}` takes `{group_name}.{one.name}` of type `{one.type}`"
+                    self.context.report("E2035", f"{what}, which `{spec.kind}` cannot take", at)
+                    continue
+                ref = FeatureRef(group_name, one.name, one.type, one.describe, self.context.span(at))
+                found.setdefault(ref.dotted, ref)
+        return tuple(found.values())
 
     def _interactions(self, spec: InteractionsSpec, at: Loc) -> Interactions | None:
         shown = ".".join(str(part) for part in at)

@@ -6,6 +6,7 @@ from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.entities import lower_entities
 from mlsd_framework.lower.environments import lower_environment
 from mlsd_framework.lower.features import FeatureLowering
+from mlsd_framework.lower.indexes import lower_indexes
 from mlsd_framework.lower.kinds import Kinds
 from mlsd_framework.lower.label import lower_label
 from mlsd_framework.lower.metrics import lower_metrics
@@ -33,12 +34,12 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     }
     sources = lower_sources(spec.sources, kinds.sources, context)
     entities = lower_entities(spec.entities, sources, declared["sources"], context)
-    retrieval = RetrievalLowering(sources, declared["sources"], entities, context)
     of_candidates = spec.label is not None and (spec.label.of or "").startswith("/")
-    outcome = retrieval.outcome(spec.label, spec.serving) if spec.label is not None and of_candidates else None
     label = lower_label(spec.label, sources, declared["sources"], context) if not of_candidates else None
     features = FeatureLowering(sources, declared["sources"], entities, label, kinds.aggregates, context, kinds.features)
     groups = features.lower(spec.features)
+    retrieval = RetrievalLowering(sources, declared["sources"], entities, groups, declared["features"], context)
+    outcome = retrieval.outcome(spec.label, spec.serving) if spec.label is not None and of_candidates else None
     found = {name: one for name, one in spec.models.items() if isinstance(one, RetrieverSpec)}
     fitted = {name: one for name, one in spec.models.items() if name not in found}
     retrievers = retrieval.retrievers(found, kinds.retrievers)
@@ -65,6 +66,7 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         environment=lower_environment(spec.environments, loaded.environment, context),
         override=lower_override(spec.override, context),
         retrievers=tuple(retrievers.values()),
+        indexes=lower_indexes(spec.indexes, retrievers, declared["models"], context),
         outcome=outcome,
     )
     return system, context.collected()

@@ -13,6 +13,7 @@ from mlsd_framework.plan import meaning, stages
 from mlsd_framework.plan.blueprint import Blueprint
 from mlsd_framework.plan.stages import (
     Build,
+    BuildIndex,
     Catalogue,
     Dataset,
     Evaluate,
@@ -56,7 +57,7 @@ class _Drafting:
         if system.models:
             drafted.append(self._dataset())
         if system.models or system.retrievers:
-            drafted += [*self._retrievers(), *self._trains(), self._evaluate()]
+            drafted += [*self._retrievers(), *self._indexes(), *self._trains(), self._evaluate()]
         if system.stored:
             drafted.append(self._materialise())
         if "training/verify.py" in self._files:
@@ -139,6 +140,28 @@ class _Drafting:
             )
         return found
 
+    def _indexes(self) -> list[BuildIndex]:
+        found = []
+        for one in self._system.indexes:
+            parts = meaning.collected(
+                [
+                    (f"indexes.{one.name}", meaning.value((one.recall, one.k, one.engines))),
+                    *meaning.retriever_parts(one.retriever, self._system),
+                ]
+            )
+            origins = self._origins(parts)
+            found.append(
+                BuildIndex(
+                    parts=parts,
+                    after=(f"train {one.retriever.name}", *origins["after"]),
+                    data=origins["data"],
+                    outputs=(f"{self._workspace}/indexes/{one.name}",),
+                    index=one.name,
+                    script=f"{self._generated}/training/index_{one.name}.py",
+                )
+            )
+        return found
+
     def _candidates(self) -> Dataset:
         """Retrieve again where a source of candidates, what is asked of it, or a feature of a candidate has changed."""
         system = self._system
@@ -209,6 +232,7 @@ class _Drafting:
             after=(
                 *(["dataset"] if self._system.models else []),
                 *(f"train {model.name}" for model in self._system.trained),
+                *(f"index {one.name}" for one in self._system.indexes),
             ),
             outputs=(f"{self._workspace}/evaluation",),
             script=f"{self._generated}/training/evaluate.py",

@@ -21,6 +21,7 @@ from mlsd_framework.plan.proving import refuse_unproved, today
 from mlsd_framework.plan.scripts import STORE, run_script, version_in
 from mlsd_framework.plan.stages import (
     Build,
+    BuildIndex,
     Catalogue,
     Dataset,
     Evaluate,
@@ -122,7 +123,7 @@ class Evaluator:
                 return self._simulate(stage)
             case Build():
                 return self._build(stage)
-            case Catalogue() | Dataset() | Train():
+            case Catalogue() | Dataset() | Train() | BuildIndex():
                 return Done(self._script(stage.name, stage.script, step))
             case Evaluate():
                 version = version_in(self._script(stage.name, stage.script, step))

@@ -3,6 +3,7 @@
 from mlsd_framework.plan.definition import Action, Plan
 from mlsd_framework.plan.stages import (
     Build,
+    BuildIndex,
     Catalogue,
     Dataset,
     Evaluate,
@@ -54,6 +55,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911 - one a stage
             return "make the training set"
         case Train():
             return f"train `{stage.model}`"
+        case BuildIndex():
+            return f"index `{stage.index}`"
         case Evaluate():
             return "find thresholds, measure, hold the gates, make the version"
         case Materialise():

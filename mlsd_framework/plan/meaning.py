@@ -185,6 +185,9 @@ def retriever_parts(one: Retriever, system: System) -> Iterator[Entry]:
     yield f"{at}.from", value(one.interactions)
     for name, setting in one.settings:
         yield f"{at}.{name}", value(setting)
+    refs = (*one.user_features, *one.item_features)
+    yield f"{at}.features", value(tuple((ref.dotted, ref.type) for ref in refs))
+    yield from Definitions(system).of(refs)
     yield from interaction_parts(one.interactions, system)
 
 

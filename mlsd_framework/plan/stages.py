@@ -120,6 +120,21 @@ class Train(_Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildIndex(_Step):
+    """Build an index over a model's vectors."""
+
+    kind: ClassVar[str] = "index"
+    effect: ClassVar[Effect] = "re-index"
+    index: str
+    script: str
+
+    @property
+    def name(self) -> str:
+        """Return the stage's name."""
+        return f"index {self.index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluate(_Step):
     """Find thresholds, measure, hold the gates, and make the bundle."""
 
@@ -181,9 +196,10 @@ class Serve(_Step):
         return "serve"
 
 
-Stage = Fetch | Simulate | Build | Catalogue | Dataset | Train | Evaluate | Materialise | Verify | Serve
+Stage = Fetch | Simulate | Build | Catalogue | Dataset | Train | BuildIndex | Evaluate | Materialise | Verify | Serve
 KINDS: dict[str, type[Stage]] = {
-    one.kind: one for one in (Fetch, Simulate, Build, Catalogue, Dataset, Train, Evaluate, Materialise, Verify, Serve)
+    one.kind: one
+    for one in (Fetch, Simulate, Build, Catalogue, Dataset, Train, BuildIndex, Evaluate, Materialise, Verify, Serve)
 }
 ORDER = tuple(KINDS)
 

@@ -34,7 +34,7 @@ _CONTRACTS: Final[dict[str, tuple[type[SpecModel] | None, tuple[str, ...]]]] = {
         ModelSpec,
         ("name", "spec", "supervised", "explains", "accepts", "outputs", "settings", "training", "score"),
     ),
-    "retrievers": (RetrieverSpec, ("name", "spec", "settings", "fit", "source")),
+    "retrievers": (RetrieverSpec, ("name", "spec", "settings", "source", "file")),
     "stages": (StageSpec, ("name", "spec", "lower", "code")),
     "metrics": (MetricSpec, ("name", "spec", "needs", "higher_is_better", "parameters")),
 }

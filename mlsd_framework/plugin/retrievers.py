@@ -4,15 +4,31 @@ from typing import Protocol
 
 from mlsd_framework.codegen.python import Call, Imports
 from mlsd_framework.ir.retrieval import Retriever
+from mlsd_framework.ir.system import System
 from mlsd_framework.lower.kinds import RetrieverLowering
 
 
 class RetrieverKind(RetrieverLowering, Protocol):
-    """A kind of retriever: its YAML, how it is fitted, and the class that answers."""
+    """A kind of retriever: its YAML and the class that answers; it is a `FittedKind` or a `TrainedKind` too."""
 
     @property
     def source(self) -> str:
         """The `module:name` of its class, a `Source` of `runtime.retrieval`; only generated code imports it."""
 
+    @property
+    def file(self) -> str:
+        """The file of its folder that the class is loaded from."""
+
+
+class FittedKind(RetrieverKind, Protocol):
+    """A kind of retriever that one call fits."""
+
     def fit(self, retriever: Retriever, imports: Imports) -> Call:
         """Return the call that fits it on the interactions `log`; what it needs beside its class is imported."""
+
+
+class TrainedKind(RetrieverKind, Protocol):
+    """A kind of retriever with a script of its own, in which `fit(log)` returns what answers."""
+
+    def training(self, retriever: Retriever, system: System) -> str:
+        """Return the text of `training/<model>.py`."""

@@ -22,6 +22,7 @@ class Workspace:
     features/        one Parquet file a feature group, as last materialised
     dataset.parquet  the training set: one row an example
     catalogues/      one file an entity: the items that can be recommended, in the order that the models share
+    indexes/<name>/  the newest index: its files, index.json
     retrieved/       what was asked and retrieved at the moment of the test, for the evaluation
     models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
     evaluation/      of the newest evaluation: report.html, the entry to <model>.report.html; <model>.metrics.json;
@@ -60,6 +61,10 @@ class Workspace:
     def catalogue(self, entity: str) -> Path:
         """Return the file of an entity's items, in the order that the models share."""
         return self.root / "catalogues" / f"{entity}.safetensors"
+
+    def index(self, name: str) -> Path:
+        """Return the folder of an index."""
+        return self.root / "indexes" / name
 
     @property
     def retrieved(self) -> Path:

@@ -14,6 +14,7 @@ from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.entities import EntitySpec
 from mlsd_framework.spec.environments import EnvironmentSpec
 from mlsd_framework.spec.features import FeatureGroupSpec
+from mlsd_framework.spec.indexes import IndexSpec
 from mlsd_framework.spec.label import LabelSpec
 from mlsd_framework.spec.metrics import MetricsBase, MetricSpec
 from mlsd_framework.spec.models import ModelSpec
@@ -24,7 +25,7 @@ from mlsd_framework.spec.serving import EndpointBase, StageSpec
 from mlsd_framework.spec.sources import SourceSpec
 
 SECTIONS = (
-    "requirements", "sources", "entities", "features", "label", "models", "serving", "metrics", "override",
+    "requirements", "sources", "entities", "features", "label", "models", "indexes", "serving", "metrics", "override",
     "environments",
 )  # fmt: skip
 
@@ -64,6 +65,7 @@ class SystemSpec(SpecModel):
     )
     label: LabelSpec | None = Field(None, description="What is predicted, and when it is known.")
     models: dict[Name, Any] = Field(default_factory=dict, description="Named models.")
+    indexes: dict[Name, IndexSpec] = Field(default_factory=dict, description="Vectors that can be searched.")
     serving: dict[str, Any] = Field(default_factory=dict, description="Endpoints, each a pipeline of stages.")
     metrics: Any = Field(default=None, description="What is measured.")
     override: OverrideSpec = Field(

@@ -7,7 +7,7 @@ from pydantic import Field
 from mlsd_framework.codegen.python import Call, Imports, Raw, given
 from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.settings import SettingValue
-from mlsd_framework.kinds.retrievers.parts import fading, weighting
+from mlsd_framework.kinds.retrievers.parts import FILE, fading, weighting
 from mlsd_framework.spec.retrievers import FadingSpec
 
 
@@ -29,6 +29,7 @@ class Als:
     name = "als"
     spec = AlsSpec
     source = "mlsd_framework.runtime.retrieval.als:Als"
+    file = FILE
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the hyperparameters."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from mlsd_framework.codegen.python import Call, Imports, Raw, given
 from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.settings import SettingValue
-from mlsd_framework.kinds.retrievers.parts import length, microseconds
+from mlsd_framework.kinds.retrievers.parts import FILE, length, microseconds
 from mlsd_framework.spec.quantities import Duration
 from mlsd_framework.spec.retrievers import RetrieverSpec
 
@@ -30,6 +30,7 @@ class BuyAgain:
     name = "buy_again"
     spec = BuyAgainSpec
     source = "mlsd_framework.runtime.retrieval.buy_again:BuyAgain"
+    file = FILE
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the lengths of time in microseconds."""

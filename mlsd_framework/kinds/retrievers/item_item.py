@@ -7,7 +7,7 @@ from pydantic import Field
 from mlsd_framework.codegen.python import Call, Imports, Raw, given
 from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.settings import SettingValue
-from mlsd_framework.kinds.retrievers.parts import fading, length, microseconds, weighting
+from mlsd_framework.kinds.retrievers.parts import FILE, fading, length, microseconds, weighting
 from mlsd_framework.spec.quantities import Duration
 from mlsd_framework.spec.retrievers import FadingSpec
 
@@ -31,6 +31,7 @@ class ItemItem:
     name = "item_item"
     spec = ItemItemSpec
     source = "mlsd_framework.runtime.retrieval.item_item:ItemItem"
+    file = FILE
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return what is counted and how."""

@@ -8,6 +8,9 @@ from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.spec.retrievers import FadingSpec
 
 RETRIEVAL = "mlsd_framework.runtime.retrieval"
+FILE = "source.safetensors"
+"""Where a source of candidates that is one file lies in its model's folder."""
+
 _UNITS = (("DAY", timedelta(days=1)), ("HOUR", timedelta(hours=1)), ("SECOND", timedelta(seconds=1)))
 _MICROSECOND = timedelta(microseconds=1)
 

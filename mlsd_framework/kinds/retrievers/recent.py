@@ -5,6 +5,7 @@ from typing import Any, Literal
 from mlsd_framework.codegen.python import Call, Imports
 from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.settings import SettingValue
+from mlsd_framework.kinds.retrievers.parts import FILE
 from mlsd_framework.spec.retrievers import RetrieverSpec
 
 
@@ -20,6 +21,7 @@ class Recent:
     name = "recent"
     spec = RecentSpec
     source = "mlsd_framework.runtime.retrieval.recent:Recent"
+    file = FILE
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:  # noqa: ARG002 - the kind's protocol
         """Return nothing: there is nothing to set."""

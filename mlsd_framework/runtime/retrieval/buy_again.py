@@ -11,14 +11,14 @@ from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.cadence import MEASURES, ItemCadence, item_cadence, pairs_of
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.interactions import HOUR, Histories, Interactions, histories_of
-from mlsd_framework.runtime.retrieval.source import Answer, Source, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import Answer, FileSource, gathered, looked_up
 
 _L2 = 10.0
 _STEPS = 25
 
 
 @dataclass(frozen=True)
-class BuyAgain(Source):
+class BuyAgain(FileSource):
     """A logistic regression on the measures of `cadence`: `weights` [MEASURES + 1], the last one alone is added."""
 
     KIND: ClassVar = "buy-again"

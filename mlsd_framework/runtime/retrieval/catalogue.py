@@ -1,15 +1,16 @@
 """The items that can be recommended, in one order that all parts of a version share: an item is its place there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets, offsets_of
+from mlsd_framework.runtime.retrieval.candidates import Codes, Column, Offsets, offsets_of
 from mlsd_framework.runtime.retrieval.interactions import Histories, Times
 from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors, write_tensors
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Key = int | str
 _FORMAT: Final = "mlsd catalogue 1"
 _UNKNOWN: Final = -1
+NOTHING_ELSE: Final[Mapping[str, Any]] = MappingProxyType({})
 _ARRAYS: Final = ("keys", "keys.bytes", "keys.offsets", "descriptions.bytes", "descriptions.offsets")
 
 
@@ -123,10 +125,13 @@ class Catalogue:
 
         return pl.Series(self.keys).gather(pl.Series(codes.astype(np.uint32)))
 
-    def history(self, items: Sequence[Key], times: Sequence[int], at: int) -> Histories:
+    def history(
+        self, items: Sequence[Key], times: Sequence[int], at: int, columns: Mapping[str, Any] = NOTHING_ELSE
+    ) -> Histories:
         """Return one request's history from a user's last items and their times in microseconds UTC, newest first.
 
-        That is the order of `last_n`. Items that are not in the catalogue are left out.
+        That is the order of `last_n`. Items that are not in the catalogue are left out. `columns` are values of the
+        request that sources read.
         """
         known = [(code, time) for key, time in zip(items, times, strict=True) if (code := self.code(key)) >= 0]
         known.reverse()
@@ -135,9 +140,12 @@ class Catalogue:
             np.array([code for code, _ in known], np.int32),
             np.array([time for _, time in known], np.int64),
             np.array([at], np.int64),
+            {name: _one(value) for name, value in columns.items()},
         )
 
-    def histories(self, items: "pl.Series", times: "pl.Series", at: "pl.Series") -> Histories:
+    def histories(
+        self, items: "pl.Series", times: "pl.Series", at: "pl.Series", columns: Mapping[str, Column] = NOTHING_ELSE
+    ) -> Histories:
         """Return the histories of many requests from lists as `history` takes them: [requests] each; null is empty."""
         import polars as pl  # noqa: PLC0415 - only batches pay for it
 
@@ -147,9 +155,17 @@ class Catalogue:
         known = codes >= 0
         moments: Times = rows["times"].to_physical().to_numpy().astype(np.int64)
         lengths = np.bincount(rows["request"].to_numpy()[known], minlength=len(items))
-        return Histories(
-            offsets_of(lengths), codes[known], moments[known], at.to_physical().to_numpy().astype(np.int64)
-        )
+        asked = at.to_physical().to_numpy().astype(np.int64)
+        return Histories(offsets_of(lengths), codes[known], moments[known], asked, columns)
+
+
+def _one(value: object) -> Column:
+    """Return one value as candidates and histories have columns: numbers as float64, null as NaN, text as objects."""
+    if value is None or isinstance(value, bool | int | float):
+        return np.array([value], np.float64)
+    column = np.empty(1, object)
+    column[0] = value
+    return column
 
 
 def _texts(arrays: dict[str, NDArray[Any]], name: str) -> tuple[str, ...]:

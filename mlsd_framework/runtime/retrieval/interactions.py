@@ -1,12 +1,13 @@
 """What users did with items: a whole log to learn from, and what each asking user did before its moment."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlsd_framework.runtime.retrieval.candidates import Codes, Offsets, offsets_of
+from mlsd_framework.runtime.retrieval.candidates import Codes, Column, Offsets, offsets_of
 
 Times = NDArray[np.int64]
 """Microseconds since 1970, UTC."""
@@ -19,31 +20,37 @@ DAY: Final = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """A log in the order of time, a row an event: who, with which item, when; users and items are codes from 0."""
+    """A log in the order of time, a row an event: who, with which item, when; users and items are codes from 0.
+
+    `user_keys` are the keys of the users by code, where somebody asks for them.
+    """
 
     users: NDArray[np.int32]
     items: Codes
     times: Times
     user_count: int
     item_count: int
+    user_keys: tuple[int | str, ...] = ()
 
     def until(self, moment: int) -> "Interactions":
         """Return the events before a moment."""
         end = int(np.searchsorted(self.times, moment))
-        return Interactions(self.users[:end], self.items[:end], self.times[:end], self.user_count, self.item_count)
+        return replace(self, users=self.users[:end], items=self.items[:end], times=self.times[:end])
 
 
 @dataclass(frozen=True, slots=True)
 class Histories:
     """What the users of some requests did before: rows `offsets[i]:offsets[i + 1]` of request `i`, oldest first.
 
-    `at` is the moment of each request; all of its rows lie before it. A new user has no rows.
+    `at` is the moment of each request; all of its rows lie before it. A new user has no rows. `columns` [requests] are
+    what else is known of who asks.
     """
 
     offsets: Offsets
     items: Codes
     times: Times
     at: Times
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -54,7 +61,8 @@ class Histories:
         """Return one request by itself."""
         rows = slice(self.offsets[number], self.offsets[number + 1])
         offsets = np.array([0, rows.stop - rows.start], np.int64)
-        return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1])
+        columns = {name: column[number : number + 1] for name, column in self.columns.items()}
+        return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1], columns)
 
 
 NO_HISTORY: Final = Histories(

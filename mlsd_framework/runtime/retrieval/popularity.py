@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
-from mlsd_framework.runtime.retrieval.source import Source, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import FileSource, gathered, looked_up
 
 
 @dataclass(frozen=True)
-class Popularity(Source):
+class Popularity(FileSource):
     """`items` [segments + 1, kept] of each segment, best first, with their `scores`; the last row is that of all."""
 
     KIND: ClassVar = "popularity"

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.interactions import DAY, Histories
-from mlsd_framework.runtime.retrieval.source import Source, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import FileSource, gathered, looked_up
 
 
 @dataclass(frozen=True)
-class Recent(Source):
+class Recent(FileSource):
     """Distinct items by their last event; there is nothing to learn."""
 
     KIND: ClassVar = "recent"

@@ -11,7 +11,7 @@ import numpy as np
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Column
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.merge import merge
-from mlsd_framework.runtime.retrieval.source import ModelSource, Source
+from mlsd_framework.runtime.retrieval.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,7 @@ class Ask:
 
     def of(self, source: Source, histories: Histories) -> Candidates:
         """Return what the source finds."""
-        if not self.new:
-            return source.retrieve(histories, self.n)
-        if isinstance(source, ModelSource):
-            return source.retrieve(histories, self.n, seen=False)
-        longest = int(np.diff(histories.offsets).max(initial=0))
-        return unseen(source.retrieve(histories, self.n + longest), histories).top(self.n)
+        return source.retrieve_new(histories, self.n) if self.new else source.retrieve(histories, self.n)
 
 
 @dataclass(frozen=True)
@@ -73,11 +68,3 @@ class Retrieval:
             scores = sources[name].score(histories, merged).astype(np.float64) if there else missing
             yield f"candidates.{name}_score", scores
             yield f"candidates.{name}_rank", merged.columns[f"{name}.rank"] if there else missing
-
-
-def unseen(candidates: Candidates, histories: Histories) -> Candidates:
-    """Return the candidates that are not in their request's history."""
-    wide = int(max(candidates.items.max(initial=0), histories.items.max(initial=0))) + 1
-    request_of = np.repeat(np.arange(histories.requests), np.diff(histories.offsets))
-    held = request_of * wide + histories.items
-    return candidates.where(~np.isin(candidates.request_of * wide + candidates.items, held))

@@ -26,6 +26,23 @@ NOTHING: Answer = (np.empty(0, np.int32), np.empty(0, np.float64))
 
 
 class Source(ABC):
+    """What finds candidates."""
+
+    @abstractmethod
+    def retrieve(self, histories: Histories, n: int) -> Candidates:
+        """Return the `n` best items of each request, best first, with their `score`."""
+
+    @abstractmethod
+    def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
+        """Return the score of each candidate, whoever found it: [rows]; NaN where there is none."""
+
+    def retrieve_new(self, histories: Histories, n: int) -> Candidates:
+        """Return the `n` best items of each request that its history does not hold."""
+        longest = int(np.diff(histories.offsets).max(initial=0))
+        return unseen(self.retrieve(histories, n + longest), histories).top(n)
+
+
+class FileSource(Source):
     """A frozen dataclass whose fields are the ARRAYS and the SETTINGS of its file."""
 
     KIND: ClassVar[str]
@@ -52,19 +69,11 @@ class Source(ABC):
         return made
 
     @abstractmethod
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` best items of each request, best first, with their `score`."""
-
-    @abstractmethod
-    def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
-        """Return the score of each candidate, whoever found it: [rows]; NaN where there is none."""
-
-    @abstractmethod
     def fault(self) -> str | None:
         """Return what contradicts itself in what was read, or nothing."""
 
 
-class ModelSource(Source):
+class ModelSource(FileSource):
     """A source that gives each of its items a score by the weighted items of a history.
 
     `codes` [scored] are the items it can score, rising; a place is a place among them. Items outside are neither
@@ -101,6 +110,10 @@ class ModelSource(Source):
                 scores[places] = -np.inf
             answers.append(best(scores, self.codes, n, self.FLOOR))
         return gathered(answers)
+
+    def retrieve_new(self, histories: Histories, n: int) -> Candidates:
+        """Return the `n` best items of each request that its history does not hold."""
+        return self.retrieve(histories, n, seen=False)
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where item or history is unknown."""
@@ -172,3 +185,11 @@ def fault_in_offsets(name: str, offsets: NDArray[np.int64], parts: int, rows: in
     """Return the fault of offsets that do not cut so many rows into so many parts."""
     right = len(offsets) == parts + 1 and offsets[0] == 0 and offsets[-1] == rows and (np.diff(offsets) >= 0).all()
     return None if right else f"`{name}` do not cut {rows} rows into {parts} parts"
+
+
+def unseen(candidates: Candidates, histories: Histories) -> Candidates:
+    """Return the candidates that are not in their request's history."""
+    wide = int(max(candidates.items.max(initial=0), histories.items.max(initial=0))) + 1
+    request_of = np.repeat(np.arange(histories.requests), np.diff(histories.offsets))
+    held = request_of * wide + histories.items
+    return candidates.where(~np.isin(candidates.request_of * wide + candidates.items, held))

@@ -1,6 +1,8 @@
 """Lightning's checkpoints as safetensors with JSON inside: reading one never runs code."""
 
+import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,19 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as fault:
         raise RunError.of("E6336", f"`{path}` is not a checkpoint that can be read: {fault}") from fault
     return whole
+
+
+def place(folder: Path, *of: object) -> Path:
+    """Return the folder below `folder` for the state of a training `of` these things, whose text tells them apart.
+
+    What another training left there is removed: a state goes on only with what it began with.
+    """
+    own = folder / f"training-{hashlib.sha256(repr(of).encode()).hexdigest()[:16]}"
+    for other in folder.glob("training-*"):
+        if other != own:
+            shutil.rmtree(other)
+    own.mkdir(parents=True, exist_ok=True)
+    return own
 
 
 def newest(folder: Path) -> Path | None:

@@ -9,17 +9,19 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
+from mlsd_framework.runtime.tensor_file import write_tensors
 from mlsd_framework.runtime.towers.batches import Rows
 from mlsd_framework.runtime.towers.encoding import Encoded
 from mlsd_framework.runtime.towers.module import TwoTower
 from mlsd_framework.runtime.towers.tower import Tower
-from mlsd_framework.runtime.towers.user_tower import ENCODINGS, OnnxTower, UserTower
+from mlsd_framework.runtime.towers.user_tower import ENCODINGS, VECTORS, VECTORS_FORMAT, OnnxTower, UserTower
 
-VECTORS: Final = "item_vectors.safetensors"
+FILES: Final = (ENCODINGS, VECTORS, "item_tower.onnx", "user_tower.onnx")
+"""What `export` writes."""
+
 _OPSET = 17
 _CLOSE = 1e-5
 _SLICE = 8_192  # items at a time
@@ -43,8 +45,7 @@ def export(module: TwoTower, users: Encoded, folder: Path) -> NDArray[np.float32
     encoded = Encoded(catalogue.codes.numpy(), catalogue.values.numpy())
     _compare("item", module.item, items, Encoded(encoded.codes[:_PROBES], encoded.values[:_PROBES]))
     vectors = in_batches(items, encoded)
-    with atomic.replacing(folder / VECTORS) as part:
-        save_file({"vectors": vectors}, part)
+    write_tensors(folder / VECTORS, {"format": VECTORS_FORMAT}, {"vectors": vectors})
     return vectors
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import onnxruntime
@@ -22,6 +22,8 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.towers.encoding import Encoded, TowerEncoding
 
 ENCODINGS: Final = "encodings.json"
+VECTORS: Final = "item_vectors.safetensors"
+VECTORS_FORMAT: Final = "mlsd item vectors 1"
 _FAULTS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented, RuntimeException)
 _ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 3 is error
 
@@ -38,7 +40,7 @@ class OnnxTower:
         self._inputs = frozenset(one.name for one in session.get_inputs())  # without one that no feature fills
 
     @classmethod
-    def load(cls, folder: Path) -> "OnnxTower":
+    def load(cls, folder: Path) -> Self:
         """Load what `export` wrote; raises RunError E6455 where a file is missing or damaged."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

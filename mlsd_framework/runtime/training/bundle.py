@@ -49,6 +49,8 @@ def _files(workspace: Workspace, models: tuple[str, ...]) -> dict[str, Path]:
     found = {path.name: path for path in beside if path.is_file()}
     for path in sorted((workspace.root / "catalogues").glob("*.safetensors")):
         found[f"catalogues/{path.name}"] = path
+    for path in sorted((workspace.root / "indexes").glob("*/*")):
+        found[f"indexes/{path.parent.name}/{path.name}"] = path
     for model in models:
         folder = workspace.model(model)
         for name in (artefacts.MANIFEST, *artefacts.open_model(folder).files):

@@ -78,7 +78,8 @@ def interactions(events: pl.LazyFrame, catalogue: Catalogue, *, user: str, item:
         print(f"{int((~known).sum()):,} of {len(codes):,} events are of items that are not in the catalogue")
     users = rows[user].rank("dense").to_numpy().astype(np.int32)[known] - 1
     times = rows[time].dt.timestamp("us").to_numpy()[known]
-    return Interactions(users, codes[known], times, int(users.max(initial=-1)) + 1, len(catalogue))
+    keys = tuple(rows[user].unique().sort().to_list())
+    return Interactions(users, codes[known], times, len(keys), len(catalogue), keys)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mlsd_framework.codegen.interactions_code import columns_of, log_of
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
@@ -10,9 +11,9 @@ from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.retrieval import Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
-from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings, retrieval
+from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings, retrieval, user_features
 from mlsd_framework.targets.training.dataset import called, sources_of, values_beside
-from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL, columns_of, log_of
+from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
 
@@ -137,6 +138,7 @@ def _parts(system: System) -> _Parts:
 
 def _history_groups(parts: _Parts) -> list[StoredGroup]:
     named = {str(parts.settings.items).split(".", maxsplit=1)[0]}
+    named |= {str(ref.group) for ref in user_features(parts.settings)}
     return [one for one in parts.system.stored if one.name in named]
 
 
@@ -179,7 +181,12 @@ def _asked(parts: _Parts) -> Call:
 def _history(parts: _Parts) -> Call:
     settings = parts.settings
     columns = (str(settings.items), str(settings.times), AT)
-    return Call("catalogue.histories", tuple(Raw(f"rows[{emit(one)}]") for one in columns))
+    arguments: tuple[Item, ...] = tuple(Raw(f"rows[{emit(one)}]") for one in columns)
+    known: list[Item] = [ref.dotted for ref in user_features(settings)]
+    if known:
+        parts.imports.add(f"{RETRIEVAL}.frames", "columns_of")
+        arguments += (Call("columns_of", (Raw("rows"), known)),)
+    return Call("catalogue.histories", arguments)
 
 
 def _examples(parts: _Parts) -> Call:

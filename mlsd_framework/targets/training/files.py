@@ -9,6 +9,7 @@ from mlsd_framework.targets.training.candidates import candidates_file
 from mlsd_framework.targets.training.dataset import dataset_file
 from mlsd_framework.targets.training.evaluate import evaluate_file
 from mlsd_framework.targets.training.features import features_file
+from mlsd_framework.targets.training.indexes import index_file
 from mlsd_framework.targets.training.ranking import ranking_file
 from mlsd_framework.targets.training.retrieval import catalogue_file, retriever_file
 from mlsd_framework.targets.training.verify import is_provable, verify_file
@@ -24,6 +25,9 @@ def training_files(system: System, spec: str, registry: Registry) -> Iterator[Ar
     for retriever in system.retrievers:
         text = retriever_file(retriever, system, spec, registry)
         yield Artefact(f"training/{retriever.name}.py", text, f"models.{retriever.name}")
+    for index in system.indexes:
+        text = index_file(index, system, spec, registry)
+        yield Artefact(f"training/index_{index.name}.py", text, f"indexes.{index.name}")
     if system.outcome is not None:
         yield Artefact("training/dataset.py", candidates_file(system, spec), "features, label, serving")
     elif system.label is not None and system.models:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from mlsd_framework.codegen.batch_code import BatchCode
+from mlsd_framework.codegen.interactions_code import log_of
 from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
@@ -18,7 +19,7 @@ from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.training.candidates import AT, retrieving
 from mlsd_framework.targets.training.dataset import called
 from mlsd_framework.targets.training.evaluate import metric_name, origin
-from mlsd_framework.targets.training.retrieval import EXAMPLES, log_of
+from mlsd_framework.targets.training.retrieval import EXAMPLES
 
 if TYPE_CHECKING:
     from mlsd_framework.plugin.stages import RowStageKind

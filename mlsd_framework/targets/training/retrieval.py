@@ -1,14 +1,19 @@
 """`training/catalogue.py` and a script for each model that finds candidates."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
+from mlsd_framework.codegen.interactions_code import log_of
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.retrieval import Interactions, Retriever
+from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
+
+if TYPE_CHECKING:
+    from mlsd_framework.plugin.retrievers import FittedKind, TrainedKind
 
 RETRIEVAL = "mlsd_framework.runtime.retrieval"
 EXAMPLES = "mlsd_framework.runtime.training.candidate_examples"
@@ -62,6 +67,8 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
     """Return the text of the script that fits a retriever."""
     names, imports = ScriptNames(system), Imports()
     kind = registry.retrievers[retriever.kind]
+    if hasattr(kind, "training"):
+        return cast("TrainedKind", kind).training(retriever, system)
     module, _, name = kind.source.partition(":")
     imports.add(module, name)
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
@@ -69,7 +76,7 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
     imports.add("mlsd_framework.runtime.training", "artefacts")
     imports.add(EXAMPLES, "interactions")
     imports.add("features", "WORKSPACE", "load")
-    fit = emit(kind.fit(retriever, imports), 1, 7).replace("\n    ", "\n").split("\n")
+    fit = emit(cast("FittedKind", kind).fit(retriever, imports), 1, 7).replace("\n    ", "\n").split("\n")
     table = names.table(system.source(retriever.interactions.source))
     imports.add("features", table)
     settings: tuple[tuple[Item, Item], ...] = tuple(
@@ -89,13 +96,3 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
         parameters=emit(Mapping(settings), 2, 11).replace("\n    ", "\n"),
     )
     return render("training/retriever.py.j2", context)
-
-
-def log_of(log: Interactions, events: Item, system: System) -> Call:
-    """Return the call that makes a log of events."""
-    return Call("interactions", (events, Raw("catalogue")), columns_of(log, system))
-
-
-def columns_of(log: Interactions, system: System) -> tuple[tuple[str, Item], ...]:
-    """Return the arguments that name the columns of a log's events."""
-    return (("user", log.user), ("item", log.item), ("time", system.source(log.source).event_time))

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.towers.batches import PairsData, Rows
 from mlsd_framework.runtime.towers.encoding import Encoded
-from mlsd_framework.runtime.towers.export import VECTORS, export
+from mlsd_framework.runtime.towers.export import export
+from mlsd_framework.runtime.towers.user_tower import VECTORS
 from mlsd_framework.runtime.towers.module import TwoTower
 from mlsd_framework.runtime.towers.tower import Shape
 from mlsd_framework.runtime.towers.user_tower import UserTower

@@ -8,7 +8,7 @@ from mlsd_framework.codegen.python import Call, Mapping, Raw, emit, given, liter
 from mlsd_framework.codegen.row_code import row_value
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
 from mlsd_framework.ir.expressions import Column
-from mlsd_framework.ir.features import Aggregate, Feature, WindowGroup
+from mlsd_framework.ir.features import Aggregate, Feature, FeatureRef, WindowGroup
 from mlsd_framework.ir.retrieval import CANDIDATES, Retriever, candidate_columns
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
@@ -85,6 +85,8 @@ class Retrieve:
         )
         moment = (scope.moment,) if scope.moment is not None else ()
         names = {one.name: one.dotted for one in history}
+        known = dict.fromkeys(ref for one in sources for ref in one.retriever.user_features)
+        users = tuple(Value(ref.group, ref.name, ref.type, span) for ref in known)
         settings = RetrieveSettings(
             tuple(sources),
             spec.n,
@@ -95,9 +97,9 @@ class Retrieve:
             spec.history.item,
             moment[0].name if moment else None,
         )
-        return StageDraft((*history, *(one for one in moment if one.name not in names)), writes, settings)
+        return StageDraft((*history, *(one for one in moment if one.name not in names), *users), writes, settings)
 
-    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:  # noqa: ARG002 - the extension point's signature
+    def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:
         """Write what loads the sources, and the lines that ask them."""
         settings = stage.settings
         if not isinstance(settings, RetrieveSettings):
@@ -110,8 +112,12 @@ class Retrieve:
         for one in settings.sources:
             module, _, kind = kinds.retrievers[one.retriever.kind].source.partition(":")
             code.imports.add(module, kind)
-            path = f"models/{one.retriever.name}/source.safetensors"
-            loaded.append((one.name, Raw(f"{kind}.load(bundle.file({literal(path)}))")))
+            path = f"models/{one.retriever.name}/{kinds.retrievers[one.retriever.kind].file}"
+            load = f"{kind}.load(bundle.file({literal(path)}))"
+            index = next((each for each in system.indexes if each.retriever.name == one.retriever.name), None)
+            if index is not None:
+                load += f".with_index(bundle.file({literal(f'indexes/{index.name}/index.json')}).parent)"
+            loaded.append((one.name, Raw(load)))
         code.init[sources] = f"{sources}: dict[str, Source] = {emit(Mapping(tuple(loaded)), 2, 40)}".replace(
             f"\n{' ' * 8}", "\n"
         )
@@ -144,7 +150,14 @@ def _asked_by(settings: RetrieveSettings, catalogue: str, code: ServiceCode) -> 
         code.imports.add(f"{SERVING}.moments", "now")
     if settings.item is not None:
         return f"{catalogue}.history([{code.values[settings.item]}], [{at}], {at} + 1)"
-    return f"{catalogue}.history({code.values[str(settings.items)]}, {code.values[str(settings.times)]}, {at})"
+    refs = user_features(settings)
+    known = f", {emit(Mapping(tuple((ref.dotted, Raw(code.value(ref))) for ref in refs)))}" if refs else ""
+    return f"{catalogue}.history({code.values[str(settings.items)]}, {code.values[str(settings.times)]}, {at}{known})"
+
+
+def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
+    """Return what sources read of who asks, beside the history, each once."""
+    return tuple(dict.fromkeys(ref for one in settings.sources for ref in one.retriever.user_features))
 
 
 def _history(spec: HistorySpec, item: str, scope: StageScope) -> tuple[Value, ...] | None:

@@ -1,0 +1,40 @@
+"""Two towers for the compiler."""
+
+from typing import Any
+
+from mlsd_framework.ir.retrieval import Retriever
+from mlsd_framework.ir.settings import SettingValue
+from mlsd_framework.ir.system import System
+from mlsd_framework.ir.types import DataType
+from mlsd_framework.kinds.retrievers.two_tower.spec import TwoTowerSpec
+
+SETTINGS = (
+    "history", "pooling", "dim", "item_embedding", "category_embedding", "least", "similarity", "temperature",
+    "hidden_ids", "events", "epochs", "patience", "batch", "learning_rate", "recall_at", "strategy", "devices", "seed",
+)  # fmt: skip
+NEGATIVES = ("uniform", "popular", "hard", "corrected")
+
+
+class TwoTower:
+    """A tower of users and a tower of items."""
+
+    name = "two_tower"
+    spec = TwoTowerSpec
+    source = "mlsd_framework.runtime.retrieval.two_tower:TwoTower"
+    file = "item_vectors.safetensors"
+    embeds = True
+
+    def accepts(self, type_: DataType) -> bool:
+        """Take numbers, booleans and categories, null or not."""
+        return type_.numeric or type_.name in ("bool", "category", "string")
+
+    def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
+        """Return the hyperparameters."""
+        negatives = tuple((f"negatives_{name}", getattr(spec.negatives, name)) for name in NEGATIVES)
+        return (*((name, getattr(spec, name)) for name in SETTINGS), ("layers", tuple(spec.layers)), *negatives)
+
+    def training(self, retriever: Retriever, system: System) -> str:
+        """Return the text of `training/<model>.py`."""
+        from mlsd_framework.kinds.retrievers.two_tower.training import script  # noqa: PLC0415 - only `build` writes it
+
+        return script(retriever, system)

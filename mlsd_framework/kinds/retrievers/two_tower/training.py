@@ -1,0 +1,197 @@
+"""The training script of two towers."""
+
+from dataclasses import dataclass
+
+from mlsd_framework.codegen.interactions_code import log_of
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, given, literal
+from mlsd_framework.codegen.script_names import ScriptNames
+from mlsd_framework.codegen.service_code import pointer, printable
+from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.retrieval import Retriever
+from mlsd_framework.ir.settings import SettingValue
+from mlsd_framework.ir.system import System
+
+TOWERS = "mlsd_framework.runtime.towers"
+RETRIEVAL = "mlsd_framework.runtime.retrieval"
+_ITEM = "item"
+_HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The context of `training/two_tower.py.j2`."""
+
+    model: str
+    name: str
+    spec: str
+    place: str
+    imports: str
+    declarations: list[str]
+    users: list[str]
+    items: list[str]
+    catalogue: str
+    log: list[str]
+    history: str
+    newest: str
+    batch: str
+    trainer: str
+    known: str
+    parameters: str
+
+
+def script(retriever: Retriever, system: System) -> str:
+    """Return the text of `training/<model>.py`."""
+    imports, names = Imports(), ScriptNames(system)
+    imports.add("shutil")
+    imports.add("tempfile")
+    imports.add("pathlib", "Path")
+    imports.add("polars as pl")
+    imports.add("features", "WORKSPACE", "load")
+    imports.add(f"{TOWERS}.batches", "PairsData", "Rows")
+    imports.add(f"{TOWERS}.checkpoints", "load_best", "newest", "place")
+    imports.add(f"{TOWERS}.export", "FILES", "export")
+    imports.add(f"{TOWERS}.features", "Category", "Embedding", "LastItems", "Towers")
+    imports.add(f"{TOWERS}.learning", "learn")
+    imports.add(f"{TOWERS}.module", "Settings", "TwoTower")
+    imports.add(f"{TOWERS}.negatives", "Negatives")
+    imports.add(f"{TOWERS}.tower", "Shape")
+    imports.add(f"{TOWERS}.trainer", "lean_trainer")
+    imports.add(f"{TOWERS}.user_tower", "VECTORS")
+    imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
+    imports.add(f"{RETRIEVAL}.interactions", "Histories", "Interactions")
+    imports.add(f"{RETRIEVAL}.tower_examples", "catalogue_frame", "examples", "some_histories")
+    imports.add(f"{RETRIEVAL}.two_tower", "TwoTower as Retriever")
+    imports.add("mlsd_framework.runtime.training", "artefacts")
+    imports.add("mlsd_framework.runtime.training.candidate_examples", "interactions")
+    table = names.table(system.source(retriever.interactions.source))
+    imports.add("features", table)
+    declarations = [
+        f"{pointer(retriever.span)}\nTOWERS = {emit(_towers(retriever, imports), 0, 9)}",
+        f"SETTINGS = {emit(_settings(retriever), 0, 11)}",
+    ]
+    users = _tables(retriever.user_features, retriever.interactions.user, "keys", system, names, imports)
+    key = system.entity(retriever.interactions.entity).key[0]
+    items = _tables(retriever.item_features, key, "catalogue.keys", system, names, imports)
+    known: list[Item] = [ref.dotted for ref in retriever.user_features]
+    if known:
+        imports.add("dataclasses", "replace")
+        imports.add(f"{RETRIEVAL}.frames", "columns_of")
+    context = Script(
+        model=retriever.name,
+        name=literal(retriever.name),
+        spec=printable(system.path),
+        place=pointer(retriever.span),
+        imports="\n".join(imports.lines()),
+        declarations=declarations,
+        users=_joined(users, "pl.concat"),
+        items=assigned("frame", Call("catalogue_frame", (Raw("catalogue"), *users_of(items))), 1),
+        catalogue=literal(retriever.interactions.entity),
+        log=assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
+        history=emit(_whole(retriever, "history")),
+        newest=emit(retriever.setting("events") if isinstance(retriever.setting("events"), int) else None),
+        batch=emit(_whole(retriever, "batch")),
+        trainer=", ".join(f"{name}={emit(value)}" for name, value in _trainer(retriever)),
+        known=emit(known) if known else "",
+        parameters=emit(_whole(retriever, "dim")),
+    )
+    return render("training/two_tower.py.j2", context)
+
+
+def users_of(tables: list[Call]) -> tuple[Item, ...]:
+    """Return calls as arguments."""
+    return tuple(tables)
+
+
+def _joined(tables: list[Call], function: str) -> list[str]:
+    """Return the lines that make the frame of users: tables side by side, or nothing."""
+    if not tables:
+        return ["return pl.DataFrame()"]
+    if len(tables) == 1:
+        return f"return {emit(tables[0], 1, 7)}".replace("\n    ", "\n").split("\n")
+    call = Call(function, (list(tables),), (("how", "horizontal"),))
+    return f"return {emit(call, 1, 7)}".replace("\n    ", "\n").split("\n")
+
+
+def _towers(retriever: Retriever, imports: Imports) -> Call:
+    length = _whole(retriever, "history")
+    pooled = str(retriever.setting("pooling"))
+    last = Call("LastItems", (_HISTORY, _ITEM, length), given(pooling=pooled if pooled != "mean" else None))
+    user = (last, *(_feature(ref, imports) for ref in retriever.user_features))
+    item = (Call("Category", (_ITEM, _ITEM)), *(_feature(ref, imports) for ref in retriever.item_features))
+    categories = dict.fromkeys(
+        ref.dotted for ref in (*retriever.user_features, *retriever.item_features) if not ref.type.numeric
+    )
+    named: tuple[tuple[str, Item], ...] = (("minimum", _whole(retriever, "least")),)
+    embeddings = (
+        Call("Embedding", (_ITEM, _whole(retriever, "item_embedding")), named),
+        *(Call("Embedding", (name, _whole(retriever, "category_embedding"))) for name in categories),
+    )
+    return Call("Towers", (), (("user", user), ("item", item), ("embeddings", embeddings)))
+
+
+def _feature(ref: FeatureRef, imports: Imports) -> Call:
+    if ref.type.numeric:
+        imports.add(f"{TOWERS}.features", "Number")
+        return Call("Number", (ref.dotted,))
+    return Call("Category", (ref.dotted, ref.dotted))
+
+
+def _settings(retriever: Retriever) -> Call:
+    layers = retriever.setting("layers")
+    shape: tuple[tuple[str, Item], ...] = (
+        ("dimension", _whole(retriever, "dim")),
+        ("layers", tuple(_plain(one) for one in layers) if isinstance(layers, tuple) else ()),
+        ("similarity", str(retriever.setting("similarity"))),
+        ("temperature", _plain(retriever.setting("temperature"))),
+        ("hidden_ids", _plain(retriever.setting("hidden_ids"))),
+    )
+    negatives: tuple[tuple[str, Item], ...] = (
+        ("uniform", _whole(retriever, "negatives_uniform")),
+        ("popular", _whole(retriever, "negatives_popular")),
+        ("mined", _whole(retriever, "negatives_hard")),
+        ("corrected", bool(retriever.setting("negatives_corrected"))),
+    )
+    named: tuple[tuple[str, Item], ...] = (
+        ("shape", Call("Shape", (), shape)),
+        ("negatives", Call("Negatives", (), negatives)),
+        ("learning_rate", _plain(retriever.setting("learning_rate"))),
+        ("recall_at", _whole(retriever, "recall_at")),
+        ("seed", _whole(retriever, "seed")),
+    )
+    return Call("Settings", (), named)
+
+
+def _trainer(retriever: Retriever) -> tuple[tuple[str, Item], ...]:
+    named: tuple[tuple[str, Item], ...] = (
+        ("epochs", _whole(retriever, "epochs")),
+        ("patience", _whole(retriever, "patience")),
+    )
+    if retriever.setting("strategy") != "auto":
+        named += (("strategy", str(retriever.setting("strategy"))), ("devices", _whole(retriever, "devices")))
+    return named
+
+
+def _tables(
+    refs: tuple[FeatureRef, ...], key: str, keys: str, system: System, names: ScriptNames, imports: Imports
+) -> list[Call]:
+    """Return a call a group that reads its columns for keys in order."""
+    found = []
+    for group in dict.fromkeys(str(ref.group) for ref in refs):
+        source = system.source(system.group(group).sources[0])
+        table = names.table(source)
+        imports.add("features", table)
+        imports.add(f"{RETRIEVAL}.tower_examples", "table")
+        columns: list[Item] = [ref.name for ref in refs if ref.group == group]
+        found.append(Call("table", (Raw(f"load({table})"), key, Raw(keys), columns, group)))
+    return found
+
+
+def _whole(retriever: Retriever, name: str) -> int:
+    return int(str(retriever.setting(name)))
+
+
+def _plain(value: SettingValue) -> int | float:
+    if not isinstance(value, int | float):
+        raise TypeError(value)
+    return value
