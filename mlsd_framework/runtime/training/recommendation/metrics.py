@@ -117,6 +117,17 @@ def depth_of(name: str) -> int | None:
     return depth if at else None
 
 
+def stage_of(metric: str, longest: Mapping[str, int]) -> str:
+    """Name the stage where a metric says something, from the length of each stage's longest list, in their order.
+
+    That is the last one; but recall@500 of ten items is that of a cut, so a metric that is deeper than all lists of the
+    last stage is told of the last of those whose lists are longest.
+    """
+    last, depth = list(longest)[-1], depth_of(metric) or 0
+    most = max(longest.values())
+    return last if depth <= longest[last] else [name for name, length in longest.items() if length == most][-1]
+
+
 def beyond_at(k: int, subject: Subject) -> tuple[str, ...]:
     """Return the names of all metrics beyond relevance that the catalogue has the facts for."""
     known = [name for name in BEYOND if name != "intra_list_diversity" or subject.catalogue.vectors is not None]
