@@ -144,7 +144,7 @@ def _slice(table: Table, part: Slice, stage: str, metrics: Sequence[str], bootst
         requests, relevant = int(np.count_nonzero(part.mask)), int(np.count_nonzero(part.mask[request_of]))
         units = None if units is None else units[part.mask]
     else:
-        requests, relevant = len(np.unique(request_of[part.mask])), int(np.count_nonzero(part.mask))
+        requests, relevant = int(np.count_nonzero(np.bincount(request_of[part.mask]))), int(np.count_nonzero(part.mask))
     values, against = means(inside[here], bootstrap, units), compared(inside, [here], bootstrap, units)
     return MeasuredSlice(part.name, stage, part.of, requests, relevant, values, against[here])
 

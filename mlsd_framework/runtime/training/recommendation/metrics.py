@@ -37,12 +37,19 @@ class Context:
         most = int(self.known.lengths.max(initial=0))
         return exposure.average_popularity(self.known, max(most, 1), self.met_by)
 
+    @cached_property
+    def kept(self) -> dict[int, Candidates]:
+        """Hold what is expected among the first k, once for all lists."""
+        return {}
+
     def expected(self, k: int) -> Candidates:
         """Return what nobody is surprised by: the items of the user's history, and the k that most users met."""
-        items = len(self.subject.catalogue)
-        popular = np.argsort(-self.met_by, kind="stable")[:k]
-        each = (np.arange(self.known.requests)[:, None] * items + popular).ravel()
-        return self._distinct(np.concatenate([self.known.request_of * items + self.known.items, each]))
+        if k not in self.kept:
+            items = len(self.subject.catalogue)
+            popular = np.argsort(-self.met_by, kind="stable")[:k]
+            each = (np.arange(self.known.requests)[:, None] * items + popular).ravel()
+            self.kept[k] = self._distinct(np.concatenate([self.known.request_of * items + self.known.items, each]))
+        return self.kept[k]
 
     def _distinct(self, keys: IntArray) -> Candidates:
         keys = np.unique(keys)
