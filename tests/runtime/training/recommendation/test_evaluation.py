@@ -1,6 +1,7 @@
 """A pipeline's figures are those of the ranking metrics, at every stage, source and baseline, and on every slice."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -135,6 +136,23 @@ def test_a_user_of_several_requests_is_drawn_whole() -> None:
     values = per_request("recall@3", judge(one.stages["taken"], one.relevant))
     assert alike(measured.last.values["recall@3"], means({"m": values}, DRAWN, np.array([1, 1, 0]))["m"])
     assert _slice(measured, "country=NL").values["recall@3"].interval is None
+
+
+def test_requests_without_a_user_are_of_different_ones() -> None:
+    """Nulls are drawn one by one; a user column of any type will do."""
+    one = subject(requests=pl.DataFrame({"user": [None, "u", None], "country": ["NL"] * 3}))
+    assert one.units is None
+    several = replace(
+        one,
+        requests=pl.DataFrame({"user": [None, "u", None, "u"], "country": ["NL"] * 4}),
+        relevant=relevant([{}] * 4),
+        histories=Histories(np.zeros(5, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.full(4, NOW)),
+        sources={"one": candidates([[]] * 4)},
+        stages={"taken": candidates([[]] * 4)},
+        baselines={},
+    )
+    assert several.units is not None
+    assert several.units.tolist() == [-1, 1, -2, 1]
 
 
 def test_metrics_deeper_than_the_last_lists_are_sliced_where_they_say_something() -> None:
