@@ -26,7 +26,7 @@ class Workspace:
     retrieved/       what was asked and retrieved at the moment of the test, for the evaluation
     models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
     evaluation/      of the newest evaluation: report.html, the entry to <model>.report.html; <model>.metrics.json;
-                     thresholds.json; requests.json
+                     <pipeline>.pipeline.report.html, .metrics.json and .card.md; thresholds.json; requests.json
     proof.json       what the newest `mlsd verify` found; proof.html, the same for people
     versions/<id>/   bundles: models, thresholds, features and spec as one set
     current          the id of the version that serves

@@ -62,15 +62,15 @@ CODES: tuple[Code, ...] = (
         "E6322",
         "unknown-metric",
         "A training script asks for a metric that is not in the registry.",
-        "Use one of the names in the message; a parameter is written `name@number`.",
+        "Use one of the names in the message; a parameter is written `name@number`, of rankings always a depth.",
         wrong="card_precision_100",
         right="card_precision@100",
     ),
     Code(
         "E6323",
         "metric-without-input",
-        "A metric needs a column that the rows do not have, such as a decision or an entity.",
-        "Give the model a decision or the metric an entity, or leave the metric out.",
+        "A metric needs something that is not there, such as a decision, an entity, or vectors of items.",
+        "Give the model a decision, the metric an entity, the items vectors, or leave the metric out.",
     ),
     Code(
         "E6325",

@@ -20,6 +20,7 @@ from mlsd_framework.runtime.training.metrics.scored import IntArray, Scored
 from mlsd_framework.runtime.training.metrics.slices import Slice, SliceBy, sliced
 from mlsd_framework.runtime.training.report import index, page
 from mlsd_framework.runtime.training.report.definition import PartFacts, Report
+from mlsd_framework.runtime.training.report.index import Link
 from mlsd_framework.runtime.training.report.profile import profile
 from mlsd_framework.runtime.training.thresholds import Costs, Decision
 from mlsd_framework.runtime.training.tracking import Run
@@ -145,17 +146,22 @@ def write(
     )
 
 
-def write_index(workspace: Workspace, measured: Sequence[Measured], origin: Origin, *, version: str) -> None:
-    """Write `report.html`, the entry to the reports: it leads to the only one, or lists several with their gates."""
+def write_index(
+    workspace: Workspace, measured: Sequence[Measured], origin: Origin, *, version: str, others: Sequence[Link] = ()
+) -> None:
+    """Write `report.html`, the entry to the reports: it leads to the only one, or lists several with their gates.
+
+    `others` are reports that do not belong to a model; they stand first.
+    """
     links = [
-        index.Link(
+        Link(
             one.subject.model,
             f"{one.subject.model}.report.html",
             sum(not outcome.holds for outcome in one.gates),
         )
         for one in measured
     ]
-    index.write(workspace.evaluation / "report.html", origin.system, version, links)
+    index.write(workspace.evaluation / "report.html", origin.system, version, [*others, *links])
 
 
 def run_of(workspace: Workspace, measured: Measured) -> Run:

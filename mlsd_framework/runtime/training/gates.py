@@ -83,13 +83,14 @@ def _key(gate: Gate) -> str:
 
 def _diagnostic(outcome: Outcome) -> Diagnostic:
     gate = outcome.gate
+    where = gate.where if gate.stage else f"the {gate.where}"
     if math.isnan(outcome.value):
-        what = f"gate `{gate}` fails: `{gate.metric}` is not known on the {gate.where}"
+        what = f"gate `{gate}` fails: `{gate.metric}` is not known on {where}"
     elif outcome.miss == 0:
-        what = f"gate `{gate}` fails: the {gate.where} gives exactly {outcome.value:.6g}"
+        what = f"gate `{gate}` fails: {where} gives exactly {outcome.value:.6g}"
     else:
         side = "short" if gate.op in (">=", ">") else "over"
-        what = f"gate `{gate}` fails: the {gate.where} gives {outcome.value:.4g}, {side} by {outcome.miss:.4g}"
+        what = f"gate `{gate}` fails: {where} gives {outcome.value:.4g}, {side} by {outcome.miss:.4g}"
     return Diagnostic(
         code="E6320",
         what=what,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_BATCH = 1000  # metrics that MLflow takes at once
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -37,9 +39,11 @@ def record(database: Path, experiment: str, run: Run) -> str:
     started = client.create_run(number, run_name=run.name)
     at = started.info.start_time
     artefacts = {f"artefact.{name}": str(path) for name, path in run.artefacts.items()}
+    metrics = [Metric(_key(name), value, at, 0) for name, value in run.metrics.items() if not math.isnan(value)]
+    for begin in range(0, len(metrics), _BATCH):
+        client.log_batch(started.info.run_id, metrics=metrics[begin : begin + _BATCH])
     client.log_batch(
         started.info.run_id,
-        metrics=[Metric(_key(name), value, at, 0) for name, value in run.metrics.items() if not math.isnan(value)],
         params=[Param(_key(name), str(value)[:6000]) for name, value in run.parameters.items()],
         tags=[RunTag(_key(name), value) for name, value in {**run.tags, **artefacts}.items()],
     )

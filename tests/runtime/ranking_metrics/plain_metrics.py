@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
+from mlsd_framework.runtime.ranking_metrics.estimates import Estimate
 from mlsd_framework.runtime.ranking_metrics.relevance import Relevant
 from mlsd_framework.runtime.retrieval.candidates import Candidates, offsets_of
 
@@ -33,6 +34,13 @@ def relevant(judged: Sequence[dict[int, float]]) -> Relevant:
         np.array([item for one in judged for item in one], np.int32),
         np.array([gain for one in judged for gain in one.values()], np.float64),
     )
+
+
+def alike(one: Estimate, other: Estimate) -> bool:
+    """Tell whether two estimates are the same but for rounding, as products of other shapes are."""
+    ends = [[each.value, *((each.interval.low, each.interval.high) if each.interval else ())] for each in (one, other)]
+    counts = [(each.requests, each.left_out) for each in (one, other)]
+    return counts[0] == counts[1] and len(ends[0]) == len(ends[1]) and np.allclose(*ends, equal_nan=True)
 
 
 def plain(name: str, request: Request, k: int) -> float:

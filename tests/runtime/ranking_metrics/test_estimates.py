@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsd_framework.runtime.ranking_metrics.accuracy import per_request
-from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap, difference, means, ratio
+from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap, difference, means, ratio, ratios
 from mlsd_framework.runtime.ranking_metrics.relevance import judge
 from mlsd_framework.runtime.ranking_metrics.slices import by_item, by_request
 from mlsd_framework.runtime.training.metrics.slices import SliceBy
-from tests.runtime.ranking_metrics.plain_metrics import REQUESTS, Request, candidates, plain, relevant
+from tests.runtime.ranking_metrics.plain_metrics import REQUESTS, Request, alike, candidates, plain, relevant
 
 VALUES = st.lists(st.floats(0, 1) | st.just(np.nan), min_size=1, max_size=30)
 
@@ -71,6 +71,20 @@ def test_pairs_of_rankings_are_compared_request_by_request() -> None:
     assert times.interval is not None
     assert 0 < apart.interval.low < apart.value < apart.interval.high < 0.03
     assert 1 < times.interval.low < times.value < times.interval.high < 1.06
+
+
+def test_ratios_of_several_pairs_are_those_of_each() -> None:
+    """Value, counts and interval, though all come from one set of draws; without a bootstrap no interval."""
+    random = np.random.default_rng(4)
+    first, second, third = random.random((3, 40))
+    first[3], third[:5] = np.nan, np.nan
+    users = np.repeat(np.arange(20), 2)
+    pairs = {"a": (first, second), "b": (third, first)}
+    found = ratios(pairs, Bootstrap(50), users)
+    assert list(found) == list(pairs)
+    assert all(alike(found[name], ratio(*pair, Bootstrap(50), users)) for name, pair in pairs.items())
+    assert ratios(pairs)["a"].interval is None
+    assert ratios({}) == {}
 
 
 def test_units_are_drawn_whole() -> None:

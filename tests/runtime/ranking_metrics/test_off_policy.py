@@ -125,6 +125,11 @@ def test_rows_of_one_unit_count_once() -> None:
     assert once.interval is not None
     assert again.interval is not None
     assert (again.interval.low, again.interval.high) == pytest.approx((once.interval.low, once.interval.high))
+    logged, all_five = on_policy(log.reward, Bootstrap()), on_policy(five.reward, Bootstrap(), five.units)
+    assert all_five.standard_error == pytest.approx(logged.standard_error)
+    assert logged.interval is not None
+    assert all_five.interval is not None
+    assert (all_five.interval.low, all_five.interval.high) == pytest.approx((logged.interval.low, logged.interval.high))
 
 
 @pytest.mark.parametrize(

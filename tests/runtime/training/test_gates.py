@@ -31,3 +31,15 @@ def test_gates_that_hold_pass_in_silence() -> None:
     gates.enforce(gates.outcomes([Gate("a", ">=", 1), Gate("a", "<=", 1)], {"test": {"a": 1.0}}))
     with pytest.raises(RunError, match="exactly 1"):
         gates.enforce(gates.outcomes([Gate("a", ">", 1)], {"test": {"a": 1.0}}))
+
+
+def test_a_gate_of_a_stage_or_a_slice_meets_nothing_else() -> None:
+    """Its value is under what it is measured on; that of the whole part does not stand in for it."""
+    asked = [Gate("recall", ">=", 0.5, slice="cold_start"), Gate("recall", ">=", 0.5, stage="merged")]
+    found = gates.outcomes(asked, {"test": {"recall": 0.9}, "stage merged": {"recall": 0.4}})
+    with pytest.raises(RunError) as raised:
+        gates.enforce(found)
+    assert [d.what for d in raised.value.diagnostics] == [
+        "gate `recall >= 0.5` fails: `recall` is not known on the test part, slice cold_start",
+        "gate `recall >= 0.5` fails: stage merged gives 0.4, short by 0.1",
+    ]

@@ -25,6 +25,7 @@ from mlsd_framework.runtime.training.recommendation.metrics import (
     beyond_at,
     depth_of,
     overall,
+    stage_of,
 )
 from mlsd_framework.runtime.training.recommendation.slices import Slice, slices_of
 from mlsd_framework.runtime.training.recommendation.subject import LoggedPolicy, Subject
@@ -82,7 +83,11 @@ def measure(
         lists,
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
-        tuple(_slice(table, part, asked, bootstrap) for part in parts),
+        tuple(
+            _slice(table, part, stage, names, bootstrap)
+            for stage, names in _by_stage(asked, lists).items()
+            for part in parts
+        ),
         tuple(Outcome(gate, _met(gate, table, lists, parts)) for gate in gates),
         () if subject.logged is None else _policies(subject.logged, bootstrap),
     )
@@ -103,7 +108,8 @@ def _lists(table: Table, metrics: Sequence[str], bootstrap: Bootstrap | None) ->
             for name in dict.fromkeys(metrics)
         }
         size = float(ranked.lengths.mean()) if ranked.requests else float("nan")
-        lists.append(MeasuredList(*place, size, values, against[place], _curve(table.judged[place])))
+        longest = int(ranked.lengths.max(initial=0))
+        lists.append(MeasuredList(*place, size, longest, values, against[place], _curve(table.judged[place])))
     return tuple(lists)
 
 
@@ -118,20 +124,29 @@ def _curve(judged: Judged) -> tuple[tuple[int, float], ...]:
     return tuple(zip(depths.tolist(), at[depths - 1].tolist(), strict=True))
 
 
-def _slice(table: Table, part: Slice, metrics: Sequence[str], bootstrap: Bootstrap | None) -> MeasuredSlice:
-    """Return the last stage's figures of a slice, and its ratios to the baselines there."""
+def _by_stage(metrics: Sequence[str], lists: Sequence[MeasuredList]) -> dict[str, list[str]]:
+    """Return the metrics that slices have at each stage: the last, and where some are deeper another."""
+    longest = {one.name: one.longest for one in lists if one.role == "stage"}
+    found: dict[str, list[str]] = {list(longest)[-1]: []}
+    for name in metrics:
+        found.setdefault(stage_of(name, longest), []).append(name)
+    return found
+
+
+def _slice(table: Table, part: Slice, stage: str, metrics: Sequence[str], bootstrap: Bootstrap | None) -> MeasuredSlice:
+    """Return a stage's figures of a slice, and its ratios to the baselines there."""
     subject = table.context.subject
-    last: Place = ("stage", subject.last)
-    places: list[Place] = [last, *(("baseline", name) for name in subject.baselines)]
+    here: Place = ("stage", stage)
+    places: list[Place] = [here, *(("baseline", name) for name in subject.baselines)]
     inside = {place: table.inside(part, place, metrics) for place in places}
     request_of, units = subject.relevant.positive().request_of, subject.units
     if part.of == "requests":
         requests, relevant = int(np.count_nonzero(part.mask)), int(np.count_nonzero(part.mask[request_of]))
         units = None if units is None else units[part.mask]
     else:
-        requests, relevant = len(np.unique(request_of[part.mask])), int(np.count_nonzero(part.mask))
-    values, against = means(inside[last], bootstrap, units), compared(inside, [last], bootstrap, units)
-    return MeasuredSlice(part.name, part.of, requests, relevant, values, against[last])
+        requests, relevant = int(np.count_nonzero(np.bincount(request_of[part.mask]))), int(np.count_nonzero(part.mask))
+    values, against = means(inside[here], bootstrap, units), compared(inside, [here], bootstrap, units)
+    return MeasuredSlice(part.name, stage, part.of, requests, relevant, values, against[here])
 
 
 def _exposure(subject: Subject, groups: NDArray[np.generic], k: int) -> tuple[GroupExposure, ...]:

@@ -8,6 +8,7 @@ from mlsd_framework.runtime.ranking_metrics.estimates import Estimate
 from mlsd_framework.runtime.ranking_metrics.funnel import Funnel
 from mlsd_framework.runtime.ranking_metrics.off_policy import PolicyValue
 from mlsd_framework.runtime.training.gates import Outcome
+from mlsd_framework.runtime.training.recommendation.metrics import stage_of
 from mlsd_framework.runtime.training.recommendation.subject import Subject
 
 Role = Literal["source", "stage", "baseline"]
@@ -23,7 +24,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredList:
-    """What one source, stage or baseline gives: mean number of candidates, metrics, ratios to the best baseline.
+    """What one source, stage or baseline gives: mean and largest number of candidates, metrics, ratios.
 
     `values` are by metric; figures of all lists together, such as coverage, have no interval. `ratios` are of metrics
     of which more is better, and none where there is no baseline. `curve` is (k, mean recall at k).
@@ -32,6 +33,7 @@ class MeasuredList:
     role: Role
     name: str
     candidates: float
+    longest: int
     values: Mapping[str, Estimate]
     ratios: Mapping[str, Ratio]
     curve: tuple[tuple[int, float], ...]
@@ -39,13 +41,15 @@ class MeasuredList:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSlice:
-    """The last stage on some of the requests, or with some of the relevant items counted as relevant only.
+    """A stage on some of the requests, or with some of the relevant items counted as relevant only.
 
-    `name` is what gates call it. `requests` are those of the slice, or those that have such a relevant item; `relevant`
+    `name` is what gates call it. `stage` is the last one, or for metrics that are deeper than its lists the last of
+    those whose lists are longest. `requests` are those that are in it, or have such a relevant item; `relevant`
     counts relevant items. `ratios` are to the baseline that is best on the slice.
     """
 
     name: str
+    stage: str
     of: Literal["requests", "items"]
     requests: int
     relevant: int
@@ -81,6 +85,11 @@ class Measured:
     slices: tuple[MeasuredSlice, ...] = ()
     gates: tuple[Outcome, ...] = ()
     policies: tuple[PolicyValue, ...] = ()
+
+    def stage_of(self, metric: str) -> MeasuredList:
+        """Return the stage where a metric says something: `metrics.stage_of`."""
+        stages = {one.name: one for one in self.lists if one.role == "stage"}
+        return stages[stage_of(metric, {name: one.longest for name, one in stages.items()})]
 
     @property
     def last(self) -> MeasuredList:

@@ -37,12 +37,19 @@ class Context:
         most = int(self.known.lengths.max(initial=0))
         return exposure.average_popularity(self.known, max(most, 1), self.met_by)
 
+    @cached_property
+    def kept(self) -> dict[int, Candidates]:
+        """Hold what is expected among the first k, once for all lists."""
+        return {}
+
     def expected(self, k: int) -> Candidates:
         """Return what nobody is surprised by: the items of the user's history, and the k that most users met."""
-        items = len(self.subject.catalogue)
-        popular = np.argsort(-self.met_by, kind="stable")[:k]
-        each = (np.arange(self.known.requests)[:, None] * items + popular).ravel()
-        return self._distinct(np.concatenate([self.known.request_of * items + self.known.items, each]))
+        if k not in self.kept:
+            items = len(self.subject.catalogue)
+            popular = np.argsort(-self.met_by, kind="stable")[:k]
+            each = (np.arange(self.known.requests)[:, None] * items + popular).ravel()
+            self.kept[k] = self._distinct(np.concatenate([self.known.request_of * items + self.known.items, each]))
+        return self.kept[k]
 
     def _distinct(self, keys: IntArray) -> Candidates:
         keys = np.unique(keys)
@@ -115,6 +122,17 @@ def depth_of(name: str) -> int | None:
         known = ", ".join(f"{one}@k" for one in sorted({*accuracy.METRICS, *BEYOND, *OVERALL}))
         raise RunError.of("E6322", f"metric `{name}` is not known", expected=f"one of {known}")
     return depth if at else None
+
+
+def stage_of(metric: str, longest: Mapping[str, int]) -> str:
+    """Name the stage where a metric says something, from the length of each stage's longest list, in their order.
+
+    That is the last one; but recall@500 of ten items is that of a cut, so a metric that is deeper than all lists of the
+    last stage is told of the last of those whose lists are longest.
+    """
+    last, depth = list(longest)[-1], depth_of(metric) or 0
+    most = max(longest.values())
+    return last if depth <= longest[last] else [name for name, length in longest.items() if length == most][-1]
 
 
 def beyond_at(k: int, subject: Subject) -> tuple[str, ...]:

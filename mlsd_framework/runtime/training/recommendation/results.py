@@ -30,6 +30,7 @@ def content(measured: Measured) -> dict[str, Json]:
                 "role": one.role,
                 "name": one.name,
                 "candidates": _known(one.candidates),
+                "longest": one.longest,
                 "values": _values(one.values),
                 "ratios": _ratios(one.ratios),
             }
@@ -51,6 +52,7 @@ def content(measured: Measured) -> dict[str, Json]:
         "slices": [
             {
                 "name": one.name,
+                "stage": one.stage,
                 "of": one.of,
                 "requests": one.requests,
                 "relevant": one.relevant,

@@ -121,8 +121,14 @@ class Subject:
 
     @property
     def units(self) -> NDArray[np.generic] | None:
-        """The user of each request, to be drawn whole, where any has several: [requests]; else None."""
+        """The user of each request, to be drawn whole, where any has several: [requests]; else None.
+
+        Requests without a user are each of somebody else.
+        """
         users = self.requests[self.user]
-        if users.n_unique() == len(users):
+        known = users.drop_nulls()
+        if known.n_unique() == len(known):
             return None
-        return users.rank("dense").fill_null(0).to_numpy()
+        codes = users.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+        codes[users.is_null().to_numpy()] = -1 - np.arange(users.null_count())
+        return codes

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.training.bundle import Origin
-from mlsd_framework.runtime.training.recommendation import results
+from mlsd_framework.runtime.training.recommendation import card, results
 from mlsd_framework.runtime.training.recommendation.measured import Measured
 from mlsd_framework.runtime.training.report.index import Link
+from mlsd_framework.runtime.training.report.recommendation import page
 from mlsd_framework.runtime.training.tracking import Run
 from mlsd_framework.runtime.workspace import Workspace
 
@@ -25,8 +26,13 @@ def write(
     `version` is the id of the bundle that the pipeline goes into if every gate holds; `facts` are further lines of the
     report's header. What the name of the pipeline has of a path is quoted: `/feed/home` is `feed%2Fhome`.
     """
-    figures = results.text(measured, system=origin.system, version=version, facts=facts or {})
-    atomic.write_text(workspace.evaluation / f"{_stem(measured)}.metrics.json", figures)
+    told, further = workspace.evaluation / _stem(measured), facts or {}
+    figures = results.text(measured, system=origin.system, version=version, facts=further)
+    atomic.write_text(told.with_name(f"{told.name}.metrics.json"), figures)
+    page.write(
+        told.with_name(f"{told.name}.report.html"), measured, system=origin.system, version=version, facts=further
+    )
+    card.write(told.with_name(f"{told.name}.card.md"), measured, system=origin.system, version=version, facts=further)
 
 
 def link(measured: Measured) -> Link:
@@ -38,7 +44,7 @@ def link(measured: Measured) -> Link:
 def run_of(workspace: Workspace, measured: Measured) -> Run:
     """Return what MLflow is to keep of this evaluation: every metric of every stage, source and baseline."""
     found = [(f"{one.role}/{one.name}", one.values) for one in measured.lists]
-    found += [(f"slice/{one.name}", one.values) for one in measured.slices]
+    found += [(f"slice/{one.name}/{one.stage}", one.values) for one in measured.slices]
     return Run(
         measured.subject.pipeline,
         parameters={"k": measured.k, "requests": measured.funnel.requests, "relevant": measured.funnel.relevant},

@@ -40,7 +40,7 @@ def precision_recall(scored: Mapping[str, Scored]) -> Chart:
         "Precision and recall",
         "Of those stopped, how many are fraud (up), against how much fraud is caught (right), over all thresholds.",
         traces,
-        {"xaxis": _axis("recall", [0, 1.01]), "yaxis": _axis("precision", [0, 1.02])},
+        {"xaxis": axis("recall", [0, 1.01]), "yaxis": axis("precision", [0, 1.02])},
     )
 
 
@@ -56,7 +56,7 @@ def roc(scored: Mapping[str, Scored]) -> Chart:
         "ROC",
         "Share of positives caught against share of negatives stopped; the dotted line is guessing.",
         traces,
-        {"xaxis": _axis("false positive rate", [-0.01, 1]), "yaxis": _axis("true positive rate", [0, 1.02])},
+        {"xaxis": axis("false positive rate", [-0.01, 1]), "yaxis": axis("true positive rate", [0, 1.02])},
     )
 
 
@@ -85,8 +85,8 @@ def cost(decision: Decision, currency: str) -> Chart | None:
         f"stops all, far right none. The thresholds are those that the {decision.rule} call for.",
         traces,
         {
-            "xaxis": _axis("risk: expected loss of letting pass / expected loss of both", [-0.01, 1.02]),
-            "yaxis": {**_axis(f"total cost{unit} (log)"), "type": "log", "dtick": 1},
+            "xaxis": axis("risk: expected loss of letting pass / expected loss of both", [-0.01, 1.02]),
+            "yaxis": {**axis(f"total cost{unit} (log)"), "type": "log", "dtick": 1},
             "shapes": [_rule(at) for at in decision.thresholds],
             "annotations": _action_labels(decision),
         },
@@ -120,8 +120,8 @@ def distribution(rows: Scored, part: str) -> Chart:
             {
                 "type": "bar",
                 "name": name,
-                "x": _numbers(middle[known]),
-                "y": _numbers(share[known]),
+                "x": numbers(middle[known]),
+                "y": numbers(share[known]),
                 "width": 0.0235,
                 "marker": {"color": colour, "opacity": 0.75},
             }
@@ -132,8 +132,8 @@ def distribution(rows: Scored, part: str) -> Chart:
         f"Share of the negatives and of the positives of the {part} part at each probability (log scale).",
         traces,
         {
-            "xaxis": _axis("probability", [-0.01, 1.01]),
-            "yaxis": {**_axis("share of class"), "type": "log", "tickformat": "~p", "dtick": 1},
+            "xaxis": axis("probability", [-0.01, 1.01]),
+            "yaxis": {**axis("share of class"), "type": "log", "tickformat": "~p", "dtick": 1},
             "barmode": "overlay",
         },
         wide=True,
@@ -160,7 +160,7 @@ def importance(shares: Mapping[str, float], top: int = 20) -> Chart:
         "Share of each feature in the changes of the prediction (CatBoost's PredictionValuesChange), percent.",
         traces,
         {
-            "xaxis": _axis("percent"),
+            "xaxis": axis("percent"),
             "yaxis": {"tickvals": list(range(len(largest))), "ticktext": names, "automargin": True, "ticklen": 4},
             "height": 120 + 22 * len(largest),
             "showlegend": False,
@@ -183,13 +183,13 @@ def _reliability(part: str, rows: Scored) -> Json:
         "type": "scatter",
         "mode": "markers",
         "name": part,
-        "x": _numbers(predicted),
-        "y": _numbers(shown),
+        "x": numbers(predicted),
+        "y": numbers(shown),
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": _numbers(np.maximum(high - shown, 0)),
-            "arrayminus": _numbers(np.maximum(shown - np.maximum(low, 1e-5), 0)),
+            "array": numbers(np.maximum(high - shown, 0)),
+            "arrayminus": numbers(np.maximum(shown - np.maximum(low, 1e-5), 0)),
             "thickness": 1,
             "width": 0,
         },
@@ -214,7 +214,7 @@ def wilson(positive: FloatArray, count: FloatArray, z: float = 1.96) -> tuple[Fl
 def _line(name: str, x: FloatArray, y: FloatArray, colour: str, dash: str = "solid") -> Json:
     at = _thin(x, y)
     line: dict[str, Json] = {"color": colour, "width": 2, "dash": dash}
-    return {"type": "scatter", "mode": "lines", "name": name, "x": _numbers(x[at]), "y": _numbers(y[at]), "line": line}
+    return {"type": "scatter", "mode": "lines", "name": name, "x": numbers(x[at]), "y": numbers(y[at]), "line": line}
 
 
 def _thin(x: FloatArray, y: FloatArray) -> IntArray:
@@ -226,17 +226,19 @@ def _thin(x: FloatArray, y: FloatArray) -> IntArray:
     return np.unique(np.append(np.searchsorted(length, np.linspace(0, length[-1], _POINTS)), len(x) - 1))
 
 
-def _numbers(values: FloatArray) -> list[Json]:
+def numbers(values: FloatArray) -> list[Json]:
+    """Return values as a figure takes them, NaN as null."""
     return [None if value != value else float(f"{value:.6g}") for value in values.tolist()]  # noqa: PLR0124 - NaN
 
 
-def _axis(title: str, span: list[Json] | None = None) -> dict[str, Json]:
-    axis: dict[str, Json] = {"title": {"text": title}, "automargin": True}
-    return axis if span is None else {**axis, "range": span}
+def axis(title: str, span: list[Json] | None = None) -> dict[str, Json]:
+    """Return an axis with a title, which is HTML, over a range or what the data need."""
+    plain: dict[str, Json] = {"title": {"text": title}, "automargin": True}
+    return plain if span is None else {**plain, "range": span}
 
 
 def _log_axis(title: str) -> dict[str, Json]:
-    return {**_axis(title), "type": "log", "range": [-5.1, 0.1], "tickformat": "~g", "dtick": 1}
+    return {**axis(title), "type": "log", "range": [-5.1, 0.1], "tickformat": "~g", "dtick": 1}
 
 
 def _rule(at: float) -> Json:

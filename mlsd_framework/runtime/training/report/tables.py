@@ -11,7 +11,7 @@ from mlsd_framework.runtime.training.metrics.registry import Value
 from mlsd_framework.runtime.training.report.definition import Report
 from mlsd_framework.runtime.training.report.profile import FeatureProfile
 
-_UNKNOWN = "&ndash;"
+UNKNOWN = "&ndash;"
 
 
 def metrics(report: Report) -> str:
@@ -128,7 +128,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def number(value: float | None) -> str:
     """Return a figure of four digits; a dash where it is not known."""
     if value is None or math.isnan(value):
-        return _UNKNOWN
+        return UNKNOWN
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004 - where digits end to matter
 
 
@@ -155,7 +155,7 @@ def _value(value: Value | None, currency: str) -> str:
 
 def _ratio(value: float) -> str:
     if math.isnan(value):
-        return _UNKNOWN
+        return UNKNOWN
     return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"  # noqa: PLR2004 - four digits show nothing
 
 
@@ -165,4 +165,4 @@ def _parameter(name: str) -> str:
 
 
 def _span(first: str, last: str) -> str:
-    return escape(first if first == last else f"{first} to {last}") if first else _UNKNOWN
+    return escape(first if first == last else f"{first} to {last}") if first else UNKNOWN
