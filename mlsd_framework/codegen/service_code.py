@@ -16,16 +16,17 @@ SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
         "APP", "Aggregate", "Annotated", "Application", "Ask", "Bundle", "Call", "Candidates", "Catalogue",
-        "CompiledTrees", "Day", "Decision", "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Limits",
-        "Literal", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Reason",
-        "Recommendations", "Retrieval", "RowLayout", "Rule", "Service", "Source", "Stage", "StateLayout", "Struct",
-        "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call", "candidates", "days",
-        "default_columns", "expected_cost_ratio", "feature_reasons", "field", "fired", "frame_of", "history",
-        "holds", "microseconds", "now", "np", "pl", "read_columns", "reasons", "recently_interacted", "recommended",
-        "remove", "request", "risk", "rule", "rule_reason", "self", "sql", "store_url", "timedelta",
+        "CompiledTrees", "Day", "Decision", "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Feedback",
+        "Limits", "Literal", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Reason",
+        "Recommendations", "ResultCache", "Retrieval", "RowLayout", "Rule", "Service", "Source", "Stage",
+        "StateLayout", "Struct", "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call",
+        "candidates", "days", "default_columns", "entry_key", "expected_cost_ratio", "feature_reasons", "field",
+        "fired", "found", "frame_of", "history", "holds", "kept", "key", "microseconds", "now", "np", "parallel",
+        "pl", "read_columns", "reasons", "recently_interacted", "recommended", "remove", "request", "risk", "rule",
+        "rule_reason", "self", "sql", "stamp", "store_url", "timedelta",
     }
 )  # fmt: skip
-ATTRIBUTES = frozenset({"decide_on", "fall_back", "store", "version"})
+ATTRIBUTES = frozenset({"cache", "decide_on", "fall_back", "store", "version"})
 
 
 @dataclass
@@ -44,7 +45,8 @@ class ServiceCode:
     `prefix` tells the constants of one endpoint from another's. `declarations` stand above the class; `init` are the
     lines that load what the stages need from the bundle; `body` is the pipeline; `fallback` the answer when a stage has
     fallen back, empty without one. `values` holds the source of every value of the flow. `candidates` is the key of
-    what the pipeline has retrieved, and `ordered_by` the score that they stand in the order of.
+    what the pipeline has retrieved, `ordered_by` the score that they stand in the order of, and `kept` the name of the
+    stamp that tells whether a list made before is still good.
     """
 
     module: ServiceModule
@@ -61,6 +63,7 @@ class ServiceCode:
     values: dict[str, str] = field(default_factory=dict)
     candidates: str | None = None
     ordered_by: str | None = None
+    kept: str | None = None
 
     def catalogue(self, entity: str) -> str:
         """Return the attribute that holds the items of an entity, loaded from the bundle."""
@@ -116,6 +119,8 @@ class ServiceCode:
         self.body += ["", pointer(stage.span)]
         self.body.append(f"with call.stage({name}):")
         self.body += [f"    {line}" if line else "" for line in lines]
+        if any(line.startswith("candidates = ") for line in lines):
+            self.body.append("    call.left(len(candidates.items))")
 
     def default(self, stage: Stage, **values: str) -> None:
         """Give what the stage writes a value before it, where the pipeline goes on without it."""

@@ -58,6 +58,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """How long a list may be answered again, and the bytes that the lists of one worker may take."""
+
+    ttl: timedelta
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A path, the columns of its request, and its pipeline.
 
@@ -71,6 +79,7 @@ class Endpoint:
     pipeline: tuple[Stage, ...]
     limits: Limits
     defaults: tuple[tuple[str, Setting], ...] = ()
+    cache: Cache | None = None
     describe: str | None = None
     span: Span | None = None
 

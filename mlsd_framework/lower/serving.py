@@ -10,7 +10,7 @@ from mlsd_framework.ir.features import FeatureGroup
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.retrieval import Retriever
-from mlsd_framework.ir.serving import Endpoint, Limits, Stage, Value
+from mlsd_framework.ir.serving import Cache, Endpoint, Limits, Stage, Value
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import StageLowering
@@ -60,7 +60,14 @@ class ServingLowering:
             return None
         limits = Limits(spec.limits.body, spec.limits.timeout, spec.limits.concurrency, spec.limits.rate)
         span = self.context.span(at, key=True)
-        return Endpoint(path, asked.source, asked.columns, tuple(stages), limits, asked.defaults, spec.describe, span)
+        cache = Cache(spec.cache.ttl, spec.cache.memory) if spec.cache is not None else None
+        if cache is not None and not _keeps(stages):
+            what = f"`serving.{path}` has a `cache`, and no `fetch` of the user comes before its `retrieve`"
+            self.context.report("E2063", what, (*at, "cache"), expected="a pipeline that fetches, then retrieves")
+            return None
+        return Endpoint(
+            path, asked.source, asked.columns, tuple(stages), limits, asked.defaults, cache, spec.describe, span
+        )
 
     def _request(self, path: str, spec: str | Mapping[str, ParameterSpec]) -> Request | None:
         at: Loc = ("serving", path, "request")
@@ -137,3 +144,9 @@ class ServingLowering:
         for value in request:
             scope.add(None, value.name, value.type)
         return scope
+
+
+def _keeps(stages: list[Stage]) -> bool:
+    """Say whether a list can be kept: what is fetched of the user before it is made tells whether it is still good."""
+    kinds = [stage.kind for stage in stages]
+    return "retrieve" in kinds and "fetch" in kinds[: kinds.index("retrieve")]

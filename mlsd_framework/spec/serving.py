@@ -47,6 +47,15 @@ class ParameterSpec(SpecModel):
     describe: str | None = Field(None, description="What it is called in reasons and reports.")
 
 
+class CacheSpec(SpecModel):
+    """Lists are answered again while nothing that they were made from has changed: `cache: 60s`."""
+
+    short: ClassVar[str | None] = "ttl"
+
+    ttl: Duration = Field(description="The longest a list is answered again.")
+    memory: Size = Field(64 * 1024 * 1024, description="What the lists of one worker may take.")
+
+
 class EndpointBase(SpecModel):
     """One endpoint without its pipeline, whose items depend on the kinds at hand."""
 
@@ -54,4 +63,7 @@ class EndpointBase(SpecModel):
         description="The source whose rows are the requests, or the values of a request by name."
     )
     limits: LimitsSpec = Field(default_factory=LimitsSpec, description="What the endpoint takes from strangers.")
+    cache: CacheSpec | None = Field(
+        None, description="Whether lists are kept; the user's own events, and another version, make them anew."
+    )
     describe: str | None = Field(None, description="What the endpoint answers; it stands in the OpenAPI page.")

@@ -143,6 +143,10 @@ class Catalogue:
             {name: _one(value) for name, value in columns.items()},
         )
 
+    def of_one(self, item: Key, at: int) -> Histories:
+        """Return the history of one request that asks by an item, as if it had been met at the moment itself."""
+        return self.history([item], [at], at)
+
     def histories(
         self, items: "pl.Series", times: "pl.Series", at: "pl.Series", columns: Mapping[str, Column] = NOTHING_ELSE
     ) -> Histories:

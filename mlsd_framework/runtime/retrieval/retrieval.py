@@ -3,8 +3,9 @@
 The same object answers one request in the service and thousands where training examples and metrics are made.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -36,6 +37,10 @@ class Retrieval:
     def found(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
         """Return what each source finds, the best first with its `score`."""
         return {name: ask.of(sources[name], histories) for name, ask in self.asks.items()}
+
+    def asking(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Callable[[], Candidates]]:
+        """Return for each source the function that asks it, to be called by whoever asks several at once."""
+        return {name: partial(ask.of, sources[name], histories) for name, ask in self.asks.items()}
 
     def alone(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
         """Return what each source would recommend by itself, items of the history too: what merging has to beat."""

@@ -51,6 +51,7 @@ class Call:
         "_began",
         "_stage",
         "began",
+        "candidates",
         "counted",
         "deadline",
         "degraded",
@@ -79,6 +80,7 @@ class Call:
         self.traced = traced
         self.warming = warming
         self.passed: list[tuple[str, float]] = []
+        self.candidates: dict[str, int] = {}
         self.counted: list[tuple[str, ...]] = []
 
     def stage(self, stage: Stage) -> Self:
@@ -100,6 +102,11 @@ class Call:
     def count(self, family: str, *labels: str) -> None:
         """Have the worker count one more of `family`, a counter of `exposition`, under the endpoint and `labels`."""
         self.counted.append((family, *labels))
+
+    def left(self, candidates: int) -> None:
+        """Note how many candidates the stage that is under way leaves."""
+        if self.traced:
+            self.candidates[self._stage.name] = candidates
 
     def took(self, stage: Stage, seconds: float) -> None:
         """Note the time that `stage` took."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.files import to_yaml
 from mlsd_framework.codegen.names import path_name
-from mlsd_framework.codegen.python import Call, Item, Raw, emit, given, identifier, indented, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, given, identifier, indented, literal
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode, ServiceModule, endpoint_prefix
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
@@ -14,6 +14,7 @@ from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerpri
 from mlsd_framework.ir.serving import NOW, Endpoint, decides
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.bentoml.request import event_example, event_struct, example, request_struct
 
@@ -26,6 +27,7 @@ class EndpointBlock:
     name: str
     summary: str
     answer: str
+    asks: list[str]
     request: str
     request_name: str
     example: str
@@ -162,6 +164,7 @@ def _endpoint(endpoint: Endpoint, system: System, registry: Registry, module: Se
         name=class_name,
         summary=f"Answers POST {endpoint.path}{_from(endpoint)}.",
         answer=answer,
+        asks=_asks(endpoint, system, imports),
         request=request_struct(request, endpoint, system, imports),
         request_name=request,
         example=example(endpoint),
@@ -225,12 +228,47 @@ def _answer(code: ServiceCode) -> list[str]:
     return ["return Decision(", *(f"    {name}={value}," for name, value in fields.items()), ")"]
 
 
+def _asks(endpoint: Endpoint, system: System, imports: Imports) -> list[str]:
+    """Return the arguments that say who asks, and by which events an item of the answer comes back."""
+    settings = next((one.settings for one in endpoint.pipeline if isinstance(one.settings, RetrieveSettings)), None)
+    if settings is None or settings.items is None:
+        return []
+    log = settings.sources[0].retriever.interactions
+    if log.user not in {column.name for column in endpoint.columns}:
+        return []
+    source = system.source(log.source)
+    keys = [name for name in source.key if name not in (log.user, log.item)]
+    lines = [f"user={literal(log.user)},"]
+    if source.stream is not None and keys:
+        imports.add(f"{SERVING}.recommendations", "Feedback")
+        named: tuple[tuple[str, Item], ...] = (
+            ("source", source.name),
+            ("key", _field(source, keys[0])),
+            ("user", _field(source, log.user)),
+            ("item", _field(source, log.item)),
+            ("at", _field(source, str(source.event_time))),
+        )
+        call = Call("Feedback", (), named)
+        lines += f"feedback={emit((call,), 1, 10)},".replace("\n    ", "\n").split("\n")
+    return lines
+
+
+def _field(source: Source, name: str) -> str:
+    """Return what a column is called in an event."""
+    column = source.column(name)
+    return column.file_column or name if column is not None else name
+
+
 def _recommended(code: ServiceCode) -> list[str]:
     """Return the lines that answer with the candidates that are left, in their order."""
-    code.imports.add(f"{SERVING}.recommending", "recommended")
+    code.imports.add(f"{SERVING}.recommending", "Retrieved", "recommended")
     catalogue = next(attribute for attribute in code.init if attribute.endswith(".catalogue"))
     score = f", score={literal(code.ordered_by)}" if code.ordered_by is not None else ""
-    return [f"return recommended(candidates, history, {catalogue}, call, self.version{score})"]
+    retrieved = f"Retrieved(history, found, {catalogue})"
+    made = f"recommended(candidates, {retrieved}, call, self.version{score})"
+    if code.kept is None:
+        return [f"return {made}"]
+    return [f"answer = {made}", f"self.cache.put(key, {code.kept}, answer, call)", "return answer"]
 
 
 def _fallen_back() -> list[str]:

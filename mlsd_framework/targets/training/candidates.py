@@ -11,7 +11,8 @@ from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.retrieval import Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
-from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings, retrieval, user_features
+from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.targets.training.dataset import called, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 

@@ -14,7 +14,7 @@ from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.retrieval import Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
-from mlsd_framework.kinds.stages.retrieve.kind import RetrieveSettings
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.training.candidates import AT, retrieving
 from mlsd_framework.targets.training.dataset import called

@@ -36,11 +36,24 @@ def write_fetch(stage: Stage, groups: Groups, moment: str | None, system: System
         if moment is None:
             code.imports.add(f"{SERVING}.moments", "now")
         arguments = (("at", Raw(code.values[moment] if moment is not None else "now()")),)
-    lines += assigned(found, Call("self.store.read", (Raw(asked), Raw("call.remaining()")), arguments), 3)
+    if code.endpoint.cache is not None and code.kept is None:
+        _keep(stage, code)
+        stamped = (Raw(asked), tuple(group.name for group in groups), Raw("call.remaining()"))
+        read = Call("self.store.read_stamped", stamped, arguments)
+        lines += assigned(f"({found}), {code.kept}" if "," in found else f"{found}, {code.kept}", read, 3)
+    else:
+        lines += assigned(found, Call("self.store.read", (Raw(asked), Raw("call.remaining()")), arguments), 3)
     lines += [
         f"{names[group.name]} = {_class(group, code)}._make({row})" for group, row in zip(groups, rows, strict=True)
     ]
     code.run(stage, lines)
+
+
+def _keep(stage: Stage, code: ServiceCode) -> None:
+    """Let what is read tell whether a list that was made before is still good; without it there is no stamp."""
+    code.kept = code.name(f"stamp of {stage.name}", "stamp")
+    if goes_on(stage):
+        code.body.append(f"{code.kept} = None")
 
 
 def write_row_fetch(stage: Stage, groups: Groups, moment: str | None, system: System, code: ServiceCode) -> None:

@@ -1,51 +1,19 @@
 """`retrieve` for the compiler: a history in, candidates and what each source says of them out."""
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from mlsd_framework.codegen.python import Call, Mapping, Raw, emit, given, literal
-from mlsd_framework.codegen.row_code import row_value
-from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode
+from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.expressions import Column
-from mlsd_framework.ir.features import Aggregate, Feature, FeatureRef, WindowGroup
-from mlsd_framework.ir.retrieval import CANDIDATES, Retriever, candidate_columns
+from mlsd_framework.ir.features import Aggregate, Feature, WindowGroup
+from mlsd_framework.ir.retrieval import CANDIDATES, candidate_columns
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.stages.retrieve.emit import user_features, write_retrieve
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings, Source
 from mlsd_framework.kinds.stages.retrieve.spec import HistorySpec, RetrieveSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
 from mlsd_framework.plugin.models import ModelKinds
-
-RETRIEVAL = f"{RUNTIME}.retrieval"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source of candidates: the model that finds them, how many it is asked for, and what it may take."""
-
-    name: str
-    retriever: Retriever
-    n: int
-    new: bool
-    budget: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class RetrieveSettings:
-    """Who is asked, by which history: lists of items and times, or one item that the request names.
-
-    `entity` is what is retrieved, `key` its column; `moment` the column of the request that says when it happened.
-    """
-
-    sources: tuple[Source, ...]
-    n: int
-    entity: str
-    key: str
-    items: str | None
-    times: str | None
-    item: str | None
-    moment: str | None
 
 
 class Retrieve:
@@ -85,8 +53,6 @@ class Retrieve:
         )
         moment = (scope.moment,) if scope.moment is not None else ()
         names = {one.name: one.dotted for one in history}
-        known = dict.fromkeys(ref for one in sources for ref in one.retriever.user_features)
-        users = tuple(Value(ref.group, ref.name, ref.type, span) for ref in known)
         settings = RetrieveSettings(
             tuple(sources),
             spec.n,
@@ -97,67 +63,13 @@ class Retrieve:
             spec.history.item,
             moment[0].name if moment else None,
         )
+        users = tuple(Value(ref.group, ref.name, ref.type, span) for ref in user_features(settings))
         return StageDraft((*history, *(one for one in moment if one.name not in names), *users), writes, settings)
 
     def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:
         """Write what loads the sources, and the lines that ask them."""
-        settings = stage.settings
-        if not isinstance(settings, RetrieveSettings):
-            return
-        code.imports.add(f"{RETRIEVAL}.candidates", "Candidates")
-        catalogue = code.catalogue(settings.entity)
-        sources = code.attribute(f"sources of {stage.name}", "sources")
-        code.imports.add(f"{RETRIEVAL}.source", "Source")
-        loaded = []
-        for one in settings.sources:
-            module, _, kind = kinds.retrievers[one.retriever.kind].source.partition(":")
-            code.imports.add(module, kind)
-            path = f"models/{one.retriever.name}/{kinds.retrievers[one.retriever.kind].file}"
-            load = f"{kind}.load(bundle.file({literal(path)}))"
-            index = next((each for each in system.indexes if each.retriever.name == one.retriever.name), None)
-            if index is not None:
-                load += f".with_index(bundle.file({literal(f'indexes/{index.name}/index.json')}).parent)"
-            loaded.append((one.name, Raw(load)))
-        code.init[sources] = f"{sources}: dict[str, Source] = {emit(Mapping(tuple(loaded)), 2, 40)}".replace(
-            f"\n{' ' * 8}", "\n"
-        )
-        asked = code.own(f"retrieval of {stage.name}", stage.name)
-        code.declare(asked, f"{asked} = {emit(retrieval(settings, code.imports), 0, len(asked) + 3)}", stage.span)
-        lines = [
-            f"history = {_asked_by(settings, catalogue, code)}",
-            f"candidates = {asked}.candidates({sources}, history)",
-        ]
-        code.candidates = settings.key
-        if stage.on_error in ("default", "skip"):
-            code.imports.add(f"{RETRIEVAL}.interactions", "NO_HISTORY")
-            code.default(stage, history="NO_HISTORY", candidates=f"{asked}.merged({sources}, {{}}, NO_HISTORY)")
-        code.run(stage, lines)
-        for value in stage.writes:
-            code.values[value.dotted] = row_value(value.dotted)
-        code.values[settings.key] = f"{catalogue}.keys_of(candidates.items)"
-
-
-def retrieval(settings: RetrieveSettings, imports: Any) -> Call:
-    """Return the declaration of a retrieval for the runtime; its imports are added."""
-    imports.add(f"{RETRIEVAL}.retrieval", "Ask", "Retrieval")
-    asks = tuple((one.name, Call("Ask", (one.n,), given(new=True if one.new else None))) for one in settings.sources)
-    return Call("Retrieval", (Mapping(asks),), (("n", settings.n),))
-
-
-def _asked_by(settings: RetrieveSettings, catalogue: str, code: ServiceCode) -> str:
-    at = code.values[settings.moment] if settings.moment is not None else "now()"
-    if settings.moment is None:
-        code.imports.add(f"{SERVING}.moments", "now")
-    if settings.item is not None:
-        return f"{catalogue}.history([{code.values[settings.item]}], [{at}], {at} + 1)"
-    refs = user_features(settings)
-    known = f", {emit(Mapping(tuple((ref.dotted, Raw(code.value(ref))) for ref in refs)))}" if refs else ""
-    return f"{catalogue}.history({code.values[str(settings.items)]}, {code.values[str(settings.times)]}, {at}{known})"
-
-
-def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
-    """Return what sources read of who asks, beside the history, each once."""
-    return tuple(dict.fromkeys(ref for one in settings.sources for ref in one.retriever.user_features))
+        if isinstance(stage.settings, RetrieveSettings):
+            write_retrieve(stage, stage.settings, system, kinds, code)
 
 
 def _history(spec: HistorySpec, item: str, scope: StageScope) -> tuple[Value, ...] | None:

@@ -1,0 +1,103 @@
+"""The lines of `retrieve` in the service: sources are asked at once, each within its budget, then merged."""
+
+from datetime import timedelta
+
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier, literal
+from mlsd_framework.codegen.row_code import row_value
+from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode, pointer
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.serving import Stage
+from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings, Source
+from mlsd_framework.plugin.models import ModelKinds
+
+RETRIEVAL = f"{RUNTIME}.retrieval"
+
+
+def write_retrieve(
+    stage: Stage, settings: RetrieveSettings, system: System, kinds: ModelKinds, code: ServiceCode
+) -> None:
+    """Load the sources, ask them by the history, and merge what they find."""
+    code.imports.add(f"{RETRIEVAL}.candidates", "Candidates")
+    code.imports.add(f"{RETRIEVAL}.source", "Source")
+    code.imports.add(SERVING, "parallel")
+    catalogue = code.catalogue(settings.entity)
+    sources = code.attribute(f"sources of {stage.name}", "sources")
+    loaded = Mapping(tuple((one.name, Raw(_load(one, system, kinds, code))) for one in settings.sources))
+    code.init[sources] = _attribute(f"{sources}: dict[str, Source]", loaded)
+    retrieving = code.attribute(f"threads of {stage.name}", "retrieving")
+    asked = tuple(Call("parallel.Source", (one.name, Raw(_source_stage(stage, one, code)))) for one in settings.sources)
+    code.init[retrieving] = _attribute(retrieving, Call("parallel.Parallel[Candidates]", (asked,)))
+    retrieve = code.own(f"retrieval of {stage.name}", stage.name)
+    code.declare(retrieve, f"{retrieve} = {emit(retrieval(settings, code.imports), 0, len(retrieve) + 3)}", stage.span)
+    _answer_again(code)
+    code.body += ["", pointer(stage.span)]
+    code.body += assigned("history", _history(settings, catalogue, code), 2)
+    code.body.append(f"found = {retrieving}.run(call, {retrieve}.asking({sources}, history))")
+    code.candidates = settings.key
+    code.default(stage, candidates=f"{retrieve}.merged({sources}, {{}}, history)")
+    code.run(stage, [f"candidates = {retrieve}.merged({sources}, found, history)"])
+    code.values |= {value.dotted: row_value(value.dotted) for value in stage.writes}
+    code.values[settings.key] = f"{catalogue}.keys_of(candidates.items)"
+
+
+def _answer_again(code: ServiceCode) -> None:
+    """Answer the list that was made before, where it is still good; its key is all of the request."""
+    cache = code.endpoint.cache
+    if cache is None or code.kept is None:
+        return
+    code.imports.add(f"{SERVING}.result_cache", "ResultCache", "entry_key")
+    named: tuple[tuple[str, Item], ...] = (("ttl", cache.ttl.total_seconds()), ("max_bytes", cache.memory))
+    code.init["cache"] = f"self.cache = {emit(Call('ResultCache', (), named))}"
+    values = tuple(Raw(f"request.{identifier(one.name)}") for one in code.endpoint.columns)
+    code.body += ["", *assigned("key", Call("entry_key", (Raw("self.version"), *values)), 2)]
+    code.body += [f"kept = self.cache.get(key, {code.kept}, call)", "if kept is not None:", "    return kept"]
+
+
+def retrieval(settings: RetrieveSettings, imports: Imports) -> Call:
+    """Return the declaration of a retrieval for the runtime; its imports are added."""
+    imports.add(f"{RETRIEVAL}.retrieval", "Ask", "Retrieval")
+    asks = tuple((one.name, Call("Ask", (one.n,), given(new=True if one.new else None))) for one in settings.sources)
+    return Call("Retrieval", (Mapping(asks),), (("n", settings.n),))
+
+
+def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
+    """Return what sources read of who asks, beside the history, each once."""
+    return tuple(dict.fromkeys(ref for one in settings.sources for ref in one.retriever.user_features))
+
+
+def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> str:
+    kind = kinds.retrievers[one.retriever.kind]
+    module, _, name = kind.source.partition(":")
+    code.imports.add(module, name)
+    load = f"{name}.load(bundle.file({literal(f'models/{one.retriever.name}/{kind.file}')}))"
+    index = next((each for each in system.indexes if each.retriever.name == one.retriever.name), None)
+    if index is not None:
+        load += f".with_index(bundle.file({literal(f'indexes/{index.name}/index.json')}).parent)"
+    return load
+
+
+def _source_stage(stage: Stage, one: Source, code: ServiceCode) -> str:
+    """Declare a source as a stage of its own: late or failing, it is left out."""
+    name = code.own(f"stage {stage.name}.{one.name}", f"{stage.name}_{one.name}_stage")
+    code.imports.add(f"{SERVING}.call", "Stage")
+    budget = one.budget / timedelta(seconds=1) if one.budget is not None else None
+    declared = Call("Stage", (f"{stage.name}.{one.name}",), (*given(budget=budget), ("on_error", "skip")))
+    code.declare(name, f"{name} = {emit(declared)}")
+    code.stages.append(name)
+    return name
+
+
+def _attribute(target: str, item: Item) -> str:
+    return f"{target} = {emit(item, 2, len(target) + 3)}".replace(f"\n{' ' * 8}", "\n")
+
+
+def _history(settings: RetrieveSettings, catalogue: str, code: ServiceCode) -> Call:
+    at = code.values[settings.moment] if settings.moment is not None else "now()"
+    if settings.moment is None:
+        code.imports.add(f"{SERVING}.moments", "now")
+    if settings.item is not None:
+        return Call(f"{catalogue}.of_one", (Raw(code.values[settings.item]), Raw(at)))
+    items, times = (Raw(code.values[str(one)]) for one in (settings.items, settings.times))
+    known = Mapping(tuple((ref.dotted, Raw(code.value(ref))) for ref in user_features(settings)))
+    return Call(f"{catalogue}.history", (items, times, Raw(at), *([known] if known.entries else [])))
