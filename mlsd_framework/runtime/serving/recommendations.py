@@ -37,10 +37,10 @@ class TracedItem(msgspec.Struct, omit_defaults=True):
 
 
 class TracedStage(msgspec.Struct):
-    """A stage that the request passed: the candidates behind it and the time in it."""
+    """A stage that the request passed: the candidates behind it, none where it has nothing to do with them, its time."""
 
     name: str
-    candidates: int
+    candidates: int | None
     milliseconds: float
 
 
@@ -87,4 +87,4 @@ class Feedback(msgspec.Struct, kw_only=True, frozen=True):
 
 def traced_stages(call: Call, candidates: Mapping[str, int]) -> list[TracedStage]:
     """Return the stages that `call`, a traced one, has passed; `candidates` is how many there were behind each."""
-    return [TracedStage(name, candidates.get(name, 0), round(seconds * 1e3, 3)) for name, seconds in call.passed]
+    return [TracedStage(name, candidates.get(name), round(seconds * 1e3, 3)) for name, seconds in call.passed]

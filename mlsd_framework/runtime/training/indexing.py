@@ -1,6 +1,8 @@
 """The index over a model's items, found by measurement on the queries that the model itself makes."""
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -27,3 +29,10 @@ def chosen(embeds: TwoTower, asked: Histories, *, recall: float, k: int, engines
         k=k,
         batch=1,
     )
+
+
+def put(index: VectorIndex, folder: Path) -> None:
+    """Write an index to a folder, in the place of what is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    index.save(folder)

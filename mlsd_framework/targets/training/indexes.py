@@ -36,7 +36,7 @@ def index_file(index: Index, system: System, spec: str, registry: Registry) -> s
     imports.add("features", "WORKSPACE", "load", table)
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add("mlsd_framework.runtime.training.candidate_examples", "interactions")
-    imports.add("mlsd_framework.runtime.training.indexing", "chosen")
+    imports.add("mlsd_framework.runtime.training.indexing", "chosen", "put")
     named: tuple[tuple[str, Item], ...] = (
         ("recall", index.recall),
         ("k", index.k),
@@ -49,7 +49,7 @@ def index_file(index: Index, system: System, spec: str, registry: Registry) -> s
         *assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
         f"embeds = {source}.load(WORKSPACE.model({literal(retriever.name)}) / {literal(kind.file)})",
         *assigned("index", built, 1),
-        f"index.save(WORKSPACE.index({literal(index.name)}))",
+        f"put(index, WORKSPACE.index({literal(index.name)}))",
         f'print(f"{index.name}: {{len(index):,}} vectors, {{index.about.kind}}")',
     ]
     return render(

@@ -132,8 +132,8 @@ def _measures(system: System, imports: Imports) -> list[str]:
     if system.metrics.bootstrap:
         imports.add("mlsd_framework.runtime.ranking_metrics.estimates", "Bootstrap")
         named: tuple[tuple[str, Item], ...] = (
-            ("resamples", system.metrics.bootstrap),
-            ("confidence", system.metrics.confidence),
+            ("count", system.metrics.bootstrap),
+            ("level", system.metrics.confidence),
             ("seed", 7),
         )
         lines.append(f"BOOTSTRAP = {emit(Call('Bootstrap', (), named), 0, 12)}")

@@ -93,6 +93,6 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
         catalogue=literal(retriever.interactions.entity),
         name=literal(retriever.name),
         kind_literal=literal(retriever.kind),
-        parameters=emit(Mapping(settings), 2, 11).replace("\n    ", "\n"),
+        parameters=emit(Mapping(settings), 2, 11),
     )
     return render("training/retriever.py.j2", context)

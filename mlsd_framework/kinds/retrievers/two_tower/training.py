@@ -74,6 +74,8 @@ def script(retriever: Retriever, system: System) -> str:
     key = system.entity(retriever.interactions.entity).key[0]
     items = _tables(retriever.item_features, key, "catalogue.keys", system, names, imports)
     known: list[Item] = [ref.dotted for ref in retriever.user_features]
+    columns = Call("columns_of", (Raw("rows"), known))
+    with_columns = Call("replace", (Raw("asked.histories"),), (("columns", columns),))
     if known:
         imports.add("dataclasses", "replace")
         imports.add(f"{RETRIEVAL}.frames", "columns_of")
@@ -92,7 +94,7 @@ def script(retriever: Retriever, system: System) -> str:
         newest=emit(retriever.setting("events") if isinstance(retriever.setting("events"), int) else None),
         batch=emit(_whole(retriever, "batch")),
         trainer=", ".join(f"{name}={emit(value)}" for name, value in _trainer(retriever)),
-        known=emit(known) if known else "",
+        known=emit(with_columns, 1, 7) if known else "",
         parameters=emit(_whole(retriever, "dim")),
     )
     return render("training/two_tower.py.j2", context)
