@@ -1,6 +1,8 @@
 """Logs of who met which item, as the training scripts read them."""
 
-from mlsd_framework.codegen.python import Call, Item, Raw
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit
+from mlsd_framework.codegen.script_names import ScriptNames
+from mlsd_framework.ir.features import FeatureRef
 from mlsd_framework.ir.retrieval import Interactions
 from mlsd_framework.ir.system import System
 
@@ -13,3 +15,26 @@ def log_of(log: Interactions, events: Item, system: System) -> Call:
 def columns_of(log: Interactions, system: System) -> tuple[tuple[str, Item], ...]:
     """Return the arguments that name the columns of a log's events."""
     return (("user", log.user), ("item", log.item), ("time", system.source(log.source).event_time))
+
+
+def tables_of(
+    refs: tuple[FeatureRef, ...], key: str, keys: str, system: System, names: ScriptNames, imports: Imports
+) -> list[Call]:
+    """Return a call a group that reads its columns of a table for keys in order."""
+    found = []
+    for group in dict.fromkeys(str(ref.group) for ref in refs):
+        source = system.source(system.group(group).sources[0])
+        table = names.table(source)
+        imports.add("features", table)
+        imports.add("mlsd_framework.runtime.retrieval.tables", "table")
+        columns: list[Item] = [ref.name for ref in refs if ref.group == group]
+        found.append(Call("table", (Raw(f"load({table})"), key, Raw(keys), columns, group)))
+    return found
+
+
+def users_lines(tables: list[Call]) -> list[str]:
+    """Return the lines that make the frame of users: tables side by side, or nothing."""
+    if not tables:
+        return ["return pl.DataFrame()"]
+    made = tables[0] if len(tables) == 1 else Call("pl.concat", (list(tables),), (("how", "horizontal"),))
+    return f"return {emit(made, 1, 7)}".replace("\n    ", "\n").split("\n")

@@ -11,9 +11,8 @@ from mlsd_framework.lower.kinds import RetrieverLowering
 class RetrieverKind(RetrieverLowering, Protocol):
     """A kind of retriever: its YAML and the class that answers; it is a `FittedKind` or a `TrainedKind` too."""
 
-    @property
-    def source(self) -> str:
-        """The `module:name` of its class, a `Source` of `runtime.retrieval`; only generated code imports it."""
+    def source(self, retriever: Retriever) -> str:
+        """Return the `module:name` of its class, a `Source` of `runtime.retrieval`; only generated code imports it."""
 
     @property
     def file(self) -> str:

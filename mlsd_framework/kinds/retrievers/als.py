@@ -28,8 +28,11 @@ class Als:
 
     name = "als"
     spec = AlsSpec
-    source = "mlsd_framework.runtime.retrieval.als:Als"
     file = FILE
+
+    def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
+        """Return its class."""
+        return "mlsd_framework.runtime.retrieval.als:Als"
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the hyperparameters."""

@@ -29,8 +29,11 @@ class BuyAgain:
 
     name = "buy_again"
     spec = BuyAgainSpec
-    source = "mlsd_framework.runtime.retrieval.buy_again:BuyAgain"
     file = FILE
+
+    def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
+        """Return its class."""
+        return "mlsd_framework.runtime.retrieval.buy_again:BuyAgain"
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the lengths of time in microseconds."""

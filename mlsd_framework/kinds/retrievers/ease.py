@@ -24,8 +24,11 @@ class Ease:
 
     name = "ease"
     spec = EaseSpec
-    source = "mlsd_framework.runtime.retrieval.ease:Ease"
     file = FILE
+
+    def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
+        """Return its class."""
+        return "mlsd_framework.runtime.retrieval.ease:Ease"
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the regularisation and the size."""

@@ -30,8 +30,11 @@ class ItemItem:
 
     name = "item_item"
     spec = ItemItemSpec
-    source = "mlsd_framework.runtime.retrieval.item_item:ItemItem"
     file = FILE
+
+    def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
+        """Return its class."""
+        return "mlsd_framework.runtime.retrieval.item_item:ItemItem"
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return what is counted and how."""

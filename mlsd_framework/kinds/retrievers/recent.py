@@ -20,8 +20,11 @@ class Recent:
 
     name = "recent"
     spec = RecentSpec
-    source = "mlsd_framework.runtime.retrieval.recent:Recent"
     file = FILE
+
+    def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
+        """Return its class."""
+        return "mlsd_framework.runtime.retrieval.recent:Recent"
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:  # noqa: ARG002 - the kind's protocol
         """Return nothing: there is nothing to set."""

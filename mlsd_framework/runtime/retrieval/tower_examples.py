@@ -1,6 +1,5 @@
 """From a log to the pairs that a two-tower model learns from: who took what, and what that user had taken before."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,15 +55,6 @@ def examples(
     frame = users[log.users[rows]].with_columns(lists) if users.width else pl.DataFrame([lists])
     learned = len(rows) - max(round(validated * len(rows)), 1)
     return Examples(frame, log.items[rows], learned)
-
-
-def table(rows: pl.LazyFrame, key: str, keys: Sequence[int | str], columns: Sequence[str], group: str) -> pl.DataFrame:
-    """Return columns of a table for keys in order, named `group.column`, null for a key that it does not have."""
-    wanted = pl.DataFrame({key: list(keys)})
-    found = rows.select(key, *columns).drop_nulls(key).unique(key, keep="last").collect()
-    wanted = wanted.with_columns(pl.col(key).cast(found.schema[key]))
-    joined = wanted.join(found, on=key, how="left", maintain_order="left")
-    return joined.select(pl.col(name).alias(f"{group}.{name}") for name in columns)
 
 
 def catalogue_frame(catalogue: Catalogue, *tables: pl.DataFrame) -> pl.DataFrame:

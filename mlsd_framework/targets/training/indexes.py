@@ -29,7 +29,7 @@ def index_file(index: Index, system: System, spec: str, registry: Registry) -> s
     """Return the text of the script that builds an index."""
     imports, names, retriever = Imports(), ScriptNames(system), index.retriever
     kind = registry.retrievers[retriever.kind]
-    module, _, source = kind.source.partition(":")
+    module, _, source = kind.source(retriever).partition(":")
     table = names.table(system.source(retriever.interactions.source))
     imports.add(retriever.name)
     imports.add(module, source)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from mlsd_framework.codegen.interactions_code import log_of
+from mlsd_framework.codegen.interactions_code import log_of, tables_of, users_lines
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
@@ -37,6 +37,7 @@ class RetrieverFile:
     model: str
     kind: str
     source: str
+    users: list[str]
     fit: list[str]
     log: list[str]
     catalogue: str
@@ -69,7 +70,7 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
     kind = registry.retrievers[retriever.kind]
     if hasattr(kind, "training"):
         return cast("TrainedKind", kind).training(retriever, system)
-    module, _, name = kind.source.partition(":")
+    module, _, name = kind.source(retriever).partition(":")
     imports.add(module, name)
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Interactions")
@@ -79,6 +80,10 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
     fit = emit(cast("FittedKind", kind).fit(retriever, imports), 1, 7).replace("\n    ", "\n").split("\n")
     table = names.table(system.source(retriever.interactions.source))
     imports.add("features", table)
+    log = retriever.interactions
+    tables = tables_of(retriever.user_features, log.user, "keys", system, names, imports)
+    if tables:
+        imports.add("polars as pl")
     settings: tuple[tuple[Item, Item], ...] = tuple(
         (one, value) for one, value in retriever.settings if not isinstance(value, tuple)
     )
@@ -88,6 +93,7 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
         model=retriever.name,
         kind=retriever.kind,
         source=name,
+        users=users_lines(tables) if tables else [],
         fit=[pointer(retriever.span), f"return {fit[0]}", *fit[1:]],
         log=assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
         catalogue=literal(retriever.interactions.entity),

@@ -20,9 +20,12 @@ class TwoTower:
 
     name = "two_tower"
     spec = TwoTowerSpec
-    source = "mlsd_framework.runtime.retrieval.two_tower:TwoTower"
     file = "item_vectors.safetensors"
     embeds = True
+
+    def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
+        """Return its class."""
+        return "mlsd_framework.runtime.retrieval.two_tower:TwoTower"
 
     def accepts(self, type_: DataType) -> bool:
         """Take numbers, booleans and categories, null or not."""

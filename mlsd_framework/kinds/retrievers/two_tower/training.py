@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlsd_framework.codegen.interactions_code import log_of
+from mlsd_framework.codegen.interactions_code import log_of, tables_of, users_lines
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, given, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer, printable
@@ -70,9 +70,9 @@ def script(retriever: Retriever, system: System) -> str:
         f"{pointer(retriever.span)}\nTOWERS = {emit(_towers(retriever, imports), 0, 9)}",
         f"SETTINGS = {emit(_settings(retriever), 0, 11)}",
     ]
-    users = _tables(retriever.user_features, retriever.interactions.user, "keys", system, names, imports)
+    users = tables_of(retriever.user_features, retriever.interactions.user, "keys", system, names, imports)
     key = system.entity(retriever.interactions.entity).key[0]
-    items = _tables(retriever.item_features, key, "catalogue.keys", system, names, imports)
+    items = tables_of(retriever.item_features, key, "catalogue.keys", system, names, imports)
     known: list[Item] = [ref.dotted for ref in retriever.user_features]
     columns = Call("columns_of", (Raw("rows"), known))
     with_columns = Call("replace", (Raw("asked.histories"),), (("columns", columns),))
@@ -86,8 +86,8 @@ def script(retriever: Retriever, system: System) -> str:
         place=pointer(retriever.span),
         imports="\n".join(imports.lines()),
         declarations=declarations,
-        users=_joined(users, "pl.concat"),
-        items=assigned("frame", Call("catalogue_frame", (Raw("catalogue"), *users_of(items))), 1),
+        users=users_lines(users),
+        items=assigned("frame", Call("catalogue_frame", (Raw("catalogue"), *items)), 1),
         catalogue=literal(retriever.interactions.entity),
         log=assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
         history=emit(_whole(retriever, "history")),
@@ -98,21 +98,6 @@ def script(retriever: Retriever, system: System) -> str:
         parameters=emit(_whole(retriever, "dim")),
     )
     return render("training/two_tower.py.j2", context)
-
-
-def users_of(tables: list[Call]) -> tuple[Item, ...]:
-    """Return calls as arguments."""
-    return tuple(tables)
-
-
-def _joined(tables: list[Call], function: str) -> list[str]:
-    """Return the lines that make the frame of users: tables side by side, or nothing."""
-    if not tables:
-        return ["return pl.DataFrame()"]
-    if len(tables) == 1:
-        return f"return {emit(tables[0], 1, 7)}".replace("\n    ", "\n").split("\n")
-    call = Call(function, (list(tables),), (("how", "horizontal"),))
-    return f"return {emit(call, 1, 7)}".replace("\n    ", "\n").split("\n")
 
 
 def _towers(retriever: Retriever, imports: Imports) -> Call:
@@ -172,21 +157,6 @@ def _trainer(retriever: Retriever) -> tuple[tuple[str, Item], ...]:
     if retriever.setting("strategy") != "auto":
         named += (("strategy", str(retriever.setting("strategy"))), ("devices", _whole(retriever, "devices")))
     return named
-
-
-def _tables(
-    refs: tuple[FeatureRef, ...], key: str, keys: str, system: System, names: ScriptNames, imports: Imports
-) -> list[Call]:
-    """Return a call a group that reads its columns for keys in order."""
-    found = []
-    for group in dict.fromkeys(str(ref.group) for ref in refs):
-        source = system.source(system.group(group).sources[0])
-        table = names.table(source)
-        imports.add("features", table)
-        imports.add(f"{RETRIEVAL}.tower_examples", "table")
-        columns: list[Item] = [ref.name for ref in refs if ref.group == group]
-        found.append(Call("table", (Raw(f"load({table})"), key, Raw(keys), columns, group)))
-    return found
 
 
 def _whole(retriever: Retriever, name: str) -> int:

@@ -68,7 +68,7 @@ def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
 
 def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> str:
     kind = kinds.retrievers[one.retriever.kind]
-    module, _, name = kind.source.partition(":")
+    module, _, name = kind.source(one.retriever).partition(":")
     code.imports.add(module, name)
     load = f"{name}.load(bundle.file({literal(f'models/{one.retriever.name}/{kind.file}')}))"
     index = next((each for each in system.indexes if each.retriever.name == one.retriever.name), None)
