@@ -68,11 +68,10 @@ def share(part: float, whole: float) -> str:
     return percent(part / whole) if whole else UNKNOWN
 
 
-def slice_title(name: str) -> str:
-    """Return what a slice holds, and the name that gates use."""
-    if name in SLICES:
-        return f'<div class="slice">{escape(SLICES[name])}<br><code>{escape(name)}</code></div>'
-    return f'<div class="slice"><code>{escape(name)}</code></div>'
+def slice_title(name: str, note: str) -> str:
+    """Return what a slice holds, the name that gates use, and a note."""
+    words = f"{escape(SLICES[name])}<br>" if name in SLICES else ""
+    return f'<div class="slice">{words}<code>{escape(name)}</code><br><small>{escape(note)}</small></div>'
 
 
 def size(mean: float) -> str:

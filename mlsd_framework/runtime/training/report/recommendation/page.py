@@ -135,7 +135,7 @@ def _details(measured: Measured) -> str:
             ),
             _section(
                 "Slices",
-                "For some of the requests only, or with only some of the relevant items counted as relevant.",
+                "For some of the requests, or with only some of the relevant items counted; with the number of both.",
                 tables.slices(measured),
             ),
             _section(

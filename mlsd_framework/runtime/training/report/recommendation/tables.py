@@ -37,12 +37,11 @@ def lists(measured: Measured, metrics: Sequence[str]) -> str:
     rows = [
         [
             _name(measured, one),
-            size(one.candidates),
             *(estimate(one.values[name], _ratio(measured, one, name)) for name in metrics),
         ]
         for one in measured.lists
     ]
-    return _dense(table(["", "candidates", *map(title, metrics)], rows))
+    return _dense(table(["", *map(title, metrics)], rows))
 
 
 def beyond(measured: Measured) -> str:
@@ -67,16 +66,12 @@ def _of_stage(stage: str, found: Sequence[MeasuredSlice], beyond: Sequence[str])
     metrics = list(dict.fromkeys(name for one in found for name in one.values if name not in beyond))
     rows = [
         [
-            slice_title(one.name),
-            f"{one.requests:,}",
-            f"{one.relevant:,}",
+            slice_title(one.name, f"{one.requests:,} requests, {one.relevant:,} items"),
             *(estimate(one.values[name], one.ratios.get(name)) if name in one.values else UNKNOWN for name in metrics),
         ]
         for one in found
     ]
-    return (
-        table([f"stage {escape(stage)}", "requests", "relevant items", *map(title, metrics)], rows) if metrics else ""
-    )
+    return table([f"stage {escape(stage)}", *map(title, metrics)], rows) if metrics else ""
 
 
 def _dense(content: str) -> str:
@@ -84,7 +79,8 @@ def _dense(content: str) -> str:
 
 
 def _name(measured: Measured, one: MeasuredList) -> str:
-    return f"{escape(one.name)}<br><small>{one.role}{', what users see' if one is measured.last else ''}</small>"
+    what = "what users see" if one is measured.last else one.role
+    return f'<div class="slice">{escape(one.name)}<br><small>{what}, {size(one.candidates)} candidates</small></div>'
 
 
 def _ratio(measured: Measured, one: MeasuredList, metric: str) -> Ratio | None:
