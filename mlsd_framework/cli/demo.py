@@ -9,6 +9,7 @@ from typing import Any
 from mlsd_framework.cli.deploy import curl, refuse_breaking
 from mlsd_framework.cli.main import AT_FAULT, OK
 from mlsd_framework.cli.project_options import add_spec, project_of
+from mlsd_framework.ir.serving import retrieves
 from mlsd_framework.plan.definition import Plan
 from mlsd_framework.plan.evaluator import bring
 from mlsd_framework.plan.explainer import explain
@@ -16,6 +17,7 @@ from mlsd_framework.plan.progress import Progress
 from mlsd_framework.plan.project import Project
 
 _SENT = 10
+_ITEMS = 5
 _TIMEOUT = 5.0
 
 
@@ -43,8 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     path, rows = next(iter(kept.items()))
     body = next((row for row in rows if row["label"]), rows[0])["request"]
     token = project.system.environment.token is not None
+    pages = [f"{url}/docs", f"{url}/metrics"]
+    if any(retrieves(endpoint) for endpoint in project.system.serving):
+        pages.insert(0, f"{url}/docs/recommendations")
     print(f"\nreport   {project.workspace.evaluation / 'report.html'}")
-    print(f"service  {url}   its pages: {url}/docs and {url}/metrics")
+    print(f"service  {url}   its pages: {', '.join(pages)}")
     print(f"stop     mlsd stop {project.spec}")
     print(f"try      {curl(url + path, body, token=token)}")
     return OK if all(answered) else AT_FAULT
@@ -70,17 +75,43 @@ def _ask(url: str, path: str, rows: list[dict[str, Any]]) -> bool:
             print(f"  HTTP {fault.code}: {fault.read().decode()[:300]}")
             good = False
             continue
-        score = "" if answer["score"] is None else f"{answer['score']:8.2%}"
-        print(f"  {answer['action']:<8}{score}   label: {json.dumps(row['label'])}")
-        print("".join(f"                     {reason['text']}\n" for reason in answer["reasons"]), end="")
+        print(_listed(row["request"], answer) if "items" in answer else _decided(row["label"], answer))
     return good
+
+
+def _decided(label: object, answer: dict[str, Any]) -> str:
+    """Return a decision and its reasons as lines."""
+    score = "" if answer["score"] is None else f"{answer['score']:8.2%}"
+    reasons = [f"                     {reason['text']}" for reason in answer["reasons"]]
+    return "\n".join([f"  {answer['action']:<8}{score}   label: {json.dumps(label)}", *reasons])
+
+
+def _listed(request: dict[str, Any], answer: dict[str, Any]) -> str:
+    """Return a request and the first items of its list as lines."""
+    asked = ", ".join(f"{name} {value}" for name, value in request.items())
+    items = [
+        f"    {place}. {item.get('describe') or item['item']}   ({', '.join(item['sources'])})"
+        for place, item in enumerate(answer["items"][:_ITEMS], 1)
+    ]
+    return "\n".join([f"  {asked}{', of whom nothing is known' if answer['cold_start'] else ''}", *items])
 
 
 def _metrics(project: Project) -> None:
     """Print every model's metrics on the test part, with their intervals."""
+    for path in sorted(project.workspace.evaluation.glob("*.pipeline.metrics.json")):
+        found = json.loads(path.read_text())
+        stages = {one["name"]: one["values"] for one in found["lists"] if one["role"] == "stage"}
+        print(f"\n{found['pipeline']}, {found['requests']:,} requests of the test (95% interval)\n")
+        for name, value in next(reversed(stages.values())).items():
+            print(f"  {name.replace('_', ' ').replace('@', ' at '):<28} {value['value']:>10,.4g}{_between(value)}")
     for path in sorted(project.workspace.evaluation.glob("*.metrics.json")):
-        measured = json.loads(path.read_text()).get("test", {})
+        measured = json.loads(path.read_text()).get("test")
+        if measured is None:
+            continue
         print(f"\n{path.name.split('.')[0]}, on the test part (95% interval)\n")
         for name, found in measured.items():
-            between = f"   {found['low']:,.4g} to {found['high']:,.4g}" if found.get("low") is not None else ""
-            print(f"  {name.replace('_', ' ').replace('@', ' at '):<28} {found['value']:>10,.4g}{between}")
+            print(f"  {name.replace('_', ' ').replace('@', ' at '):<28} {found['value']:>10,.4g}{_between(found)}")
+
+
+def _between(found: dict[str, Any]) -> str:
+    return f"   {found['low']:,.4g} to {found['high']:,.4g}" if found.get("low") is not None else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Self
 
 import numpy as np
@@ -98,10 +99,8 @@ class SegmentPopularity(FileSource):
         if column is None:
             return np.full(histories.requests, -1, np.int64)
         content, ends = self.texts.tobytes(), self.ends.tolist()
-        place = {
-            content[first:last].decode(): code
-            for code, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True))
-        }
+        cut = enumerate(pairwise(ends))
+        place = {content[first:last].decode(): code for code, (first, last) in cut}
         return np.array([-1 if _null(one) else place.get(_text(one), -1) for one in column.tolist()], np.int64)
 
 

@@ -37,7 +37,7 @@ class TracedItem(msgspec.Struct, omit_defaults=True):
 
 
 class TracedStage(msgspec.Struct):
-    """A stage that the request passed: the candidates behind it, none where it has nothing to do with them, its time."""
+    """A stage that the request passed, its time, and the candidates behind it; none where it has to do with none."""
 
     name: str
     candidates: int | None

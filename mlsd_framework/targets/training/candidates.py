@@ -13,7 +13,7 @@ from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
-from mlsd_framework.targets.training.dataset import called, sources_of, values_beside
+from mlsd_framework.targets.training.dataset import called, returning, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
@@ -79,24 +79,24 @@ def candidates_file(system: System, spec: str) -> str:
     )
     asking = list(dict.fromkeys([outcome.interactions.source, *sources_of(groups, system)]))
     frames = ", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in used)
+    asked_frames = ", ".join(names.frame(one) for one in asking)
     context = CandidatesFile(
         spec=spec,
         imports="",
         declarations=_declarations(parts),
         sources=called_sources(parts),
-        requests=[line for group in groups for line in values_beside(group, system, names, imports, AT)][1:],
+        requests=returning([line for group in groups for line in values_beside(group, system, names, imports, AT)][1:]),
         log=assigned("log", log_of(outcome.interactions, Raw(names.frame(outcome.interactions.source)), system), 1),
         asked=assigned("one", _asked(parts), 2),
         history=assigned("history", _history(parts), 2),
         examples=called(_examples(parts))[0:],
         catalogue=emit(parts.settings.entity),
-        features=features,
+        features=_with_features(features, asked_frames),
         parameters=frames,
         asking=", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in asking),
         loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
         passed=", ".join(names.frame(one) for one in used),
     )
-    asked_frames = ", ".join(names.frame(one) for one in asking)
     return render("training/candidates.py.j2", _Whole(context, "\n".join(imports.lines()), asked_frames))
 
 
@@ -107,6 +107,11 @@ class _Whole:
     file: CandidatesFile
     imports: str
     asked_frames: str
+
+
+def _with_features(lines: list[str], frames: str) -> list[str]:
+    """Return the lines that make candidates and put features beside them."""
+    return returning([f"rows = candidates({frames})", *lines]) if lines else [f"return candidates({frames})"]
 
 
 def row_groups(system: System, endpoint: Endpoint) -> list[StoredGroup]:

@@ -50,7 +50,7 @@ def dataset_file(system: System, spec: str) -> str:
         spec=spec,
         imports="",
         signature=signature("examples", [f"{frame}: pl.LazyFrame" for frame in passed], "pl.DataFrame"),
-        examples=[*body, "return with_computed(rows)"] if computed else _returning(body),
+        examples=[*body, "return with_computed(rows)"] if computed else returning(body),
         computed=computed,
         loads=[script.load(name) for name in sources],
         written=called(Call("write_dataset", (Call("examples", tuple(map(Raw, passed))), Raw("WORKSPACE")))),
@@ -58,7 +58,7 @@ def dataset_file(system: System, spec: str) -> str:
     return render("training/dataset.py.j2", replace(context, imports="\n".join(script.imports.lines())))
 
 
-def _returning(lines: list[str]) -> list[str]:
+def returning(lines: list[str]) -> list[str]:
     """Return the lines with the last statement, which makes `rows`, as what the function returns."""
     last = max(at for at, line in enumerate(lines) if line.startswith("rows = "))
     return [*lines[:last], lines[last].replace("rows = ", "return ", 1), *lines[last + 1 :]]
@@ -154,7 +154,7 @@ class _Dataset:
         """Return the lines of the function that computes features; its last statement is what it returns."""
         lines = list(self.computed())[1:]
         if lines:
-            return _returning(lines)
+            return returning(lines)
         return lines
 
     def computed(self) -> Iterator[str]:

@@ -69,7 +69,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     imports.add("polars as pl")
     imports.add(TRAINING, "artefacts", "bundle", "gates", "requests", "retrieved", "tracking")
     imports.add(f"{TRAINING}.recommendation", "evaluation", "summary", "writing")
-    imports.add(f"{TRAINING}.recommendation.subject", "Catalogue as ItemFacts", "Subject")
+    imports.add(f"{TRAINING}.recommendation.subject", "ItemFacts", "Subject")
     imports.add(f"{TRAINING}.report", "index")
     imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")

@@ -54,7 +54,7 @@ def measure(
 
         subject = Subject(
             "recommend", requests, user="household_id", relevant=bought, histories=asked,
-            catalogue=Catalogue.of_log(log.until(moment), keys, groups={"department": departments}),
+            catalogue=ItemFacts.of_log(log.until(moment), keys, groups={"department": departments}),
             sources={"again": again, "popular": popular},
             stages={"merged": pool, "ranked": ranked, "taken": ranked.top(10)},
             baselines={"most popular": popular},

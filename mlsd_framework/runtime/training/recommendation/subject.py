@@ -20,7 +20,7 @@ NEVER = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class ItemFacts:
     """Facts of all items, a row an item; an item's code is its row.
 
     `keys` name the items, `descriptions` say what they are. `met_by` counts the users who met each item before the
@@ -52,7 +52,7 @@ class Catalogue:
         groups: Mapping[str, NDArray[Any]] | None = None,
         vectors: NDArray[np.floating] | None = None,
         descriptions: Sequence[str] | None = None,
-    ) -> "Catalogue":
+    ) -> "ItemFacts":
         """Count who met what in a log, which ends where the evaluation begins: `log.until(moment)`."""
         pairs = np.unique(log.users.astype(np.int64) * log.item_count + log.items)
         met_by = np.bincount(pairs % max(log.item_count, 1), minlength=log.item_count)
@@ -95,7 +95,7 @@ class Subject:
     user: str
     relevant: Relevant
     histories: Histories
-    catalogue: Catalogue
+    catalogue: ItemFacts
     sources: Mapping[str, Candidates]
     stages: Mapping[str, Candidates]
     baselines: Mapping[str, Candidates] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.retrieval.interactions import Histories
-from mlsd_framework.runtime.training.recommendation.subject import Catalogue, Subject
+from mlsd_framework.runtime.training.recommendation.subject import ItemFacts, Subject
 from tests.runtime.ranking_metrics.plain_metrics import candidates, relevant
 
 DAY = 86_400_000_000
@@ -14,7 +14,7 @@ NOW = 100 * DAY
 ITEMS = 8
 
 
-def catalogue(**changed: Any) -> Catalogue:
+def catalogue(**changed: Any) -> ItemFacts:
     """Return eight items; the last two were first seen lately."""
     seen = np.full(ITEMS, 10 * DAY)
     seen[6:] = NOW - 5 * DAY
@@ -25,7 +25,7 @@ def catalogue(**changed: Any) -> Catalogue:
         "first_seen": seen,
         "groups": {"kind": np.array(list("aaaabbbb"))},
     }
-    return Catalogue(**{**facts, **changed})
+    return ItemFacts(**{**facts, **changed})
 
 
 def subject(**changed: Any) -> Subject:

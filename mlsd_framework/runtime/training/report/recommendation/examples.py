@@ -7,7 +7,7 @@ import numpy as np
 from mlsd_framework.runtime.ranking_metrics.exposure import exposure
 from mlsd_framework.runtime.ranking_metrics.relevance import judge
 from mlsd_framework.runtime.training.recommendation.measured import Measured
-from mlsd_framework.runtime.training.recommendation.subject import Catalogue
+from mlsd_framework.runtime.training.recommendation.subject import ItemFacts
 from mlsd_framework.runtime.training.report.recommendation.figures import share
 from mlsd_framework.runtime.training.report.tables import table
 
@@ -59,19 +59,19 @@ def _card(measured: Measured, request: int, word: str, hits: int) -> str:
     )
 
 
-def _line(catalogue: Catalogue, item: int, *, relevant: bool, known: bool) -> str:
+def _line(catalogue: ItemFacts, item: int, *, relevant: bool, known: bool) -> str:
     mark = ' class="hit"' if relevant else ""
     note = " <small>had before</small>" if known else ""
     return f"<li{mark}>{_item(catalogue, item)}{note}</li>"
 
 
-def _item(catalogue: Catalogue, item: int) -> str:
+def _item(catalogue: ItemFacts, item: int) -> str:
     """Return an item's description and key."""
     key = f"<code>{escape(_cut(str(catalogue.keys[item])))}</code>"
     return key if catalogue.descriptions is None else f"{_name(catalogue, item)} {key}"
 
 
-def _name(catalogue: Catalogue, item: int) -> str:
+def _name(catalogue: ItemFacts, item: int) -> str:
     names = catalogue.keys if catalogue.descriptions is None else catalogue.descriptions
     return escape(_cut(str(names[item])))
 
