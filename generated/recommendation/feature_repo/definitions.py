@@ -16,7 +16,7 @@ HOUSEHOLD_ID_ENTITY = Entity(name="household_id", join_keys=["household_id"], va
 
 PRODUCT_ID_ENTITY = Entity(name="product_id", join_keys=["product_id"], value_type=ValueType.INT64)
 
-# from specs/recommendation.yaml:53
+# from specs/recommendation.yaml:54
 TASTE_VIEW = FeatureView(
     name="taste",
     entities=[HOUSEHOLD_ID_ENTITY],
@@ -37,7 +37,7 @@ TASTE_VIEW = FeatureView(
     ),
 )
 
-# from specs/recommendation.yaml:58
+# from specs/recommendation.yaml:59
 ACTIVITY_VIEW = FeatureView(
     name="activity",
     entities=[HOUSEHOLD_ID_ENTITY],
@@ -72,7 +72,7 @@ ACTIVITY_VIEW = FeatureView(
     ),
 )
 
-# from specs/recommendation.yaml:63
+# from specs/recommendation.yaml:64
 TREND_VIEW = FeatureView(
     name="trend",
     entities=[PRODUCT_ID_ENTITY],
@@ -91,7 +91,47 @@ TREND_VIEW = FeatureView(
     source=FileSource(name="trend_rows", path=str(FEATURES / "trend.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from specs/recommendation.yaml:69
+# from specs/recommendation.yaml:70
+HABIT_VIEW = FeatureView(
+    name="habit",
+    entities=[HOUSEHOLD_ID_ENTITY, PRODUCT_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="times_28d", dtype=Int64),
+        Field(name="times_91d", dtype=Int64),
+        Field(name="times_lifetime", dtype=Int64),
+        Field(name="quantity_28d", dtype=Int64),
+        Field(name="quantity_91d", dtype=Int64),
+        Field(name="quantity_lifetime", dtype=Int64),
+        Field(name="since_28d", dtype=Float64),
+        Field(name="since_91d", dtype=Float64),
+        Field(name="since_lifetime", dtype=Float64),
+        Field(name="rate_28d", dtype=Float64),
+        Field(name="rate_91d", dtype=Float64),
+        Field(name="rate_lifetime", dtype=Float64),
+    ],
+    source=FileSource(name="habit_rows", path=str(FEATURES / "habit.parquet"), timestamp_field="event_timestamp"),
+)
+
+# from specs/recommendation.yaml:76
+HOUSEHOLD_VIEW = FeatureView(
+    name="household",
+    entities=[HOUSEHOLD_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="age", dtype=String),
+        Field(name="income", dtype=String),
+        Field(name="household_size", dtype=String),
+        Field(name="kids_count", dtype=String),
+    ],
+    source=FileSource(
+        name="household_rows",
+        path=str(FEATURES / "household.parquet"),
+        timestamp_field="event_timestamp",
+    ),
+)
+
+# from specs/recommendation.yaml:77
 PRODUCT_VIEW = FeatureView(
     name="product",
     entities=[PRODUCT_ID_ENTITY],

@@ -17,9 +17,10 @@ from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
-from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
+from mlsd_framework.runtime.retrieval.segments import SegmentPopularity
 from mlsd_framework.runtime.retrieval.source import Source
+from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.bento import in_front
@@ -29,22 +30,23 @@ from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.moments import Moment, microseconds, now
 from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
 from mlsd_framework.runtime.serving.recommending import Retrieved, recommended
+from mlsd_framework.runtime.serving.result_cache import ResultCache, entry_key
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:7843c2d0fb999bc2"
+FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:cc5b064e44949ed8",
+    spec="sha256:c9a99f8316f3758e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
 )
 
 
-# from specs/recommendation.yaml:86
+# from specs/recommendation.yaml:113
 class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/recommend` is asked."""
 
@@ -53,7 +55,7 @@ class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     k: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
-# from specs/recommendation.yaml:53
+# from specs/recommendation.yaml:54
 class Taste(NamedTuple):
     """A row of the feature group `taste`."""
 
@@ -75,7 +77,7 @@ TASTE = StateLayout(
 )
 
 
-# from specs/recommendation.yaml:58
+# from specs/recommendation.yaml:59
 class Activity(NamedTuple):
     """A row of the feature group `activity`."""
 
@@ -107,6 +109,28 @@ ACTIVITY = StateLayout(
     {"basket_id": "int64", "product_id": "int64", "spent": "float64"},
 )
 
+
+# from specs/recommendation.yaml:76
+class Household(NamedTuple):
+    """A row of the feature group `household`."""
+
+    age: str | None
+    income: str | None
+    household_size: str | None
+    kids_count: str | None
+
+
+HOUSEHOLD = RowLayout(
+    "household",
+    (
+        FeatureColumn("age", "string"),
+        FeatureColumn("income", "string"),
+        FeatureColumn("household_size", "string"),
+        FeatureColumn("kids_count", "string"),
+    ),
+    ("household_id",),
+)
+
 FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
 
 RETRIEVE_AGAIN_STAGE = Stage("retrieve.again", on_error="skip")
@@ -115,11 +139,13 @@ RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
 
 RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
-RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", budget=0.02, on_error="skip")
 
-RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
+RETRIEVE_ALS_STAGE = Stage("retrieve.als", budget=0.02, on_error="skip")
 
-# from specs/recommendation.yaml:93
+RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", budget=0.02, on_error="skip")
+
+# from specs/recommendation.yaml:121
 RETRIEVE = Retrieval(
     {
         "again": Ask(500),
@@ -127,11 +153,31 @@ RETRIEVE = Retrieval(
         "popular": Ask(150, new=True),
         "together": Ask(100, new=True),
         "als": Ask(100, new=True),
+        "towers": Ask(150, new=True),
     },
     n=500,
 )
 
 RETRIEVE_STAGE = Stage("retrieve")
+
+HABIT = RowLayout(
+    "habit",
+    (
+        FeatureColumn("times_28d", "int64", 0),
+        FeatureColumn("times_91d", "int64", 0),
+        FeatureColumn("times_lifetime", "int64", 0),
+        FeatureColumn("quantity_28d", "int64"),
+        FeatureColumn("quantity_91d", "int64"),
+        FeatureColumn("quantity_lifetime", "int64"),
+        FeatureColumn("since_28d", "float64"),
+        FeatureColumn("since_91d", "float64"),
+        FeatureColumn("since_lifetime", "float64"),
+        FeatureColumn("rate_28d", "float64"),
+        FeatureColumn("rate_91d", "float64"),
+        FeatureColumn("rate_lifetime", "float64"),
+    ),
+    ("household_id", "product_id"),
+)
 
 TREND = RowLayout(
     "trend",
@@ -171,6 +217,7 @@ TAKE_STAGE = Stage("take")
         RETRIEVE_POPULAR_STAGE,
         RETRIEVE_TOGETHER_STAGE,
         RETRIEVE_ALS_STAGE,
+        RETRIEVE_TOWERS_STAGE,
         RETRIEVE_STAGE,
         FETCH_ITEMS_STAGE,
         SCORE_STAGE,
@@ -198,16 +245,19 @@ class Recommend:
             store_url(),
             system="recommendation",
             features=FEATURES,
-            layouts=(TREND, PRODUCT),
+            layouts=(HOUSEHOLD, HABIT, TREND, PRODUCT),
             live=(TASTE, ACTIVITY),
         )
         self.catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
         self.sources: dict[str, Source] = {
             "again": BuyAgain.load(bundle.file("models/again/source.safetensors")),
             "ease": Ease.load(bundle.file("models/ease/source.safetensors")),
-            "popular": Popularity.load(bundle.file("models/popular/source.safetensors")),
+            "popular": SegmentPopularity.load(bundle.file("models/popular/source.safetensors")),
             "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
             "als": Als.load(bundle.file("models/als/source.safetensors")),
+            "towers": TwoTower.load(bundle.file("models/towers/item_vectors.safetensors")).with_index(
+                bundle.file("indexes/items/index.json").parent
+            ),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
@@ -216,8 +266,10 @@ class Recommend:
                 parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
                 parallel.Source("together", RETRIEVE_TOGETHER_STAGE),
                 parallel.Source("als", RETRIEVE_ALS_STAGE),
+                parallel.Source("towers", RETRIEVE_TOWERS_STAGE),
             ),
         )
+        self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
@@ -226,32 +278,57 @@ class Recommend:
 
         taste = Taste._make(TASTE.defaults)
         activity = Activity._make(ACTIVITY.defaults)
+        household = Household._make(HOUSEHOLD.defaults)
+        stamp_2 = None
 
-        # from specs/recommendation.yaml:92
+        # from specs/recommendation.yaml:120
         with call.stage(FETCH_STAGE):
-            asked = (("taste", (request.household_id,)), ("activity", (request.household_id,)))
-            taste_row, activity_row = self.store.read(asked, call.remaining(), at=at)
+            asked = (
+                ("taste", (request.household_id,)),
+                ("activity", (request.household_id,)),
+                ("household", (request.household_id,)),
+            )
+            (taste_row, activity_row, household_row), stamp_2 = self.store.read_stamped(
+                asked, ("taste", "activity", "household"), call.remaining(), at=at
+            )
             taste = Taste._make(taste_row)
             activity = Activity._make(activity_row)
+            household = Household._make(household_row)
 
-        # from specs/recommendation.yaml:93
-        history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
+        key = entry_key(self.version, request.household_id, request.at, request.k)
+        kept = self.cache.get(key, stamp_2, call)
+        if kept is not None:
+            return kept
+
+        # from specs/recommendation.yaml:121
+        history = self.catalogue.history(
+            taste.items_lifetime,
+            taste.times_lifetime,
+            at,
+            {
+                "household.age": household.age,
+                "household.age": household.age,
+                "household.income": household.income,
+                "household.household_size": household.household_size,
+                "household.kids_count": household.kids_count,
+            },
+        )
         found = self.retrieving.run(call, RETRIEVE.asking(self.sources, history))
 
-        # from specs/recommendation.yaml:93
+        # from specs/recommendation.yaml:121
         with call.stage(RETRIEVE_STAGE):
             candidates = RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:102
+        # from specs/recommendation.yaml:131
         with call.stage(FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
-            asked_2 = (("trend", (keys,)), ("product", (keys,)))
+            asked_2 = (("habit", (request.household_id, keys)), ("trend", (keys,)), ("product", (keys,)))
             found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:103
+        # from specs/recommendation.yaml:132
         with call.stage(SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
@@ -265,6 +342,20 @@ class Recommend:
                     candidates.columns["candidates.together_rank"],
                     candidates.columns["candidates.als_score"],
                     candidates.columns["candidates.als_rank"],
+                    candidates.columns["candidates.towers_score"],
+                    candidates.columns["candidates.towers_rank"],
+                    candidates.columns["habit.times_28d"],
+                    candidates.columns["habit.times_91d"],
+                    candidates.columns["habit.times_lifetime"],
+                    candidates.columns["habit.quantity_28d"],
+                    candidates.columns["habit.quantity_91d"],
+                    candidates.columns["habit.quantity_lifetime"],
+                    candidates.columns["habit.since_28d"],
+                    candidates.columns["habit.since_91d"],
+                    candidates.columns["habit.since_lifetime"],
+                    candidates.columns["habit.rate_28d"],
+                    candidates.columns["habit.rate_91d"],
+                    candidates.columns["habit.rate_lifetime"],
                     candidates.columns["trend.purchases_7d"],
                     candidates.columns["trend.purchases_28d"],
                     candidates.columns["trend.purchases_91d"],
@@ -285,6 +376,10 @@ class Recommend:
                     activity.spend_91d,
                     candidates.columns["product.department"],
                     candidates.columns["product.brand"],
+                    household.age,
+                    household.income,
+                    household.household_size,
+                    household.kids_count,
                 ),
                 len(candidates.items),
             )
@@ -292,12 +387,14 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:104
+        # from specs/recommendation.yaml:133
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
 
-        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
+        answer = recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
+        self.cache.put(key, stamp_2, answer, call)
+        return answer
 
 
 # from specs/recommendation.yaml:11

@@ -11,7 +11,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:7843c2d0fb999bc2"
+FEATURES = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:11
 PURCHASES = SourceTable(
@@ -31,7 +31,7 @@ PURCHASES = SourceTable(
     checks=Checks(duplicates="drop", max_faults=0.01),
 )
 
-# from specs/recommendation.yaml:53
+# from specs/recommendation.yaml:54
 TASTE_GROUP = WindowGroup(
     name="taste",
     entity=("household_id",),
@@ -42,7 +42,7 @@ TASTE_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from specs/recommendation.yaml:58
+# from specs/recommendation.yaml:59
 ACTIVITY_GROUP = WindowGroup(
     name="activity",
     entity=("household_id",),

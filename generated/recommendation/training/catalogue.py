@@ -8,7 +8,7 @@ from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 
 def main() -> None:
     """Read the tables that list items, and write the catalogues."""
-    # from specs/recommendation.yaml:50
+    # from specs/recommendation.yaml:51
     items = Catalogue.of(load(PRODUCTS).collect(), "product_id", ("product_type", "package_size", "brand"))
     items.save(WORKSPACE.catalogue("item"))
     print(f"item: {len(items):,} items")

@@ -9,8 +9,12 @@ import ease
 import polars as pl
 import popular
 import together
+import towers
 from features import (
     ACTIVITY_GROUP,
+    HABIT_GROUP,
+    HOUSEHOLD_GROUP,
+    HOUSEHOLDS,
     PRODUCT_GROUP,
     PRODUCTS,
     PURCHASES,
@@ -18,6 +22,7 @@ from features import (
     TREND_GROUP,
     WORKSPACE,
     activity_events,
+    habit_events,
     load,
     taste_events,
     trend_events,
@@ -27,13 +32,14 @@ from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.frames import columns_of
 from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Moments, Sampling, asked, examples_of, interactions
 
-# from specs/recommendation.yaml:93
+# from specs/recommendation.yaml:121
 RETRIEVE = Retrieval(
     {
         "again": Ask(500),
@@ -41,11 +47,12 @@ RETRIEVE = Retrieval(
         "popular": Ask(150, new=True),
         "together": Ask(100, new=True),
         "als": Ask(100, new=True),
+        "towers": Ask(150, new=True),
     },
     n=500,
 )
 
-# from specs/recommendation.yaml:71
+# from specs/recommendation.yaml:79
 MOMENTS = Moments(count=5, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
 
@@ -58,17 +65,21 @@ def sources(log: Interactions) -> dict[str, Source]:
         "popular": popular.fit(log),
         "together": together.fit(log),
         "als": als.fit(log),
+        "towers": towers.fit(log),
     }
 
 
-def requests(purchases: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def requests(purchases: pl.LazyFrame, households: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Return requests with the features that retrieval reads, as of their moments."""
-    # from specs/recommendation.yaml:53
+    # from specs/recommendation.yaml:54
     events = taste_events(purchases)
-    return beside(rows, "taste", window_features_from(events, rows, TASTE_GROUP, time="at"))
+    rows = beside(rows, "taste", window_features_from(events, rows, TASTE_GROUP, time="at"))
+
+    # from specs/recommendation.yaml:76
+    return beside(rows, "household", column_features(households, rows, HOUSEHOLD_GROUP, time="at"))
 
 
-def candidates(purchases: pl.LazyFrame) -> pl.DataFrame:
+def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFrame:
     """Return what is retrieved at each moment by sources that know what was before it, and what came of it."""
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     log = interactions(purchases, catalogue, user="household_id", item="product_id", time="at")
@@ -76,8 +87,22 @@ def candidates(purchases: pl.LazyFrame) -> pl.DataFrame:
     first = 0
     for moment in MOMENTS.of(log):
         one = asked(purchases, catalogue, moment, MOMENTS.horizon, user="household_id", item="product_id", time="at")
-        rows = requests(purchases, one.rows)
-        history = catalogue.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
+        rows = requests(purchases, households, one.rows)
+        history = catalogue.histories(
+            rows["taste.items_lifetime"],
+            rows["taste.times_lifetime"],
+            rows["at"],
+            columns_of(
+                rows,
+                [
+                    "household.age",
+                    "household.age",
+                    "household.income",
+                    "household.household_size",
+                    "household.kids_count",
+                ],
+            ),
+        )
         fitted = sources(log.until(moment.at))
         found = RETRIEVE.found(fitted, history)
         merged = RETRIEVE.merged(fitted, found, history)
@@ -91,27 +116,35 @@ def candidates(purchases: pl.LazyFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def examples(purchases: pl.LazyFrame, products: pl.LazyFrame) -> pl.DataFrame:
+def examples(purchases: pl.LazyFrame, households: pl.LazyFrame, products: pl.LazyFrame) -> pl.DataFrame:
     """Return the candidates with their features as of the moments of their requests."""
-    rows = candidates(purchases)
+    rows = candidates(purchases, households)
 
-    # from specs/recommendation.yaml:58
+    # from specs/recommendation.yaml:59
     events = activity_events(purchases)
     rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
 
-    # from specs/recommendation.yaml:63
+    # from specs/recommendation.yaml:64
     events = trend_events(purchases)
     rows = beside(rows, "trend", window_features_from(events, rows, TREND_GROUP, time="at"))
 
-    # from specs/recommendation.yaml:69
+    # from specs/recommendation.yaml:70
+    events = habit_events(purchases)
+    rows = beside(rows, "habit", window_features_from(events, rows, HABIT_GROUP, time="at"))
+
+    # from specs/recommendation.yaml:76
+    rows = beside(rows, "household", column_features(households, rows, HOUSEHOLD_GROUP, time="at"))
+
+    # from specs/recommendation.yaml:77
     return beside(rows, "product", column_features(products, rows, PRODUCT_GROUP, time="at"))
 
 
 def main() -> None:
     """Read and check the sources, and write the training set that is made of them."""
     purchases = load(PURCHASES)
+    households = load(HOUSEHOLDS)
     products = load(PRODUCTS)
-    write_dataset(examples(purchases, products), WORKSPACE)
+    write_dataset(examples(purchases, households, products), WORKSPACE)
 
 
 if __name__ == "__main__":

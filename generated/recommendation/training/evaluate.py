@@ -20,13 +20,13 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:cc5b064e44949ed8",
-    features="sha256:7843c2d0fb999bc2",
+    spec="sha256:c9a99f8316f3758e",
+    features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
-MODELS = ("popular", "again", "together", "ease", "als", "ranker")
+MODELS = ("popular", "again", "together", "ease", "als", "towers", "ranker")
 METRICS = ["ndcg@10", "recall@500", "hit_rate@10", "mrr@10", "map@10"]
-GATES: list[Gate] = []
+GATES = [Gate("ndcg@10", ">=", 0.2), Gate("recall@500", ">=", 0.4, stage="retrieve")]
 BOOTSTRAP = Bootstrap(count=200, level=0.95, seed=7)
 COLUMNS = [
     "candidates.again_score",
@@ -39,6 +39,20 @@ COLUMNS = [
     "candidates.together_rank",
     "candidates.als_score",
     "candidates.als_rank",
+    "candidates.towers_score",
+    "candidates.towers_rank",
+    "habit.times_28d",
+    "habit.times_91d",
+    "habit.times_lifetime",
+    "habit.quantity_28d",
+    "habit.quantity_91d",
+    "habit.quantity_lifetime",
+    "habit.since_28d",
+    "habit.since_91d",
+    "habit.since_lifetime",
+    "habit.rate_28d",
+    "habit.rate_91d",
+    "habit.rate_lifetime",
     "trend.purchases_7d",
     "trend.purchases_28d",
     "trend.purchases_91d",
@@ -59,6 +73,10 @@ COLUMNS = [
     "activity.spend_7d",
     "activity.spend_28d",
     "activity.spend_91d",
+    "household.age",
+    "household.income",
+    "household.household_size",
+    "household.kids_count",
 ]
 
 
@@ -71,7 +89,7 @@ def main(workspace: Workspace) -> None:
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
 
-    # from specs/recommendation.yaml:103
+    # from specs/recommendation.yaml:132
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.again_score"],
@@ -84,6 +102,20 @@ def main(workspace: Workspace) -> None:
             candidates.columns["candidates.together_rank"],
             candidates.columns["candidates.als_score"],
             candidates.columns["candidates.als_rank"],
+            candidates.columns["candidates.towers_score"],
+            candidates.columns["candidates.towers_rank"],
+            candidates.columns["habit.times_28d"],
+            candidates.columns["habit.times_91d"],
+            candidates.columns["habit.times_lifetime"],
+            candidates.columns["habit.quantity_28d"],
+            candidates.columns["habit.quantity_91d"],
+            candidates.columns["habit.quantity_lifetime"],
+            candidates.columns["habit.since_28d"],
+            candidates.columns["habit.since_91d"],
+            candidates.columns["habit.since_lifetime"],
+            candidates.columns["habit.rate_28d"],
+            candidates.columns["habit.rate_91d"],
+            candidates.columns["habit.rate_lifetime"],
             candidates.columns["trend.purchases_7d"],
             candidates.columns["trend.purchases_28d"],
             candidates.columns["trend.purchases_91d"],
@@ -104,6 +136,10 @@ def main(workspace: Workspace) -> None:
             candidates.columns["activity.spend_91d"],
             candidates.columns["product.department"],
             candidates.columns["product.brand"],
+            candidates.columns["household.age"],
+            candidates.columns["household.income"],
+            candidates.columns["household.household_size"],
+            candidates.columns["household.kids_count"],
         ),
         len(candidates.items),
     )
@@ -111,7 +147,7 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from specs/recommendation.yaml:104
+    # from specs/recommendation.yaml:133
     candidates = candidates.top(20)
     stages["take"] = candidates
 

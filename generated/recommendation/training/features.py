@@ -18,7 +18,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/recommendation")
-FINGERPRINT = "sha256:7843c2d0fb999bc2"
+FINGERPRINT = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:11
 PURCHASES = SourceTable(
@@ -69,7 +69,7 @@ HOUSEHOLDS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from specs/recommendation.yaml:53
+# from specs/recommendation.yaml:54
 TASTE_GROUP = WindowGroup(
     name="taste",
     entity=("household_id",),
@@ -80,7 +80,7 @@ TASTE_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from specs/recommendation.yaml:58
+# from specs/recommendation.yaml:59
 ACTIVITY_GROUP = WindowGroup(
     name="activity",
     entity=("household_id",),
@@ -95,7 +95,7 @@ ACTIVITY_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from specs/recommendation.yaml:63
+# from specs/recommendation.yaml:64
 TREND_GROUP = WindowGroup(
     name="trend",
     entity=("product_id",),
@@ -111,7 +111,32 @@ TREND_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from specs/recommendation.yaml:69
+# from specs/recommendation.yaml:70
+HABIT_GROUP = WindowGroup(
+    name="habit",
+    entity=("household_id", "product_id"),
+    source="purchases",
+    event_time="at",
+    windows=(timedelta(days=28), timedelta(days=91), None),
+    aggregates=(
+        Aggregate("times", "count"),
+        Aggregate("quantity", "sum", "quantity"),
+        Aggregate("since", "time_since_last"),
+        Aggregate("rate", "decayed_sum", "rate_value", half_life=timedelta(days=28)),
+    ),
+    refresh=timedelta(days=1),
+    key=("basket_id", "product_id"),
+)
+
+# from specs/recommendation.yaml:76
+HOUSEHOLD_GROUP = ColumnGroup(
+    name="household",
+    entity=("household_id",),
+    source="households",
+    columns=("age", "income", "household_size", "kids_count"),
+)
+
+# from specs/recommendation.yaml:77
 PRODUCT_GROUP = ColumnGroup(name="product", entity=("product_id",), source="products", columns=("department", "brand"))
 
 
@@ -123,22 +148,30 @@ def load(table: SourceTable) -> pl.LazyFrame:
     return loaded.rows
 
 
-# from specs/recommendation.yaml:53
+# from specs/recommendation.yaml:54
 def taste_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `taste` with the values that its aggregates read."""
     return purchases
 
 
-# from specs/recommendation.yaml:58
+# from specs/recommendation.yaml:59
 def activity_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `activity` with the values that its aggregates read."""
     return purchases
 
 
-# from specs/recommendation.yaml:63
+# from specs/recommendation.yaml:64
 def trend_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `trend` with the values that its aggregates read."""
     return purchases
+
+
+# from specs/recommendation.yaml:70
+def habit_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the events of `habit` with the values that its aggregates read."""
+    return purchases.with_columns(
+        rate_value=pl.lit(1, dtype=pl.Int64),
+    )
 
 
 FEEDS = (
@@ -164,16 +197,19 @@ def main() -> None:
     arguments.add_argument("--store", help="URL of the online store to publish the rows to")
     store = arguments.parse_args().store
     purchases = load(PURCHASES)
+    households = load(HOUSEHOLDS)
     products = load(PRODUCTS)
     groups = materialise_all(
         (
             (TASTE_GROUP, taste_events(purchases)),
             (ACTIVITY_GROUP, activity_events(purchases)),
             (TREND_GROUP, trend_events(purchases)),
+            (HABIT_GROUP, habit_events(purchases)),
+            (HOUSEHOLD_GROUP, households),
             (PRODUCT_GROUP, products),
         ),
     )
-    rows = ["trend", "product"]
+    rows = ["trend", "habit", "household", "product"]
     write_groups(groups, WORKSPACE, system="recommendation", features=FINGERPRINT, store=store, published=rows)
     if store is not None:
         logs = {"purchases": purchases}

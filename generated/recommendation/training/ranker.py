@@ -22,6 +22,20 @@ NUMBERS = [
     "candidates.together_rank",
     "candidates.als_score",
     "candidates.als_rank",
+    "candidates.towers_score",
+    "candidates.towers_rank",
+    "habit.times_28d",
+    "habit.times_91d",
+    "habit.times_lifetime",
+    "habit.quantity_28d",
+    "habit.quantity_91d",
+    "habit.quantity_lifetime",
+    "habit.since_28d",
+    "habit.since_91d",
+    "habit.since_lifetime",
+    "habit.rate_28d",
+    "habit.rate_91d",
+    "habit.rate_lifetime",
     "trend.purchases_7d",
     "trend.purchases_28d",
     "trend.purchases_91d",
@@ -41,18 +55,25 @@ NUMBERS = [
     "activity.spend_28d",
     "activity.spend_91d",
 ]
-CATEGORIES = ["product.department", "product.brand"]
+CATEGORIES = [
+    "product.department",
+    "product.brand",
+    "household.age",
+    "household.income",
+    "household.household_size",
+    "household.kids_count",
+]
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from specs/recommendation.yaml:79
+# from specs/recommendation.yaml:99
 PARAMETERS = {
     "loss_function": "Logloss",
-    "iterations": 300,
+    "iterations": 400,
     "depth": 6,
     "learning_rate": 0.08,
     "l2_leaf_reg": 3.0,
-    "rsm": 1.0,
-    "border_count": 254,
+    "rsm": 0.3,
+    "border_count": 64,
     "early_stopping_rounds": 50,
     "eval_metric": "AUC",
     "one_hot_max_size": 255,

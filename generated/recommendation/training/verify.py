@@ -5,6 +5,9 @@ from features import (
     ACTIVITY_GROUP,
     FEEDS,
     FINGERPRINT,
+    HABIT_GROUP,
+    HOUSEHOLD_GROUP,
+    HOUSEHOLDS,
     PRODUCT_GROUP,
     PRODUCTS,
     PROJECT,
@@ -13,6 +16,7 @@ from features import (
     TREND_GROUP,
     WORKSPACE,
     activity_events,
+    habit_events,
     load,
     taste_events,
     trend_events,
@@ -25,16 +29,19 @@ from mlsd_framework.runtime.verify.subject import Log, Stored, Subject
 def main() -> None:
     """Read and check the sources, and prove what is made of them."""
     purchases = load(PURCHASES).collect()
+    households = load(HOUSEHOLDS).collect()
     products = load(PRODUCTS).collect()
     subject = Subject(
         system="recommendation",
-        definitions="sha256:ef555f1e31d3865b",
+        definitions="sha256:249d813f76ad183a",
         features=FINGERPRINT,
-        logs=(Log(PURCHASES, purchases), Log(PRODUCTS, products)),
+        logs=(Log(PURCHASES, purchases), Log(HOUSEHOLDS, households), Log(PRODUCTS, products)),
         stored=(
             Stored(TASTE_GROUP, ("purchases",), taste_events, live=FEEDS[0].source),
             Stored(ACTIVITY_GROUP, ("purchases",), activity_events, live=FEEDS[0].source),
             Stored(TREND_GROUP, ("purchases",), trend_events),
+            Stored(HABIT_GROUP, ("purchases",), habit_events),
+            Stored(HOUSEHOLD_GROUP, ("households",)),
             Stored(PRODUCT_GROUP, ("products",)),
         ),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlsd_framework.spec.base import SpecModel
-from mlsd_framework.spec.quantities import Fraction, OneOrMore
+from mlsd_framework.spec.quantities import Count, Fraction, OneOrMore
 from mlsd_framework.spec.retrievers import RetrieverSpec
 
 
@@ -45,8 +45,8 @@ class TwoTowerSpec(RetrieverSpec):
         0.0, description="Share of ids that training hides, so that new items live by their other features."
     )
     negatives: NegativesSpec = Field(default_factory=NegativesSpec, description="What a positive is held against.")
-    events: int | None = Field(
-        None, ge=100, description="How many of the newest events are learned from; all, where left out."
+    events: Count | None = Field(
+        None, description="How many of the newest events are learned from; all, where left out."
     )
     epochs: int = Field(10, ge=1, le=10_000, description="Passes over the events at most.")
     patience: int = Field(2, ge=1, description="Passes without a better recall after which training stops.")
