@@ -1,6 +1,6 @@
 """`training/dataset.py` where the examples are candidates that were retrieved at moments of the past."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlsd_framework.codegen.interactions_code import columns_of, log_of
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given
@@ -36,6 +36,7 @@ class CandidatesFile:
     features: list[str]
     parameters: str
     asking: str
+    asked_frames: str
     loads: list[str]
     passed: str
 
@@ -56,7 +57,33 @@ class _Parts:
 def candidates_file(system: System, spec: str) -> str:
     """Return the text of `training/dataset.py`."""
     parts = _parts(system)
-    imports, names, outcome = parts.imports, parts.names, parts.outcome
+    imports, names, log = parts.imports, parts.names, parts.outcome.interactions
+    _imported(imports)
+    asking, ranking = _history_groups(parts), row_groups(system, parts.endpoint)
+    asked = list(dict.fromkeys([log.source, *sources_of(asking, system)]))
+    used = list(dict.fromkeys([*asked, *sources_of(ranking, system)]))
+    context = CandidatesFile(
+        spec=spec,
+        imports="",
+        declarations=_declarations(parts),
+        sources=_fitted(parts),
+        requests=returning(_beside(asking, parts)[1:]),
+        log=assigned("log", log_of(log, Raw(names.frame(log.source)), system), 1),
+        asked=assigned("one", _asked(parts), 2),
+        history=assigned("history", _history(parts), 2),
+        examples=called(_examples(parts)),
+        catalogue=emit(parts.settings.entity),
+        features=_with_features(_beside(ranking, parts), _frames(asked, names)),
+        parameters=_typed(used, names),
+        asking=_typed(asked, names),
+        asked_frames=_frames(asked, names),
+        loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
+        passed=_frames(used, names),
+    )
+    return render("training/candidates.py.j2", replace(context, imports="\n".join(imports.lines())))
+
+
+def _imported(imports: Imports) -> None:
     imports.add("polars as pl")
     imports.add("features", "WORKSPACE", "load")
     imports.add("datetime", "timedelta")
@@ -65,48 +92,20 @@ def candidates_file(system: System, spec: str) -> str:
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Interactions")
     imports.add(f"{RETRIEVAL}.source", "Source")
-    imports.add("mlsd_framework.runtime.features.dataset", "beside", "write_dataset")
-    groups = _history_groups(parts)
-    features = [
-        line
-        for group in row_groups(system, parts.endpoint)
-        for line in values_beside(group, system, names, imports, AT)
-    ]
-    used = list(
-        dict.fromkeys(
-            [outcome.interactions.source, *sources_of([*groups, *row_groups(system, parts.endpoint)], system)]
-        )
-    )
-    asking = list(dict.fromkeys([outcome.interactions.source, *sources_of(groups, system)]))
-    frames = ", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in used)
-    asked_frames = ", ".join(names.frame(one) for one in asking)
-    context = CandidatesFile(
-        spec=spec,
-        imports="",
-        declarations=_declarations(parts),
-        sources=called_sources(parts),
-        requests=returning([line for group in groups for line in values_beside(group, system, names, imports, AT)][1:]),
-        log=assigned("log", log_of(outcome.interactions, Raw(names.frame(outcome.interactions.source)), system), 1),
-        asked=assigned("one", _asked(parts), 2),
-        history=assigned("history", _history(parts), 2),
-        examples=called(_examples(parts))[0:],
-        catalogue=emit(parts.settings.entity),
-        features=_with_features(features, asked_frames),
-        parameters=frames,
-        asking=", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in asking),
-        loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
-        passed=", ".join(names.frame(one) for one in used),
-    )
-    return render("training/candidates.py.j2", _Whole(context, "\n".join(imports.lines()), asked_frames))
+    imports.add("mlsd_framework.runtime.features.dataset", "write_dataset")
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """The context with its imports, which are known when all else is written."""
+def _beside(groups: list[StoredGroup], parts: _Parts) -> list[str]:
+    """Return the lines that put the features of groups beside `rows`."""
+    return [line for group in groups for line in values_beside(group, parts.system, parts.names, parts.imports, AT)]
 
-    file: CandidatesFile
-    imports: str
-    asked_frames: str
+
+def _frames(sources: list[str], names: ScriptNames) -> str:
+    return ", ".join(names.frame(one) for one in sources)
+
+
+def _typed(sources: list[str], names: ScriptNames) -> str:
+    return ", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in sources)
 
 
 def _with_features(lines: list[str], frames: str) -> list[str]:
@@ -169,7 +168,7 @@ def _declarations(parts: _Parts) -> list[str]:
     ]
 
 
-def called_sources(parts: _Parts) -> list[str]:
+def _fitted(parts: _Parts) -> list[str]:
     """Return the lines that fit every source on a log, each as its own script does."""
     entries: list[tuple[Item, Item]] = []
     for one in parts.settings.sources:
