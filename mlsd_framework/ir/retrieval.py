@@ -24,7 +24,10 @@ class Interactions:
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """A named model that finds candidates by histories; `settings` are the kind's own, in order."""
+    """A named model that finds candidates by histories; `settings` are the kind's own, in order.
+
+    `has_vectors` says whether its class gives the vectors of items, whose cosine tells how alike two are.
+    """
 
     name: str
     kind: str
@@ -32,6 +35,7 @@ class Retriever:
     settings: tuple[tuple[str, SettingValue], ...]
     describe: str | None = None
     span: Span | None = None
+    has_vectors: bool = False
 
     def setting(self, name: str) -> SettingValue:
         """Return one of the kind's own settings."""

@@ -43,7 +43,8 @@ class RetrievalLowering:
             if log is not None:
                 settings = kinds[spec.kind].settings(spec)
                 span = self.context.span(("models", name), key=True)
-                found[name] = Retriever(name, spec.kind, log, settings, spec.describe, span)
+                vectors = getattr(kinds[spec.kind], "has_vectors", False)
+                found[name] = Retriever(name, spec.kind, log, settings, spec.describe, span, has_vectors=vectors)
         return found
 
     def outcome(self, spec: LabelSpec, serving: Mapping[str, EndpointSpec]) -> Outcome | None:

@@ -8,7 +8,10 @@ from mlsd_framework.lower.kinds import RetrieverLowering
 
 
 class RetrieverKind(RetrieverLowering, Protocol):
-    """A kind of retriever: its YAML, how it is fitted, and the class that answers."""
+    """A kind of retriever: its YAML, how it is fitted, and the class that answers.
+
+    One whose class has `item_vectors` says `has_vectors = True`.
+    """
 
     @property
     def source(self) -> str:

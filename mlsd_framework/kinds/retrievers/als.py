@@ -29,6 +29,7 @@ class Als:
     name = "als"
     spec = AlsSpec
     source = "mlsd_framework.runtime.retrieval.als:Als"
+    has_vectors = True
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the hyperparameters."""
