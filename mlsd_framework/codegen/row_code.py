@@ -6,7 +6,7 @@ request, files of the version and ids come from.
 
 from typing import Protocol
 
-from mlsd_framework.codegen.python import Imports, literal
+from mlsd_framework.codegen.python import Imports, Item, literal
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.features import FeatureRef
 from mlsd_framework.ir.serving import Value
@@ -31,6 +31,19 @@ class RowCode(Protocol):
 
     def declare(self, name: str, source: str, span: Span | None = None) -> None:
         """Put a constant above the pipeline."""
+
+    @property
+    def depth(self) -> int:
+        """How deep the lines of a stage are indented, in levels: what decides where a long line breaks."""
+
+    def catalogue(self, entity: str) -> str:
+        """Return the source of the items of an entity."""
+
+    def file(self, path: str) -> str:
+        """Return the source of the path of a file of the version, where things are made once."""
+
+    def once(self, thing: str, wanted: str, made: Item) -> str:
+        """Return the source of a thing that is made once, before any request."""
 
     def loaded(self, thing: str, wanted: str, function: str, path: str) -> str:
         """Return the source of what `function` makes of a file of the version, which is loaded once."""

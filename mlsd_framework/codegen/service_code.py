@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.names import Names, path_name
-from mlsd_framework.codegen.python import Call, Imports, emit, given, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, given, literal
 from mlsd_framework.diagnostics.span import Span
 from mlsd_framework.ir.expressions import Column, Expression
 from mlsd_framework.ir.features import FeatureRef
@@ -15,15 +15,18 @@ RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
-        "APP", "Aggregate", "Annotated", "Application", "Ask", "Bundle", "Call", "Candidates", "Catalogue",
-        "CompiledTrees", "Day", "Decision", "FEATURES", "FallbackError", "Feature", "FeatureColumn", "Feedback",
-        "Limits", "Literal", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Reason",
-        "Recommendations", "ResultCache", "Retrieval", "RowLayout", "Rule", "Service", "Source", "Stage",
-        "StateLayout", "Struct", "Thresholds", "WindowGroup", "action", "bentoml", "bundle", "calibration", "call",
-        "candidates", "days", "default_columns", "entry_key", "expected_cost_ratio", "feature_reasons", "field",
-        "fired", "found", "frame_of", "history", "holds", "kept", "key", "microseconds", "now", "np", "parallel",
-        "pl", "read_columns", "reasons", "recently_interacted", "recommended", "remove", "request", "risk", "rule",
-        "rule_reason", "self", "sql", "stamp", "store_url", "timedelta",
+        "APP", "Aggregate", "Als", "Annotated", "Application", "Ask", "Bundle", "BuyAgain", "Call", "Candidates",
+        "Cap", "Catalogue", "CompiledTrees", "DAY", "Day", "Decision", "Ease", "FEATURES", "FallbackError",
+        "Feature", "FeatureColumn", "Feedback", "HOUR", "ItemItem", "Limits", "Literal", "Meta", "Moment",
+        "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Popularity", "Reason", "Recent",
+        "Recommendations", "ResultCache", "Retrieval", "RowLayout", "Rule", "SECOND", "Service", "Slots", "Source",
+        "Stage", "StateLayout", "Struct", "Thresholds", "WindowGroup", "action", "ages_of", "bentoml", "boosted",
+        "bundle", "calibration", "call", "candidates", "capped", "codes_of", "days", "default_columns",
+        "diversified", "entry_key", "epsilon_greedy", "expected_cost_ratio", "exposed", "feature_reasons", "field",
+        "fired", "found", "frame_of", "freshened", "history", "holds", "kept", "key", "microseconds", "now", "np",
+        "parallel", "pl", "posteriors_of", "read_columns", "reasons", "recently_interacted", "recommended",
+        "remove", "request", "risk", "rule", "rule_reason", "seeds_of", "self", "spread", "sql", "stamp",
+        "store_url", "thompson", "timedelta", "units_of", "unlogged",
     }
 )  # fmt: skip
 ATTRIBUTES = frozenset({"cache", "decide_on", "fall_back", "store", "version"})
@@ -133,11 +136,24 @@ class ServiceCode:
         """The source of the ids of the requests: there is one."""
         return "[call.request_id]"
 
+    @property
+    def depth(self) -> int:
+        """How deep the lines of a stage are indented: in a `with`, in a method, in a class."""
+        return 3
+
+    def file(self, path: str) -> str:
+        """Return the source of the path of a file of the bundle."""
+        return f"bundle.file({literal(path)})"
+
+    def once(self, thing: str, wanted: str, made: Item) -> str:
+        """Return the attribute that holds what the endpoint makes once, when it loads the version."""
+        attribute = self.attribute(thing, wanted)
+        self.init.setdefault(attribute, "\n".join(assigned(attribute, made, 2)))
+        return attribute
+
     def loaded(self, thing: str, wanted: str, function: str, path: str) -> str:
         """Return the attribute that holds what `function` makes of a file of the bundle."""
-        attribute = self.attribute(thing, wanted)
-        self.init.setdefault(attribute, f"{attribute} = {function}(bundle.file({literal(path)}))")
-        return attribute
+        return self.once(thing, wanted, Call(function, (Raw(self.file(path)),)))
 
     def value(self, value: Value | FeatureRef) -> str:
         """Return the source of a value that the request or a stage before has given."""

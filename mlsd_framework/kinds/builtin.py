@@ -16,15 +16,22 @@ from mlsd_framework.kinds.retrievers.two_tower.kind import TwoTower
 from mlsd_framework.kinds.sources.events.kind import Events
 from mlsd_framework.kinds.sources.simulated.kind import Simulated
 from mlsd_framework.kinds.sources.table.kind import Table
+from mlsd_framework.kinds.stages.boost.kind import Boost
+from mlsd_framework.kinds.stages.cap.kind import Cap
 from mlsd_framework.kinds.stages.compute.kind import Compute
 from mlsd_framework.kinds.stages.decide.kind import Decide
+from mlsd_framework.kinds.stages.diversify.kind import Diversify
 from mlsd_framework.kinds.stages.explain.kind import Explain
+from mlsd_framework.kinds.stages.explore.kind import Explore
+from mlsd_framework.kinds.stages.expose.kind import Expose
 from mlsd_framework.kinds.stages.fallback.kind import Fallback
 from mlsd_framework.kinds.stages.fetch.kind import Fetch
 from mlsd_framework.kinds.stages.filter.kind import Filter
+from mlsd_framework.kinds.stages.freshen.kind import Freshen
 from mlsd_framework.kinds.stages.retrieve.kind import Retrieve
 from mlsd_framework.kinds.stages.rules.kind import Rules
 from mlsd_framework.kinds.stages.score.kind import Score
+from mlsd_framework.kinds.stages.spread.kind import Spread
 from mlsd_framework.kinds.stages.take.kind import Take
 from mlsd_framework.plugin import Plugin
 
@@ -35,6 +42,24 @@ PLUGIN = Plugin(
     aggregates=AGGREGATES,
     models=(CatBoostClassifier(), CatBoostRanker(), IsolationForest()),
     retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), TwoTower()),
-    stages=(Fetch(), Compute(), Retrieve(), Filter(), Score(), Rules(), Decide(), Explain(), Take(), Fallback()),
+    stages=(
+        Fetch(),
+        Compute(),
+        Retrieve(),
+        Filter(),
+        Score(),
+        Boost(),
+        Freshen(),
+        Spread(),
+        Diversify(),
+        Expose(),
+        Cap(),
+        Explore(),
+        Take(),
+        Rules(),
+        Decide(),
+        Explain(),
+        Fallback(),
+    ),
     metrics=METRICS,
 )

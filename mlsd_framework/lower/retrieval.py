@@ -48,8 +48,11 @@ class RetrievalLowering:
             if log is not None and len(self.context.faults) == before:
                 settings = kinds[spec.kind].settings(spec)
                 span = self.context.span(("models", name), key=True)
-                embeds = getattr(kinds[spec.kind], "embeds", False)
-                found[name] = Retriever(name, spec.kind, log, settings, users, items, embeds, spec.describe, span)
+                kind = kinds[spec.kind]
+                found[name] = Retriever(
+                    name, spec.kind, log, settings, users, items,
+                    getattr(kind, "embeds", False), getattr(kind, "has_vectors", False), spec.describe, span,
+                )  # fmt: skip
         return found
 
     def outcome(self, spec: LabelSpec, serving: Mapping[str, EndpointSpec]) -> Outcome | None:

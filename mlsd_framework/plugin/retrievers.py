@@ -9,7 +9,10 @@ from mlsd_framework.lower.kinds import RetrieverLowering
 
 
 class RetrieverKind(RetrieverLowering, Protocol):
-    """A kind of retriever: its YAML and the class that answers; it is a `FittedKind` or a `TrainedKind` too."""
+    """A kind of retriever: its YAML and the class that answers; it is a `FittedKind` or a `TrainedKind` too.
+
+    One whose class has `item_vectors` says `has_vectors = True`.
+    """
 
     def source(self, retriever: Retriever) -> str:
         """Return the `module:name` of its class, a `Source` of `runtime.retrieval`; only generated code imports it."""

@@ -51,7 +51,19 @@ def test_the_built_in_kinds_come_through_the_same_door() -> None:
     assert any(plugin.name == "builtin" for plugin in installed().plugins)
     assert "catboost.classifier" in installed().models
     of_requests = {"fetch", "compute", "score", "rules", "decide", "explain", "fallback"}
-    assert set(installed().stages) == of_requests | {"retrieve", "filter", "take"}
+    of_candidates = {
+        "retrieve",
+        "filter",
+        "boost",
+        "freshen",
+        "diversify",
+        "spread",
+        "expose",
+        "cap",
+        "explore",
+        "take",
+    }
+    assert set(installed().stages) == of_requests | of_candidates
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Als:
     name = "als"
     spec = AlsSpec
     file = FILE
+    has_vectors = True
 
     def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
         """Return its class."""

@@ -1,5 +1,6 @@
 """Columns as conditions and as groups: what of a column counts as true, and values as small numbers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,12 @@ def codes_of(values: NDArray[Any]) -> NDArray[np.int64]:
     if not nulls.all():
         codes[~nulls] = np.unique(values[~nulls], return_inverse=True)[1]
     return codes
+
+
+def places_in(values: NDArray[Any], names: Sequence[str | int]) -> NDArray[np.int64]:
+    """Return the place of each value among `names`, -1 for nulls and others: [n] to [n]."""
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places.get(one, NO_VALUE) for one in values.tolist()], np.int64)
 
 
 def _is_null(value: object) -> bool:

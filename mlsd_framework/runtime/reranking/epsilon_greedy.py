@@ -25,7 +25,7 @@ def epsilon_greedy(
     check(candidates, explorable, seeds)
     _check(epsilon)
     found = unfilled(candidates)
-    _draw(candidates.offsets, explorable, seeds, slots.places, slots.k, epsilon, found)
+    _draw(candidates.offsets, explorable, seeds, slots.places, slots.k, slots.pool, epsilon, found)
     return logged(candidates, found)
 
 
@@ -67,6 +67,7 @@ def _draw(
     seeds: Seeds,
     places: NDArray[np.int64],
     k: int,
+    most: int,
     epsilon: float,
     found: Shown,
 ) -> None:
@@ -74,7 +75,7 @@ def _draw(
         first, last = offsets[request], offsets[request + 1]
         shown = np.arange(first, min(first + k, last))
         found.propensity[first : first + len(shown)] = 1.0
-        pool = pool_of(offsets, explorable, request, k)
+        pool = pool_of(offsets, explorable, request, k, most)
         chance = explore_chances(len(places), len(pool), epsilon)
         count = 0
         for slot in range(len(places)):

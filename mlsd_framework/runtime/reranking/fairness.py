@@ -6,11 +6,14 @@ made as large as can be while every group has its share. Within a group the give
 is which group stands at which rank (as in FA*IR, Zehlike et al., CIKM 2017); `fair_search` finds it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlsd_framework.runtime.reranking.conditions import places_in
 from mlsd_framework.runtime.reranking.fair_search import arrange
 from mlsd_framework.runtime.reranking.orders import FloatArray, check_k, check_rows, permuted, scores_of
 from mlsd_framework.runtime.retrieval.candidates import Candidates
@@ -61,3 +64,15 @@ def fairly_exposed(
     shortfall = np.zeros((candidates.requests, len(asked)))
     arrange(candidates.offsets, scores_of(candidates, score), codes, asked, k, most_steps, order, shortfall)
     return Fair(permuted(candidates, order), shortfall)
+
+
+def exposed(
+    candidates: Candidates, values: NDArray[Any], at_least: Mapping[str | int, float], k: int, *, score: str = "score"
+) -> Candidates:
+    """Give the rows of some values at least their shares of the exposure of the first k (`fairly_exposed`).
+
+    `values` [rows] are a column, such as brands; `at_least` has the share of each value that is to have one.
+    """
+    groups = places_in(values, list(at_least))
+    shares = np.array(list(at_least.values()), np.float64)
+    return fairly_exposed(candidates, groups, shares, k, score=score).candidates

@@ -28,13 +28,16 @@ def units_of(vectors: NDArray[np.floating]) -> Units:
     return np.asarray(units, np.float32)
 
 
-def diversified(candidates: Candidates, units: Units, k: int, balance: float, *, score: str = "score") -> Candidates:
+def diversified(
+    candidates: Candidates, units: Units, k: int, balance: float, *, score: str = "score", scaled: bool = False
+) -> Candidates:
     """Choose the first k of each request by balance * score - (1 - balance) * the largest cosine with those chosen.
 
     `balance` is MMR's lambda: 1 orders by score, 0 by unlikeness alone, from the first row on. Scores and cosines are
-    weighed as they are, so scores belong between 0 and 1, or on whatever scale makes a cosine of 1 worth a point.
-    Of equals the earlier row is taken. Rows without a score (NaN) come after all that have one. Behind the first k
-    stand the rest in their order.
+    weighed as they are, so scores belong between 0 and 1, or on whatever scale makes a cosine of 1 worth a point;
+    `scaled` brings them there first, request by request (`scaled_scores`), and leaves the column as it is. Of equals
+    the earlier row is taken. Rows without a score (NaN) come after all that have one. Behind the first k stand the rest
+    in their order.
 
     Raises E6391 for an item beyond the vectors, ValueError for k < 1 or a balance outside 0 to 1.
     """
@@ -48,11 +51,30 @@ def diversified(candidates: Candidates, units: Units, k: int, balance: float, *,
             f"candidate {candidates.items[np.argmax(beyond)]} has no vector",
             expected=f"an item of the {len(units)} that have a row of vectors",
         )
-    scores = scores_of(candidates, score)
+    scores = scaled_scores(candidates, score) if scaled else scores_of(candidates, score)
     worth = np.where(np.isfinite(scores), balance * scores, np.where(np.isnan(scores), -np.inf, scores))
     order = np.empty(len(candidates.items), np.int64)
     _choose(candidates.offsets, candidates.items, worth, units, k, 1 - balance, order)
     return permuted(candidates, order)
+
+
+def scaled_scores(candidates: Candidates, score: str) -> FloatArray:
+    """Return scores with each request's least at 0 and its largest at 1: [rows]; all at 1 where they are equal.
+
+    Neither a constant that is added to all nor a factor changes what comes of it, so scores of any scale will do. Those
+    that are not finite do not count: an infinite one becomes 0 or 1, NaN stays.
+    """
+    scores = scores_of(candidates, score)
+    finite = np.isfinite(scores)
+    request_of = candidates.request_of
+    least, most = np.full(candidates.requests, np.inf), np.full(candidates.requests, -np.inf)
+    np.minimum.at(least, request_of[finite], scores[finite])
+    np.maximum.at(most, request_of[finite], scores[finite])
+    low, span = least[request_of], (most - least)[request_of]
+    with np.errstate(invalid="ignore", divide="ignore"):  # of scores that are not finite, or all equal
+        within = np.where(span > 0, (scores - low) / span, 1.0)
+    beyond = np.where(np.isnan(scores), np.nan, np.where(scores > 0, 1.0, 0.0))
+    return np.where(finite, within, beyond)
 
 
 @compiled

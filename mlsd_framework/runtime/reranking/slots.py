@@ -27,16 +27,22 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The ranks, from 1, of the first `k` in which items are explored; ValueError where they are not among them."""
+    """The ranks, from 1, of the first `k` in which items are explored; ValueError where they are not among them.
+
+    `pool` is how many rows of a request are explored at most: those nearest behind the first k.
+    """
 
     ranks: Sequence[int]
     k: int
+    pool: int = np.iinfo(np.int64).max
 
     def __post_init__(self) -> None:
         """Check the ranks."""
         check_k(self.k)
         if len(set(self.ranks)) < len(self.ranks) or any(not 1 <= rank <= self.k for rank in self.ranks):
             raise ValueError(f"slots are different ranks from 1 to {self.k}, not {list(self.ranks)}")
+        if self.pool < 1:
+            raise ValueError(f"a pool has 1 row at least, not {self.pool}")
 
     @property
     def places(self) -> NDArray[np.int64]:
@@ -62,7 +68,8 @@ def unexplored(
     if candidates.requests != 1:
         raise ValueError(f"chances are of one request, not {candidates.requests}")
     found = np.eye(min(slots.k, len(candidates.items)), len(candidates.items))
-    return found, slots.places[slots.places < len(found)], pool_of(candidates.offsets, explorable, 0, slots.k)
+    pool = pool_of(candidates.offsets, explorable, 0, slots.k, slots.pool)
+    return found, slots.places[slots.places < len(found)], pool
 
 
 def unfilled(candidates: Candidates) -> Shown:
@@ -81,8 +88,13 @@ def logged(candidates: Candidates, shown: Shown) -> Candidates:
     return found.with_columns(propensity=shown.propensity, explored=shown.explored)
 
 
+def unlogged(candidates: Candidates) -> Candidates:
+    """Return rows as they stand with the columns of `logged`, where nothing was drawn: no chance is known."""
+    return logged(candidates, unfilled(candidates)._replace(order=np.arange(len(candidates.items))))
+
+
 @compiled
-def pool_of(offsets: Offsets, explorable: BoolArray, request: int, k: int) -> Rows:
+def pool_of(offsets: Offsets, explorable: BoolArray, request: int, k: int, most: int) -> Rows:
     """Return the rows of one request that may be explored, in order."""
     first, last = min(offsets[request] + k, offsets[request + 1]), offsets[request + 1]
-    return np.asarray(first + np.flatnonzero(explorable[first:last]))
+    return np.asarray(first + np.flatnonzero(explorable[first:last])[:most])

@@ -23,12 +23,13 @@ def thompson(
     `explorable` [rows] tells which rows are in the pool, `posteriors` are [2, rows] (`posteriors_of`), `seeds`
     [requests] decide. A pool of fewer rows than slots leaves the last slots as they are. Adds the columns `propensity`
     and `explored` (`slots.logged`); sums over a rank are 1 within 1e-6. Costs grow with the pool times the slots
-    squared: keep the pool to some dozens.
+    squared: keep the pool (`Slots.pool`) to some dozens.
     """
     check(candidates, explorable, seeds)
     check_rows(candidates, "posteriors", posteriors[0])
     found = unfilled(candidates)
-    _draw(candidates.offsets, explorable, np.ascontiguousarray(posteriors), seeds, slots.places, slots.k, found)
+    known = np.ascontiguousarray(posteriors)
+    _draw(candidates.offsets, explorable, known, seeds, slots.places, slots.k, slots.pool, found)
     return logged(candidates, found)
 
 
@@ -55,13 +56,14 @@ def _draw(
     seeds: Seeds,
     places: NDArray[np.int64],
     k: int,
+    most: int,
     found: Shown,
 ) -> None:
     for request in range(len(offsets) - 1):
         first, last = offsets[request], offsets[request + 1]
         shown = np.arange(first, min(first + k, last))
         found.propensity[first : first + len(shown)] = 1.0
-        pool = pool_of(offsets, explorable, request, k)
+        pool = pool_of(offsets, explorable, request, k, most)
         if len(pool) > 0 and len(places) > 0:
             mass, below = grid_of(posteriors[0][pool], posteriors[1][pool])
             draws = np.empty(len(pool))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Codes
 from mlsd_framework.runtime.retrieval.common_items import common_items, known_rows
-from mlsd_framework.runtime.retrieval.factors import product, solved_user
+from mlsd_framework.runtime.retrieval.factors import product, solved_user, spread_over
 from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.profile import Weighting
 from mlsd_framework.runtime.retrieval.source import ModelSource, Scores
@@ -76,6 +76,10 @@ class Als(ModelSource):
     def scores(self, places: NDArray[np.int64], weights: NDArray[np.float64]) -> Scores:
         """Return the products of the items' factors with the user's: [scored]."""
         return product(self.factors, self.user(places, weights))
+
+    def item_vectors(self, items: int) -> NDArray[np.float32]:
+        """Return the factors of all items of a catalogue, zeros for those without: [items, F]."""
+        return spread_over(self.factors, self.codes, items)
 
     def fault_of_model(self) -> str | None:
         """Check shapes, that all is finite, and that a user's factors can be solved."""

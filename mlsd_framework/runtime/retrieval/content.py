@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Codes
-from mlsd_framework.runtime.retrieval.factors import mean_of, product
+from mlsd_framework.runtime.retrieval.factors import mean_of, product, spread_over
 from mlsd_framework.runtime.retrieval.profile import Weighting
 from mlsd_framework.runtime.retrieval.source import ModelSource, Scores
 
@@ -47,6 +47,10 @@ class Content(ModelSource):
     def scores(self, places: NDArray[np.int64], weights: NDArray[np.float64]) -> Scores:
         """Return the cosine of each item's vector and the weighted mean of the history's: [scored]."""
         return product(self.vectors, mean_of(self.vectors, places, weights))
+
+    def item_vectors(self, items: int) -> NDArray[np.float32]:
+        """Return the vectors of all items of a catalogue, zeros for those without: [items, D]."""
+        return spread_over(self.vectors, self.codes, items)
 
     def fault_of_model(self) -> str | None:
         """Check that each code has a finite vector."""

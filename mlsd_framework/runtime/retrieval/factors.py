@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.compiled import compiled
+from mlsd_framework.runtime.retrieval.candidates import Codes
 
 _BLOCK = 4096
 """Items whose sums stay in the fastest cache meanwhile."""
+
+
+def spread_over(factors: NDArray[np.float32], codes: Codes, items: int) -> NDArray[np.float32]:
+    """Return the factors of some items as rows of all, zeros for the others: [F, scored] to [items, F]."""
+    rows = np.zeros((items, len(factors)), np.float32)
+    rows[codes] = factors.T
+    return rows
 
 
 @compiled

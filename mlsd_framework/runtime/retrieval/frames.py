@@ -11,12 +11,13 @@ from mlsd_framework.runtime.retrieval.candidates import Candidates, Column
 
 
 def frame_of(candidates: Candidates, values: Mapping[str, tuple[Any, pl.DataType | type[pl.DataType]]]) -> pl.DataFrame:
-    """Return a frame of values with their types by name: arrays of [rows], or one value that all rows share.
+    """Return a frame of values with their types by name: arrays or lists of [rows], or one that all rows share.
 
-    NaN is null; times are microseconds.
+    NaN is null; times are microseconds. Without values the frame still has its rows.
     """
     height = len(candidates.items)
-    return pl.DataFrame([_series(name, value, height, dtype) for name, (value, dtype) in values.items()])
+    series = [_series(name, value, height, dtype) for name, (value, dtype) in values.items()]
+    return pl.DataFrame(series or None, height=height)
 
 
 def holds(rows: pl.DataFrame, condition: pl.Expr) -> NDArray[np.bool_]:
@@ -36,6 +37,8 @@ def _series(name: str, value: Any, height: int, dtype: pl.DataType | type[pl.Dat
         series = pl.Series(name, value.tolist(), pl.String)
     elif isinstance(value, np.ndarray):
         series = pl.Series(name, value, nan_to_null=value.dtype.kind == "f")
+    elif isinstance(value, list):
+        series = pl.Series(name, value, dtype)
     else:
         series = pl.Series(name, [value], strict=False).new_from_index(0, height)
     return (

@@ -74,6 +74,12 @@ class TwoTower(Source):
         scores[np.diff(histories.offsets)[request_of] == 0] = np.nan
         return scores
 
+    def item_vectors(self, items: int) -> NDArray[np.float32]:
+        """Return the vectors of the catalogue, which has so many items: [items, D]."""
+        if len(self.vectors) != items:
+            raise ValueError(f"there are vectors of {len(self.vectors)} items, and {items} in the catalogue")
+        return self.vectors
+
     def users(self, histories: Histories) -> NDArray[np.float32]:
         """Return the vectors of the users of all requests: [requests, D]."""
         if histories.requests == 1:

@@ -1,9 +1,10 @@
 """`training/evaluate.py` where a pipeline ends with candidates: it runs in batch, and every stage is measured."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from mlsd_framework.codegen.batch_code import BatchCode
+from mlsd_framework.codegen.batch_code import Asked, BatchCode
 from mlsd_framework.codegen.interactions_code import log_of
 from mlsd_framework.codegen.names import Names
 from mlsd_framework.codegen.places import workspace
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 TRAINING = "mlsd_framework.runtime.training"
 _OURS = frozenset(
     {
-        "BOOTSTRAP", "Bootstrap", "COLUMNS", "Catalogue", "GATES", "Gate", "ItemFacts", "METRICS", "MODELS",
-        "ORIGIN", "Path", "Subject", "Workspace", "artefacts", "asked", "bundle", "candidates", "catalogue",
-        "data", "evaluation", "gates", "history", "index", "interactions", "load", "log", "main", "measured", "np",
-        "one", "pl", "project", "request_ids", "requests", "retrieved", "stages", "subject", "summary", "sys",
-        "tracking", "version", "workspace", "writing",
+        "Als", "BOOTSTRAP", "Bootstrap", "COLUMNS", "Cap", "Catalogue", "CompiledTrees", "DAY", "GATES", "Gate", "HOUR",
+        "ItemFacts", "METRICS", "MODELS", "ORIGIN", "Path", "SECOND", "Slots", "Subject", "Workspace", "ages_of",
+        "artefacts", "asked", "at", "boosted", "bundle", "candidates", "capped", "catalogue", "codes_of", "data",
+        "diversified", "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates", "history", "holds",
+        "index", "interactions", "load", "log", "main", "measured", "np", "one", "pl", "posteriors_of", "project",
+        "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of", "spread", "sql", "stages",
+        "subject", "summary", "sys", "thompson", "tracking", "units_of", "user", "version", "workspace", "writing",
     }
 )  # fmt: skip
 
@@ -73,7 +76,8 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     imports.add(f"{TRAINING}.report", "index")
     imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
-    code = BatchCode(endpoint, imports, Names(_OURS))
+    asked = Asked(outcome.interactions.user, settings.moment, settings.key)
+    code = BatchCode(endpoint, asked, imports, Names(_OURS))
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
     named: tuple[tuple[str, Item], ...] = (
@@ -93,6 +97,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         )
         if lines:
             pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    given = _given(outcome, "\n".join(pipeline))
     log = assigned("log", _log(outcome, system, imports), 1)
     subject = assigned("subject", _subject(outcome, system), 1)
     measured = assigned("measured", _measure(system), 1)
@@ -107,13 +112,22 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         log=log,
         subject=subject,
         measured=measured,
-        data=[f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
-        loads=list(code.loads.values()),
+        data=[*given, f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
+        loads=[line for text in code.loads.values() for line in text.split("\n")],
         pipeline=[line for text in pipeline for line in text.split("\n")],
         requests=called(_requests(outcome, settings, endpoint)),
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
+
+
+def _given(outcome: Outcome, pipeline: str) -> list[str]:
+    """Return the lines that name what of the requests the pipeline uses: their histories, their ids."""
+    history, ids = (re.search(rf"\b{name}\b", pipeline) is not None for name in ("history", "request_ids"))
+    lines = ["history = asked.history"] if history or ids else []
+    user = f"asked.requests[{literal(outcome.interactions.user)}]"
+    made = 'f"{user}@{at}" for user, at in zip'
+    return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]
 
 
 def _measures(system: System, imports: Imports) -> list[str]:

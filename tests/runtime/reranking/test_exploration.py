@@ -12,7 +12,7 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.reranking import epsilon_greedy as epsilon
 from mlsd_framework.runtime.reranking import posteriors, thompson
 from mlsd_framework.runtime.reranking.seeds import seeds_of
-from mlsd_framework.runtime.reranking.slots import Slots
+from mlsd_framework.runtime.reranking.slots import Slots, unlogged
 from mlsd_framework.runtime.retrieval.candidates import Candidates, offsets_of
 from tests.runtime.reranking.drawn import LENGTHS, SEEDS, alone, check_batch, drawn
 
@@ -142,8 +142,45 @@ def test_what_cannot_be_explored_is_refused() -> None:
         posteriors.posteriors_of(np.array([0]), np.array([0]), (0, 1))
     with pytest.raises(ValueError, match="different ranks from 1 to 3"):
         Slots([1, 4], 3)
+    with pytest.raises(ValueError, match="1 row at least, not 0"):
+        Slots([1], 3, 0)
     candidates, flags = drawn([3], 0), np.ones(3, np.bool_)
     with pytest.raises(ValueError, match="a probability, not 2"):
         epsilon.epsilon_greedy(candidates, flags, seeds_of(["a"]), Slots([1], 1), 2)
     with pytest.raises(ValueError, match="1 requests and 2 seeds"):
         epsilon.epsilon_greedy(candidates, flags, seeds_of(["a", "b"]), Slots([1], 1), 0.1)
+
+
+@settings(deadline=None)
+@given(LENGTHS, SEEDS, SLOTS, st.integers(1, 4), st.booleans())
+def test_a_pool_is_the_rows_nearest_behind_the_list(
+    lengths: list[int], seed: int, slots: Slots, most: int, by_posterior: bool
+) -> None:
+    """A bound on the pool is the same as letting no row further behind be explored."""
+    candidates = drawn(lengths, seed)
+    explorable = np.random.default_rng(seed).random(len(candidates.items)) < 0.7
+    behind = candidates.place_of >= slots.k
+    nearest = np.zeros(len(explorable), np.bool_)
+    for request in range(candidates.requests):
+        rows = np.flatnonzero(explorable & behind & (candidates.request_of == request))
+        nearest[rows[:most]] = True
+    seeds, known = seeds_of(map(str, range(len(lengths))), str(seed)), _evidence(len(candidates.items), seed)
+    bounded = Slots(slots.ranks, slots.k, most)
+
+    def stage(may: np.ndarray, where: Slots) -> Candidates:
+        if by_posterior:
+            return thompson.thompson(candidates, may, known, seeds, where)
+        return epsilon.epsilon_greedy(candidates, may, seeds, where, 0.7)
+
+    found, expected = stage(explorable, bounded), stage(nearest, slots)
+    np.testing.assert_array_equal(found.items, expected.items)
+    np.testing.assert_array_equal(found.columns["propensity"], expected.columns["propensity"])
+
+
+def test_a_list_that_was_not_drawn_has_no_propensities() -> None:
+    """Its order is untouched, no chance is known and nothing was explored."""
+    candidates = drawn([3, 0, 2], 0)
+    found = unlogged(candidates)
+    assert found.items.tolist() == candidates.items.tolist()
+    assert np.isnan(found.columns["propensity"]).all()
+    assert not found.columns["explored"].any()

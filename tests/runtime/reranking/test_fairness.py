@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsd_framework.runtime.ranking_metrics.exposure import exposure
-from mlsd_framework.runtime.reranking.fairness import fairly_exposed
+from mlsd_framework.runtime.reranking.fairness import exposed, fairly_exposed
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from tests.runtime.reranking.drawn import CATALOGUE, LENGTHS, SEEDS, alone, check_batch, drawn
 
@@ -99,3 +99,19 @@ def test_shares_of_more_than_all_are_refused() -> None:
         fairly_exposed(drawn([3], 0), np.zeros(3, np.int64), np.array([0.6, 0.5]), 3)
     with pytest.raises(ValueError, match="from 0 to 1"):
         fairly_exposed(drawn([3], 0), np.zeros(3, np.int64), np.array([-0.1]), 3)
+
+
+def test_shares_of_values_are_those_of_their_groups() -> None:
+    """By values of a column, text or numbers, with nulls and values that ask for nothing."""
+    candidates = drawn([9, 0, 12], 3)
+    random = np.random.default_rng(3)
+    for names in (["own", "other", None, "rest"], [4.0, 7.0, np.nan, 9.0]):
+        drawn_names = np.where(candidates.place_of < 5, 3, random.integers(0, 3, 21))
+        values = np.array(names, object if isinstance(names[0], str) else np.float64)[drawn_names]
+        at_least: dict[str | int, float] = {"other": 0.3, "own": 0.2} if isinstance(names[0], str) else {7: 0.3, 4: 0.2}
+        places = {names[1]: 0, names[0]: 1}
+        groups = np.array([places.get(one, -1) for one in values.tolist()])
+        expected = fairly_exposed(candidates, groups, np.array([0.3, 0.2]), 5).candidates
+        found = exposed(candidates, values, at_least, 5)
+        assert found.items.tolist() == expected.items.tolist()
+        assert found.items.tolist() != candidates.items.tolist()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.ranking_metrics.beyond_relevance import intra_list_diversity
-from mlsd_framework.runtime.reranking.mmr import diversified, units_of
+from mlsd_framework.runtime.reranking.mmr import diversified, scaled_scores, units_of
+from mlsd_framework.runtime.retrieval.candidates import Candidates
 from tests.runtime.reranking.drawn import CATALOGUE, LENGTHS, SEEDS, alone, check_batch, drawn
 
 
@@ -72,3 +73,33 @@ def test_an_item_without_a_vector_is_told() -> None:
         diversified(candidates, np.zeros((5, 2), np.float32), 3, 0.5)
     with pytest.raises(ValueError, match="from 0 to 1, not 2"):
         diversified(candidates, np.zeros((CATALOGUE, 2), np.float32), 3, 2)
+
+
+@settings(deadline=None)
+@given(LENGTHS, SEEDS, st.sampled_from([0.01, 1.0, 300.0]), st.sampled_from([-50.0, 0.0, 7.0]))
+def test_scaled_scores_run_from_0_to_1_in_each_request(
+    lengths: list[int], seed: int, factor: float, shift: float
+) -> None:
+    """By the plain formula, whatever the scale; MMR by them is MMR by the column that holds them."""
+    candidates = drawn(lengths, seed)
+    scores = candidates.columns["score"]
+    raw = candidates.with_columns(score=scores * factor + shift)
+    scaled = scaled_scores(raw, "score")
+    for first, last in zip(candidates.offsets[:-1], candidates.offsets[1:], strict=True):
+        part = scores[first:last]
+        known = part[~np.isnan(part)]
+        span = known.max() - known.min() if len(known) else 0.0
+        expected = [one if np.isnan(one) or not span else (one - known.min()) / span for one in part]
+        expected = [1.0 if not span and not np.isnan(one) else one for one in expected]
+        np.testing.assert_allclose(scaled[first:last], expected, atol=1e-9)
+    units = units_of(np.random.default_rng(seed).normal(size=(CATALOGUE, 3)))
+    found = check_batch(lambda c, _, __: diversified(c, units, 5, 0.7, scaled=True), raw)
+    assert found.items.tolist() == diversified(raw.with_columns(score=scaled), units, 5, 0.7).items.tolist()
+    np.testing.assert_array_equal(np.sort(found.columns["score"]), np.sort(raw.columns["score"]))
+
+
+def test_infinite_scores_scale_to_the_ends() -> None:
+    """They do not stretch the scale of the others; a request of them alone has one too."""
+    scores = np.array([np.inf, 3.0, 1.0, -np.inf, np.nan, -np.inf])
+    candidates = Candidates(np.array([0, 5, 6]), np.arange(6, dtype=np.int32), {"score": scores})
+    np.testing.assert_array_equal(scaled_scores(candidates, "score"), [1.0, 1.0, 0.0, 0.0, np.nan, 0.0])

@@ -59,6 +59,6 @@ class CatBoostRanker:
         trees = code.loaded(f"trees of {model.name}", model.name, "CompiledTrees.load", path)
         rows = code.name(f"rows of the model {model.name}", f"{model.name}_rows")
         values = tuple(Raw(code.value(ref)) for ref in inputs(model))
-        lines = assigned(rows, Call(f"{trees}.table", (values, Raw("len(candidates.items)"))), 3)
+        lines = assigned(rows, Call(f"{trees}.table", (values, Raw("len(candidates.items)"))), code.depth)
         scored = Call("candidates.with_columns", (), ((model.name, Raw(f"{trees}.raw_batch({rows})")),))
-        return [*lines, *assigned("candidates", scored, 3), f'candidates = candidates.ordered("{model.name}")']
+        return [*lines, *assigned("candidates", scored, code.depth), f'candidates = candidates.ordered("{model.name}")']

@@ -1,0 +1,1 @@
+"""`boost`: raises or lowers the scores of some candidates."""

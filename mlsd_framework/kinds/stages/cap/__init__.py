@@ -1,0 +1,1 @@
+"""`cap`: keeps the first candidates from being mostly of one sort."""

@@ -1,0 +1,1 @@
+"""`diversify`: chooses the first candidates to be relevant and unlike each other."""

@@ -1,0 +1,1 @@
+"""`explore`: shows now and then what is not yet known."""

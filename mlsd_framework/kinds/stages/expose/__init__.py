@@ -1,0 +1,1 @@
+"""`expose`: gives groups of candidates their share of what is seen."""

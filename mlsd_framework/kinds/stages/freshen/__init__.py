@@ -1,0 +1,1 @@
+"""`freshen`: lowers the scores of candidates as they age."""

@@ -1,0 +1,1 @@
+"""`spread`: keeps candidates of one sort apart."""
