@@ -39,7 +39,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:c9a99f8316f3758e",
+    spec="sha256:98eee094098d884f",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -306,7 +306,6 @@ class Recommend:
             taste.times_lifetime,
             at,
             {
-                "household.age": household.age,
                 "household.age": household.age,
                 "household.income": household.income,
                 "household.household_size": household.household_size,

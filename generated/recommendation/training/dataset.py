@@ -92,16 +92,7 @@ def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFram
             rows["taste.items_lifetime"],
             rows["taste.times_lifetime"],
             rows["at"],
-            columns_of(
-                rows,
-                [
-                    "household.age",
-                    "household.age",
-                    "household.income",
-                    "household.household_size",
-                    "household.kids_count",
-                ],
-            ),
+            columns_of(rows, ["household.age", "household.income", "household.household_size", "household.kids_count"]),
         )
         fitted = sources(log.until(moment.at))
         found = RETRIEVE.found(fitted, history)

@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:c9a99f8316f3758e",
+    spec="sha256:98eee094098d884f",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )

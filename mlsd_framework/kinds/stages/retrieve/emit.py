@@ -63,7 +63,8 @@ def retrieval(settings: RetrieveSettings, imports: Imports) -> Call:
 
 def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
     """Return what sources read of who asks, beside the history, each once."""
-    return tuple(dict.fromkeys(ref for one in settings.sources for ref in one.retriever.user_features))
+    refs = {ref.dotted: ref for one in settings.sources for ref in one.retriever.user_features}
+    return tuple(refs.values())
 
 
 def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> str:

@@ -36,14 +36,15 @@ from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.recent import Recent
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
+from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.moments import Moment, microseconds, now
-from mlsd_framework.runtime.serving.recommendations import Recommendations
-from mlsd_framework.runtime.serving.recommending import recommended
+from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
+from mlsd_framework.runtime.serving.recommending import Retrieved, recommended
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
@@ -52,7 +53,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dfe59d1c9e6b3aa1"
 APP = Application(
     "shelf",
-    spec="sha256:095f6e227058720e",
+    spec="sha256:cbd0a3313644aca8",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -112,6 +113,18 @@ ACTIVITY = StateLayout(
 )
 
 RECOMMEND_FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
+
+RECOMMEND_RETRIEVE_AGAIN_STAGE = Stage("retrieve.again", on_error="skip")
+
+RECOMMEND_RETRIEVE_LAST_STAGE = Stage("retrieve.last", on_error="skip")
+
+RECOMMEND_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
+RECOMMEND_RETRIEVE_LINEAR_STAGE = Stage("retrieve.linear", on_error="skip")
+
+RECOMMEND_RETRIEVE_FACTORS_STAGE = Stage("retrieve.factors", on_error="skip")
+
+RECOMMEND_RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
 # from tests/targets/cases/recommendation.yaml:91
 RECOMMEND_RETRIEVE = Retrieval(
@@ -181,6 +194,12 @@ RECOMMEND_TAKE_STAGE = Stage("take")
     example={"user_id": 1, "at": "2026-01-31T12:00:00Z", "budget": 100.0, "k": 10},
     stages=(
         RECOMMEND_FETCH_STAGE,
+        RECOMMEND_RETRIEVE_AGAIN_STAGE,
+        RECOMMEND_RETRIEVE_LAST_STAGE,
+        RECOMMEND_RETRIEVE_TOGETHER_STAGE,
+        RECOMMEND_RETRIEVE_LINEAR_STAGE,
+        RECOMMEND_RETRIEVE_FACTORS_STAGE,
+        RECOMMEND_RETRIEVE_POPULAR_STAGE,
         RECOMMEND_RETRIEVE_STAGE,
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_FILTER_STAGE,
@@ -198,6 +217,8 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_TAKE_STAGE,
     ),
     answer=Recommendations,
+    user="user_id",
+    feedback=(Feedback(source="purchases", key="purchase_id", user="user_id", item="item_id", at="at"),),
 )
 class Recommend:
     """Answers POST /recommend."""
@@ -221,6 +242,16 @@ class Recommend:
             "factors": Als.load(bundle.file("models/factors/source.safetensors")),
             "popular": Popularity.load(bundle.file("models/popular/source.safetensors")),
         }
+        self.retrieving = parallel.Parallel[Candidates](
+            (
+                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE),
+                parallel.Source("last", RECOMMEND_RETRIEVE_LAST_STAGE),
+                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("linear", RECOMMEND_RETRIEVE_LINEAR_STAGE),
+                parallel.Source("factors", RECOMMEND_RETRIEVE_FACTORS_STAGE),
+                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
+            ),
+        )
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
         self.factors_units = units_of(
             Als.load(bundle.file("models/factors/source.safetensors")).item_vectors(len(self.catalogue))
@@ -241,16 +272,21 @@ class Recommend:
             activity = Activity._make(activity_row)
 
         # from tests/targets/cases/recommendation.yaml:91
+        history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
+        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(self.sources, history))
+
+        # from tests/targets/cases/recommendation.yaml:91
         with call.stage(RECOMMEND_RETRIEVE_STAGE):
-            history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
-            candidates = RECOMMEND_RETRIEVE.candidates(self.sources, history)
+            candidates = RECOMMEND_RETRIEVE.merged(self.sources, found, history)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:101
         with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("attention", (keys,)), ("product", (keys,)))
-            found = read_columns(self.store, asked_2, len(keys), call.remaining())
-            candidates = candidates.with_columns(**found)
+            found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
+            candidates = candidates.with_columns(**found_2)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:102
         with call.stage(RECOMMEND_FILTER_STAGE):
@@ -272,6 +308,7 @@ class Recommend:
                     ),
                 },
             ).candidates
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:105
         with call.stage(RECOMMEND_SCORE_STAGE):
@@ -299,6 +336,7 @@ class Recommend:
             )
             candidates = candidates.with_columns(ranker=self.ranker.raw_batch(ranker_rows))
             candidates = candidates.ordered("ranker")
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:106
         with call.stage(RECOMMEND_BOOST_STAGE):
@@ -321,6 +359,7 @@ class Recommend:
                 score="ranker",
                 logarithmic=True,
             )
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:107
         with call.stage(RECOMMEND_LOWER_STAGE):
@@ -332,37 +371,45 @@ class Recommend:
                 score="ranker",
                 logarithmic=True,
             )
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:108
         with call.stage(RECOMMEND_FRESHEN_STAGE):
             ages = ages_of(candidates, candidates.columns["product.launched"], history.at)
             candidates = freshened(candidates, ages, 30 * DAY, floor=0.5, score="ranker", logarithmic=True)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:109
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
             candidates = diversified(candidates, self.factors_units, 20, 0.7, score="ranker", scaled=True)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:110
         with call.stage(RECOMMEND_SPREAD_STAGE):
             candidates = spread(candidates, codes_of(candidates.columns["product.brand"]), gap=2, k=20)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:111
         with call.stage(RECOMMEND_EXPOSE_STAGE):
             candidates = exposed(candidates, candidates.columns["product.brand"], {"Own": 0.2}, 20, score="ranker")
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:112
         with call.stage(RECOMMEND_SHELVES_STAGE):
             candidates = exposed(candidates, candidates.columns["product.shelf"], {3: 0.1, 4: 0.1}, 20, score="ranker")
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:113
         with call.stage(RECOMMEND_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.shelf"]), 4)], 20)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:114
         with call.stage(RECOMMEND_CAP_BRANDS_STAGE):
             candidates = capped(
                 candidates, [Cap(codes_of(candidates.columns["product.brand"]), 5)], 20, overflow="drop"
             )
+            call.left(len(candidates.items))
 
         candidates = unlogged(candidates)
 
@@ -383,12 +430,14 @@ class Recommend:
                 RECOMMEND_EXPLORE_SLOTS,
                 epsilon=0.1,
             )
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:116
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
+            call.left(len(candidates.items))
 
-        return recommended(candidates, history, self.catalogue, call, self.version, score="ranker")
+        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
 
 
 # from tests/targets/cases/recommendation.yaml:117
@@ -397,6 +446,10 @@ class AlikeRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
     like: Int64
 
+
+ALIKE_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
+ALIKE_RETRIEVE_FACTORS_STAGE = Stage("retrieve.factors", on_error="skip")
 
 # from tests/targets/cases/recommendation.yaml:120
 ALIKE_RETRIEVE = Retrieval({"together": Ask(50), "factors": Ask(50, new=True)}, n=80)
@@ -419,7 +472,15 @@ ALIKE_TAKE_STAGE = Stage("take")
     "/alike",
     request=AlikeRequest,
     example={"like": 1},
-    stages=(ALIKE_RETRIEVE_STAGE, ALIKE_FETCH_ITEMS_STAGE, ALIKE_CAP_STAGE, ALIKE_EXPLORE_STAGE, ALIKE_TAKE_STAGE),
+    stages=(
+        ALIKE_RETRIEVE_TOGETHER_STAGE,
+        ALIKE_RETRIEVE_FACTORS_STAGE,
+        ALIKE_RETRIEVE_STAGE,
+        ALIKE_FETCH_ITEMS_STAGE,
+        ALIKE_CAP_STAGE,
+        ALIKE_EXPLORE_STAGE,
+        ALIKE_TAKE_STAGE,
+    ),
     answer=Recommendations,
 )
 class Alike:
@@ -433,25 +494,37 @@ class Alike:
             "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
             "factors": Als.load(bundle.file("models/factors/source.safetensors")),
         }
+        self.retrieving = parallel.Parallel[Candidates](
+            (
+                parallel.Source("together", ALIKE_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("factors", ALIKE_RETRIEVE_FACTORS_STAGE),
+            ),
+        )
         self.store = OnlineStore.connect(store_url(), system="shelf", features=FEATURES, layouts=(ATTENTION, PRODUCT))
 
     def __call__(self, request: AlikeRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
         # from tests/targets/cases/recommendation.yaml:120
+        history = self.catalogue.of_one(request.like, now())
+        found = self.retrieving.run(call, ALIKE_RETRIEVE.asking(self.sources, history))
+
+        # from tests/targets/cases/recommendation.yaml:120
         with call.stage(ALIKE_RETRIEVE_STAGE):
-            history = self.catalogue.history([request.like], [now()], now() + 1)
-            candidates = ALIKE_RETRIEVE.candidates(self.sources, history)
+            candidates = ALIKE_RETRIEVE.merged(self.sources, found, history)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:124
         with call.stage(ALIKE_FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("attention", (keys,)), ("product", (keys,)))
-            found = read_columns(self.store, asked_2, len(keys), call.remaining())
-            candidates = candidates.with_columns(**found)
+            found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
+            candidates = candidates.with_columns(**found_2)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:125
         with call.stage(ALIKE_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.brand"]), 2)], 10)
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:126
         with call.stage(ALIKE_EXPLORE_STAGE):
@@ -465,12 +538,14 @@ class Alike:
             candidates = thompson(
                 candidates, holds(rows_4, pl.col("attention.views_28d") < 100), posteriors, seeds, ALIKE_EXPLORE_SLOTS
             )
+            call.left(len(candidates.items))
 
         # from tests/targets/cases/recommendation.yaml:135
         with call.stage(ALIKE_TAKE_STAGE):
             candidates = candidates.top(10)
+            call.left(len(candidates.items))
 
-        return recommended(candidates, history, self.catalogue, call, self.version)
+        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version)
 
 
 # from tests/targets/cases/recommendation.yaml:9

@@ -39,15 +39,15 @@ def main() -> None:
         features=[],
         files=["source.safetensors"],
         parameters={
-        "factors": 8,
-        "l2": 0.1,
-        "alpha": 10.0,
-        "iterations": 15,
-        "items": 500,
-        "seed": 0,
-        "half_life": 7776000000000,
-        "repeats": "log",
-    },
+            "factors": 8,
+            "l2": 0.1,
+            "alpha": 10.0,
+            "iterations": 15,
+            "items": 500,
+            "seed": 0,
+            "half_life": 7776000000000,
+            "repeats": "log",
+        },
     )
     print(f"factors: fitted on {len(log.items):,} events")
 

@@ -28,7 +28,7 @@ def main() -> None:
         kind="popularity",
         features=[],
         files=["source.safetensors"],
-        parameters={"window": 2419200000000, "half_life": 604800000000, "keep": 1000},
+        parameters={"window": 2419200000000, "half_life": 604800000000, "keep": 1000, "by": None},
     )
     print(f"popular: fitted on {len(log.items):,} events")
 

@@ -29,14 +29,14 @@ def main() -> None:
         features=[],
         files=["source.safetensors"],
         parameters={
-        "similarity": "jaccard",
-        "shrinkage": 10.0,
-        "neighbours": 200,
-        "least": 2,
-        "fade": None,
-        "half_life": None,
-        "repeats": "once",
-    },
+            "similarity": "jaccard",
+            "shrinkage": 10.0,
+            "neighbours": 200,
+            "least": 2,
+            "fade": None,
+            "half_life": None,
+            "repeats": "once",
+        },
     )
     print(f"together: fitted on {len(log.items):,} events")
 
