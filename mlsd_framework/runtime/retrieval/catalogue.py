@@ -83,9 +83,9 @@ class Catalogue:
         """
         try:
             _, arrays = read_tensors(path, _ARRAYS, _FORMAT)
-            keys = tuple(arrays["keys"].tolist()) if "keys" in arrays else _texts(arrays, "keys")
+            keys = tuple(_array(arrays, "keys", np.int64).tolist()) if "keys" in arrays else _texts(arrays, "keys")
             descriptions = _texts(arrays, "descriptions") if "descriptions.bytes" in arrays else ()
-        except (TensorFileError, OSError, KeyError, UnicodeDecodeError) as fault:
+        except (TensorFileError, OSError, UnicodeDecodeError) as fault:
             raise RunError.of(
                 "E6471", f"`{path}` cannot be read as a catalogue: {fault}", help="train the system again"
             ) from fault
@@ -115,8 +115,13 @@ class Catalogue:
         """Return the place of each key, -1 for null and for one that is not there: [rows]."""
         import polars as pl  # noqa: PLC0415 - only batches pay for it
 
-        own = pl.Series(self.keys, dtype=keys.dtype if keys.dtype != pl.Null else None, strict=False)
-        found = keys.replace_strict(own, np.arange(len(self), dtype=np.int32), default=_UNKNOWN, return_dtype=pl.Int32)
+        if not self.keys:
+            return np.full(len(keys), _UNKNOWN, np.int32)
+        own = pl.Series(self.keys)
+        # The column takes the type of the keys: in a narrower one of its own, keys would be null, and null be found.
+        wanted = keys.cast(own.dtype, strict=False)
+        places = np.arange(len(self), dtype=np.int32)
+        found = wanted.replace_strict(own, places, default=_UNKNOWN, return_dtype=pl.Int32)
         return found.to_numpy(writable=True).astype(np.int32, copy=False)
 
     def taken(self, codes: Codes) -> "pl.Series":
@@ -172,9 +177,18 @@ def _one(value: object) -> Column:
     return column
 
 
-def _texts(arrays: dict[str, NDArray[Any]], name: str) -> tuple[str, ...]:
-    content, offsets = arrays[f"{name}.bytes"].tobytes(), arrays[f"{name}.offsets"]
-    ends: Offsets = offsets
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: type[np.generic]) -> NDArray[Any]:
+    found = arrays.get(name)
+    if found is None or found.dtype != dtype or found.ndim != 1:
+        raise TensorFileError(f"the array `{name}` is missing or no row of {dtype.__name__}")
+    return found
+
+
+def _texts(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[str, ...]:
+    content = _array(arrays, f"{name}.bytes", np.uint8).tobytes()
+    ends: Offsets = _array(arrays, f"{name}.offsets", np.int64)
+    if not len(ends) or ends[0] != 0 or ends[-1] != len(content) or (np.diff(ends) < 0).any():
+        raise TensorFileError(f"`{name}.offsets` do not cut {len(content)} bytes")
     return tuple(
         content[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
     )

@@ -1,5 +1,6 @@
 """Candidates as frames: columns of numbers with NaN for null become what expressions read, and back."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,8 @@ def _series(name: str, value: Any, height: int, dtype: pl.DataType | type[pl.Dat
     elif isinstance(value, list):
         series = pl.Series(name, value, dtype)
     else:
-        series = pl.Series(name, [value], strict=False).new_from_index(0, height)
+        missing = isinstance(value, float) and math.isnan(value)
+        series = pl.Series(name, [None if missing else value], strict=False).new_from_index(0, height)
     return (
         series.cast(pl.Int64).cast(dtype) if dtype.is_temporal() and series.dtype.is_numeric() else series.cast(dtype)
     )

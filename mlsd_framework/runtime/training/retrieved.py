@@ -78,13 +78,15 @@ def write(
 
 
 def _answers(found: Mapping[str, Candidates]) -> pl.DataFrame:
-    rows = [
-        pl.DataFrame(
-            {"request": each.request_of, "item": each.items, "score": each.columns["score"].astype(np.float64)}
-        ).select(pl.lit(name).alias("source"), pl.all())
-        for name, each in found.items()
-    ]
-    return pl.concat(rows)
+    return pl.concat([_answer(name, each) for name, each in found.items()])
+
+
+def _answer(name: str, found: Candidates) -> pl.DataFrame:
+    columns = {"request": found.request_of, "item": found.items, "score": found.columns["score"].astype(np.float64)}
+    rows = pl.DataFrame(columns)
+    # A source that found nothing for anybody is one of the sources: a row of nulls keeps its name.
+    kept = rows if rows.height else rows.clear(1)
+    return kept.select(pl.lit(name).alias("source"), pl.all())
 
 
 def _read_answers(path: Path, count: int) -> dict[str, Candidates]:
@@ -94,7 +96,8 @@ def _read_answers(path: Path, count: int) -> dict[str, Candidates]:
             rows["item"].to_numpy().astype(np.int32),
             {"score": rows["score"].to_numpy(writable=True)},
         )
-        for (name,), rows in read_dataset(path).group_by("source", maintain_order=True)
+        for (name,), answers in read_dataset(path).group_by("source", maintain_order=True)
+        for rows in [answers.drop_nulls("request")]
     }
 
 
