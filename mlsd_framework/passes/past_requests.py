@@ -19,7 +19,13 @@ def past_requests(system: System) -> Iterator[Diagnostic]:
 
 
 def _unknown(endpoint: Endpoint, user: str) -> Iterator[Diagnostic]:
-    given = {user, *(name for name, _ in endpoint.defaults)}
+    moments = {
+        value.name
+        for stage in endpoint.pipeline
+        for value in stage.reads
+        if stage.kind == "retrieve" and value.group is None and value.type.name == "timestamp"
+    }
+    given = {user, *moments, *(name for name, _ in endpoint.defaults)}
     asked = {value.name for value in endpoint.request} - given
     retrieved: set[str] = set()
     for stage in endpoint.pipeline:

@@ -235,3 +235,16 @@ def test_what_is_explored_is_what_may_be(case: str) -> None:
     shown = found.place_of < top
     assert ((found.columns["propensity"][shown] > 0) & (found.columns["propensity"][shown] <= 1)).all()
     assert np.isnan(found.columns["propensity"][~shown]).all()
+
+
+def test_a_stage_that_fails_leaves_the_candidates_as_they_were() -> None:
+    """Each stage sets them once, at its end, so that `skip` and `default` go on with the order before it."""
+    service, evaluation = generated()["case"]
+    batch = Batch([9], 0)
+    bare = Candidates(batch.candidates.offsets, batch.candidates.items)
+    for stage in (*STAGES, "explore"):
+        known = {**service.module, "candidates": bare, "call": Call("one", 0.0, float("inf")), "at": 1}
+        with pytest.raises((KeyError, NameError)):
+            exec(service.stages[stage], known)  # noqa: S102 - code that the test has generated
+        assert known["candidates"] is bare
+    assert set(evaluation.stages) == set(service.stages) - {"fetch", "retrieve", "fetch_items"}

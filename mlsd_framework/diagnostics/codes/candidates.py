@@ -40,8 +40,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E2065",
         "unknown-of-past-requests",
-        "A stage over candidates reads a value of the request that training and evaluation do not know: they ask as the "
-        "users of the log did at moments of the past, of which the log has who and when.",
+        "A stage over candidates reads a value of the request that training and evaluation do not know: they ask as "
+        "users of the log at moments of the past, and know who asks and when.",
         "Give the value a default, which is taken for requests of the past, or leave it out of the stage.",
         "request: {user_id: int64, limit: float64}",
         "request: {user_id: int64, limit: {type: float64, default: 100}}",
