@@ -12,6 +12,7 @@ from mlsd_framework.passes.latency_budget import latency_budget
 from mlsd_framework.passes.live_values import live_values
 from mlsd_framework.passes.mature_labels import mature_labels
 from mlsd_framework.passes.metric_needs import metric_needs
+from mlsd_framework.passes.past_requests import past_requests
 from mlsd_framework.passes.paths_inside import paths_inside
 from mlsd_framework.passes.reserved_names import reserved_names
 from mlsd_framework.passes.split_columns import split_columns
@@ -30,6 +31,7 @@ PASSES: tuple[Pass, ...] = (
     mature_labels,
     metric_needs,
     flow,
+    past_requests,
     stage_order,
     endpoints,
     latency_budget,
@@ -38,7 +40,15 @@ PASSES: tuple[Pass, ...] = (
 
 
 # What these find in a system that lacks its faulty entries would be echoes of other faults.
-_NEED_THE_WHOLE: tuple[Pass, ...] = (supervised, split_columns, metric_needs, flow, stage_order, endpoints)
+_NEED_THE_WHOLE: tuple[Pass, ...] = (
+    supervised,
+    split_columns,
+    metric_needs,
+    flow,
+    past_requests,
+    stage_order,
+    endpoints,
+)
 
 
 def check(system: System, *, whole: bool = True) -> list[Diagnostic]:

@@ -25,6 +25,7 @@ from mlsd_framework.plan.stages import (
     Train,
     Verify,
 )
+from mlsd_framework.targets.training.candidates import row_groups
 
 _POINTER = re.compile(r"[ \t]*# from (?:the spec|\S+:\d+)$", re.MULTILINE)
 
@@ -166,7 +167,13 @@ class _Drafting:
         """Retrieve again where a source of candidates, what is asked of it, or a feature of a candidate has changed."""
         system = self._system
         features = ((group.name, one.name) for group in system.stored for one in group.features)
-        parts = meaning.collected([*meaning.outcome_parts(system), *self._definitions.of_names(features)])
+        # The rows have the features of every group that a stage reads of candidates.
+        read = (
+            (f"serving.{one.path}.candidates", meaning.value(tuple(group.name for group in row_groups(system, one))))
+            for one in system.serving
+            if system.outcome is not None and one.path == system.outcome.endpoint
+        )
+        parts = meaning.collected([*meaning.outcome_parts(system), *self._definitions.of_names(features), *read])
         origins = self._origins(parts)
         return Dataset(
             parts=parts,

@@ -37,4 +37,13 @@ CODES: tuple[Code, ...] = (
         "rules: [{name: dear, when: product.price > 100, action: hold}]",
         "filter: [product.price <= 100]",
     ),
+    Code(
+        "E2065",
+        "unknown-of-past-requests",
+        "A stage over candidates reads a value of the request that training and evaluation do not know: they ask as "
+        "users of the log at moments of the past, and know who asks and when.",
+        "Give the value a default, which is taken for requests of the past, or leave it out of the stage.",
+        "request: {user_id: int64, limit: float64}",
+        "request: {user_id: int64, limit: {type: float64, default: 100}}",
+    ),
 )

@@ -10,6 +10,7 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.decide.kind import DecideSettings
 from mlsd_framework.kinds.stages.fallback.kind import FallbackSettings
 from mlsd_framework.kinds.stages.rules.kind import RulesSettings
+from mlsd_framework.targets.docs.arranging import arranging
 from mlsd_framework.targets.docs.conditions import text
 from mlsd_framework.targets.docs.words import NONE, Table, code, codes, duration, number, size
 
@@ -23,12 +24,13 @@ _ON_ERROR = {
 
 @dataclass(frozen=True, slots=True)
 class EndpointSection:
-    """One endpoint: its path, what is said of it, its pipeline, the sum of budgets, decisions."""
+    """One endpoint: its path, what is said of it, its pipeline, the sum of budgets, candidates, decisions."""
 
     path: str
     facts: tuple[str, ...]
     pipeline: Table
     budgets: str
+    arranging: tuple[Table, ...]
     decisions: tuple[Table, ...]
     rules: tuple[Table, ...]
     fallback: tuple[Table, ...]
@@ -56,10 +58,17 @@ def _endpoint(endpoint: Endpoint, system: System) -> EndpointSection:
             tuple(_stage(stage) for stage in endpoint.pipeline),
         ),
         _budgets(endpoint, system.requirements.p99),
+        tuple(_arranging(endpoint)),
         tuple(Table(("decision", ""), tuple(_decision(one))) for one in settings if isinstance(one, DecideSettings)),
         tuple(_rules(one) for one in settings if isinstance(one, RulesSettings)),
         tuple(_fallback(one) for one in settings if isinstance(one, FallbackSettings)),
     )
+
+
+def _arranging(endpoint: Endpoint) -> Iterator[Table]:
+    rows = tuple((code(stage.name), said) for stage in endpoint.pipeline if (said := arranging(stage)) is not None)
+    if rows:
+        yield Table(("candidates, by", "what it does"), rows)
 
 
 def _stage(stage: Stage) -> tuple[str, ...]:
