@@ -39,6 +39,13 @@ def encode_key(parts: Sequence[KeyPart]) -> bytes | None:
     return encoded
 
 
+def encode_parts(parts: Sequence[Sequence[KeyPart]]) -> list[bytes | None]:
+    """Encode many keys from their parts, column by column: [rows] each."""
+    if len(parts) == 1 and set(map(type, parts[0])) == {int}:  # the usual keys, in one go
+        return [b"i%d:%b" % (len(text), text) for text in [str(number).encode() for number in parts[0]]]
+    return [encode_key(key) for key in zip(*parts, strict=True)]
+
+
 def _encode_rare(part: KeyPart) -> bytes:
     if isinstance(part, bool):
         return b"b1:1" if part else b"b1:0"

@@ -20,7 +20,7 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.breaker import Breaker
 from mlsd_framework.runtime.features.cluster import Cluster
 from mlsd_framework.runtime.features.dtypes import Value
-from mlsd_framework.runtime.features.keys import KeyPart, encode_key, escape
+from mlsd_framework.runtime.features.keys import KeyPart, encode_key, encode_parts, escape
 from mlsd_framework.runtime.features.live_names import LiveNames
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.resp import Address, Pool, Reply, StoreError, store_error
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mlsd_framework.runtime.state.layout import StateLayout
 
     Layout = RowLayout | StateLayout
+    _Names = Sequence[tuple[str, Sequence[bytes]]]
 
 _SWITCHES = 3  # how often the pointer may move during one read
 
@@ -117,6 +118,27 @@ class OnlineStore:
                 digest.update(b"-" if row is None else b"%d:%b" % (len(row), row))
         return _finished(layouts, packed, at), digest.digest()
 
+    def read_packed(
+        self, asked: Sequence[tuple[str, Sequence[Sequence[KeyPart]]]], timeout: float | None = None
+    ) -> list[list[bytes | None]]:
+        """Return the packed rows or states of many keys of each group; none for a key not seen or with a null.
+
+        Keys are given part by part: [parts][keys]. Raises what `read` does, as far as the store and the keys go.
+        """
+        encoded: dict[tuple[int, ...], list[bytes | None]] = {}
+        keys: list[list[bytes | None]] = []
+        for group, parts in asked:
+            layout = self.layout(group)
+            if len(parts) != len(layout.entity):
+                raise _misfit(group, layout, parts)
+            same = tuple(map(id, parts))  # groups of one entity are asked for with the very same lists
+            if same not in encoded:
+                encoded[same] = encode_parts(parts)
+            keys.append(encoded[same])
+        names = [(group, [key for key in own if key is not None]) for (group, _), own in zip(asked, keys, strict=True)]
+        rows = iter(self._rows(names, timeout) if any(own for _, own in names) else ())
+        return [[None if key is None else next(rows) for key in own] for own in keys]
+
     def _layouts_of(self, asked: Sequence[tuple[str, Sequence[KeyPart]]]) -> "list[Layout]":
         return [self.layout(group) for group, _ in asked]
 
@@ -174,6 +196,10 @@ class OnlineStore:
 
     def rows(self, names: Sequence[tuple[str, bytes]], timeout: float | None = None) -> list[bytes | None]:
         """Return the packed row of every (group, encoded key), in order; raises as `read` does."""
+        return self._rows([(group, (key,)) for group, key in names], timeout)
+
+    def _rows(self, names: "_Names", timeout: float | None) -> list[bytes | None]:
+        """Return the packed row of each group's encoded keys, in order."""
         allowed = self._timeout if timeout is None else timeout
         for _ in range(_SWITCHES):
             generations, prefixes = self._published
@@ -194,9 +220,7 @@ class OnlineStore:
     def _are_known(self, reply: "list[Reply]") -> bool:
         return bool(reply) and all(isinstance(one, bytes) for one in reply[: len(self._pointers)])
 
-    def _exchange(
-        self, known: list[bytes], prefixes: dict[str, bytes], names: Sequence[tuple[str, bytes]], timeout: float
-    ) -> Reply:
+    def _exchange(self, known: list[bytes], prefixes: dict[str, bytes], names: "_Names", timeout: float) -> Reply:
         # The pointers and, under the generations that are known, the rows.
         if not self._breaker.allows():
             raise store_error(
@@ -205,7 +229,7 @@ class OnlineStore:
             )
         try:
             if self._cluster:
-                rows = [prefixes[group] + key for group, key in names] if known else []
+                rows = [prefixes[group] + key for group, keys in names for key in keys] if known else []
                 reply: Reply = self._cluster.get([*self._pointers, *rows], timeout)
             else:
                 reply = self._pool.exchange(self._asked(known, prefixes, names), 1, timeout)[0]
@@ -217,13 +241,12 @@ class OnlineStore:
         self._breaker.succeeded()
         return reply
 
-    def _asked(self, known: list[bytes], prefixes: dict[str, bytes], names: Sequence[tuple[str, bytes]]) -> bytes:
+    def _asked(self, known: list[bytes], prefixes: dict[str, bytes], names: "_Names") -> bytes:
         if not known:
             return b"*%d\r\n$4\r\nMGET\r\n%b" % (len(self._pointers) + 1, self._asked_pointers)
-        rows = b"".join(
-            [b"$%d\r\n%b%b\r\n" % (len(prefixes[group]) + len(key), prefixes[group], key) for group, key in names]
-        )
-        return b"*%d\r\n$4\r\nMGET\r\n%b%b" % (len(names) + len(self._pointers) + 1, self._asked_pointers, rows)
+        rows = b"".join([_bulks(prefixes[group], keys) for group, keys in names if keys])
+        number = sum([len(keys) for _, keys in names]) + len(self._pointers) + 1
+        return b"*%d\r\n$4\r\nMGET\r\n%b%b" % (number, self._asked_pointers, rows)
 
 
 class _Prefixes(dict[str, bytes]):
@@ -245,7 +268,7 @@ def _finished(layouts: "Sequence[Layout]", packed: Sequence[bytes | None], at: i
     ]
 
 
-def _misfit(group: str, layout: "Layout", key: Sequence[KeyPart]) -> RunError:
+def _misfit(group: str, layout: "Layout", key: Sequence[object]) -> RunError:
     return RunError.of(
         "E6226",
         f"a key of `{group}` has {len(key)} parts",
@@ -255,3 +278,11 @@ def _misfit(group: str, layout: "Layout", key: Sequence[KeyPart]) -> RunError:
 
 def _bulk(content: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(content), content)
+
+
+def _bulks(prefix: bytes, keys: Sequence[bytes]) -> bytes:
+    """Encode names that begin alike: what stands before a key depends on its length alone."""
+    if len(keys) == 1:
+        return _bulk(prefix + keys[0])
+    heads = {length: b"$%d\r\n%b" % (len(prefix) + length, prefix) for length in set(map(len, keys))}
+    return b"\r\n".join([heads[len(key)] + key for key in keys]) + b"\r\n"

@@ -14,7 +14,7 @@ the newer of two rows (see `newest`). The reader pays for `struct` and `zlib` on
 
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -123,6 +123,10 @@ class RowLayout:
     def sealed(self, body: bytes) -> bytes:
         """Return the row of a body: the layout and the checksum before it."""
         return self.fingerprint + crc32(body, self._seed).to_bytes(4, "little") + body
+
+    def checksums(self, rows: Sequence[bytes]) -> Iterator[int]:
+        """Return the checksum that each row should have."""
+        return (crc32(row[_BODY:], self._seed) for row in rows)
 
     def unpack(self, row: bytes | None) -> tuple[Value, ...]:
         """Return a row's values; those of a missing row are the defaults.

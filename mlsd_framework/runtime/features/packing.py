@@ -8,6 +8,7 @@ import polars as pl
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.features.dtypes import Dtype, Value, item_of
 from mlsd_framework.runtime.features.packed import EARLIEST, RowLayout
+from mlsd_framework.runtime.features.packed_table import WORD, body_type
 from mlsd_framework.runtime.features.varying import FORMATS, encoder
 from mlsd_framework.runtime.features.windows import FeatureColumn
 
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 Moments: TypeAlias = "int | NDArray[np.int64]"
 
-_NUMPY: dict[Dtype, str] = {
-    "float64": "<f8",
-    "float32": "<f4",
-    "int64": "<i8",
-    "int32": "<i4",
-    "bool": "?",
-    "timestamp": "<i8",
-}
-_WORD = 64
 _SMALL = (pl.Int32, pl.Int16, pl.Int8, pl.UInt16, pl.UInt8)
 _TIME = pl.Datetime("us", "UTC")
 
@@ -38,13 +30,8 @@ def pack_rows(layout: RowLayout, frame: pl.DataFrame, event: Moments, created: M
             f"the rows of `{layout.group}` lack the column `{missing[0]}`",
             expected=f"one of: {', '.join(frame.columns)}",
         )
-    shape = [
-        ("event", ">u8"),
-        ("created", ">u8"),
-        ("nulls", "<u8", (-(-len(layout.columns) // _WORD),)),
-        *((f"c{i}", _NUMPY.get(column.dtype, "<u4")) for i, column in enumerate(layout.columns)),
-    ]
-    table: NDArray[np.void] = np.zeros(len(frame), np.dtype(shape))
+    shape = body_type([column.dtype for column in layout.columns])
+    table: NDArray[np.void] = np.zeros(len(frame), shape)
     table["event"], table["created"] = _ordered(event), _ordered(created)
     contents: list[list[bytes]] = []
     for i, column in enumerate(layout.columns):
@@ -52,7 +39,7 @@ def pack_rows(layout: RowLayout, frame: pl.DataFrame, event: Moments, created: M
         _check(layout, column, series.dtype)
         if series.null_count():
             missed = series.is_null().to_numpy()
-            table["nulls"][:, i // _WORD] |= missed.astype(np.uint64) << np.uint64(i % _WORD)
+            table["nulls"][:, i // WORD] |= missed.astype(np.uint64) << np.uint64(i % WORD)
         if column.dtype in FORMATS:
             table[f"c{i}"] = _numbers(series)
         else:

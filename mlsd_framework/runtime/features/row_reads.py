@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
-from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.features.online import OnlineStore
+from mlsd_framework.runtime.features.packed import RowLayout
+from mlsd_framework.runtime.features.unpacking import columns_of, unpack_columns
 
 if TYPE_CHECKING:
     from mlsd_framework.runtime.features.keys import KeyPart
+    from mlsd_framework.runtime.state.layout import StateLayout
+
+    Layout: TypeAlias = RowLayout | StateLayout
 
 Parts: TypeAlias = "Sequence[KeyPart | Sequence[KeyPart]]"
 """The parts of a key: a value a row, or one that all rows share."""
@@ -25,15 +28,16 @@ def read_columns(
 
     Numbers, times and booleans are float64 with NaN for null, others are objects. Raises what `OnlineStore.read` does.
     """
-    keys = [
-        (group, key)
-        for group, parts in asked
-        for key in zip(*(part if isinstance(part, list) else [part] * rows for part in parts), strict=True)
-    ]
-    found = store.read(keys, timeout, at) if keys else []
+    keys = [(group, [part if isinstance(part, list) else [part] * rows for part in parts]) for group, parts in asked]
     columns: Columns = {}
-    for number, (group, _) in enumerate(asked):
-        columns |= _columns(store, group, found[number * rows : (number + 1) * rows])
+    for (group, _), found in zip(asked, store.read_packed(keys, timeout), strict=True):
+        layout = store.layout(group)
+        if isinstance(layout, RowLayout):
+            values = unpack_columns(layout, found)
+        else:
+            dtypes = [column.dtype for column in layout.columns]
+            values = columns_of(dtypes, [layout.finish(state, at) for state in found])
+        columns |= _named(layout, group, values)
     return columns
 
 
@@ -41,21 +45,10 @@ def default_columns(store: OnlineStore, groups: Sequence[str], rows: int) -> Col
     """Return the columns that keys never seen have."""
     columns: Columns = {}
     for group in groups:
-        columns |= _columns(store, group, [store.layout(group).defaults] * rows)
+        layout = store.layout(group)
+        columns |= _named(layout, group, columns_of([one.dtype for one in layout.columns], [layout.defaults] * rows))
     return columns
 
 
-def _columns(store: OnlineStore, group: str, rows: Sequence[tuple[Value, ...]]) -> Columns:
-    layout = store.layout(group)
-    values = list(zip(*rows, strict=True)) if rows else [()] * len(layout.columns)
-    return {
-        f"{group}.{column.name}": _array(column.dtype, own) for column, own in zip(layout.columns, values, strict=True)
-    }
-
-
-def _array(dtype: str, values: Sequence[Value]) -> NDArray[Any]:
-    if dtype in ("float64", "float32", "int64", "int32", "bool", "timestamp"):
-        return np.array(values, np.float64)  # null becomes NaN
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
+def _named(layout: "Layout", group: str, values: Sequence[NDArray[Any]]) -> Columns:
+    return {f"{group}.{column.name}": own for column, own in zip(layout.columns, values, strict=True)}

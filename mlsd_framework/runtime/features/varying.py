@@ -52,7 +52,7 @@ def decoder(dtype: Dtype) -> Callable[[bytes], Value]:
     """Return how bytes become the value again; the function raises ValueError or struct.error for other bytes."""
     item = item_of(dtype)
     if item is None:
-        return _decode_text if dtype == "string" else _decode_bytes
+        return bytes.decode if dtype == "string" else bytes
     if item in FORMATS:
         code = FORMATS[item]
         size = struct.calcsize("<" + code)
@@ -71,14 +71,6 @@ def _encode_bytes(value: Value) -> bytes:
     if not isinstance(value, bytes):
         raise TypeError
     return value
-
-
-def _decode_text(data: bytes) -> str:
-    return data.decode()
-
-
-def _decode_bytes(data: bytes) -> bytes:
-    return data
 
 
 def _opening(items: Sequence[Scalar]) -> bytes:
