@@ -15,10 +15,9 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.towers.batches import PairsData, Rows
 from mlsd_framework.runtime.towers.encoding import Encoded
 from mlsd_framework.runtime.towers.export import export
-from mlsd_framework.runtime.towers.user_tower import VECTORS
 from mlsd_framework.runtime.towers.module import TwoTower
 from mlsd_framework.runtime.towers.tower import Shape
-from mlsd_framework.runtime.towers.user_tower import UserTower
+from mlsd_framework.runtime.towers.user_tower import VECTORS, UserTower
 
 ROOT = Path(__file__).resolve().parents[3]
 
