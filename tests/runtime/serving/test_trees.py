@@ -293,3 +293,40 @@ def test_kernels_compile_where_no_cache_can_be_written(
 
     assert twice(4) == 8
     assert "NUMBA_CACHE_DIR" in caplog.text
+
+
+COUNTRIES = st.sampled_from(["DE", "FR", "7", "none", None])
+
+
+@given(
+    st.lists(st.tuples(numbers, numbers, COUNTRIES), max_size=6),
+    st.one_of(st.none(), numbers, st.integers(-3, 3), st.booleans()),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_table_is_its_rows_encoded(rows: list[tuple[float, float, str | None]], shared: float | None) -> None:
+    """Columns give what the rows give one by one; one value stands for a whole column, of categories too."""
+    trees = CompiledTrees(*forest(3, [2, 1]))
+    ages = np.array([age for _, age, _ in rows], np.float64)
+    countries = np.empty(len(rows), object)
+    countries[:] = [country for _, _, country in rows]
+    amounts = np.array([amount for amount, _, _ in rows], np.float64)
+    np.testing.assert_array_equal(trees.table((amounts, ages, countries), len(rows)), trees.encode(rows))
+    mixed = trees.table((shared, ages, "FR"), len(rows))
+    np.testing.assert_array_equal(mixed, trees.encode([(shared, age, "FR") for _, age, _ in rows]))
+    absent = trees.table((None, None, None), len(rows))
+    np.testing.assert_array_equal(absent, trees.encode([(None, None, None)] * len(rows)))
+
+
+def test_a_column_of_whole_numbers_is_looked_up_as_rows_are() -> None:
+    """A category that is an integer is its decimal text, as one value and in a column."""
+    trees = CompiledTrees(*forest(3, [2, 1]))
+    column = np.array([7, 8, None], object)
+    assert trees.table((1.0, 1.0, column), 3)[:, 2].tolist() == [2.0, UNSEEN, 0.0]
+    assert trees.table((1.0, 1.0, 7), 2)[:, 2].tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("columns", [(), (1.0, 1.0), (1.0, 1.0, "DE", 1.0)])
+def test_a_table_of_other_columns_is_refused(columns: tuple[Any, ...]) -> None:
+    """E6453 says which features the model has."""
+    with pytest.raises(RunError, match=r"E6453.*columns"):
+        CompiledTrees(*forest(3, [2, 1])).table(columns, 2)
