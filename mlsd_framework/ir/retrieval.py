@@ -27,7 +27,8 @@ class Retriever:
     """A named model that finds candidates by histories; `settings` are the kind's own, in order.
 
     `user_features` are what it reads of who asks, beside the history, and `item_features` what it knows of items.
-    `embeds` says whether its items are vectors, which an index can search.
+    `embeds` says whether its items are vectors, which an index can search, and `of_history` whether it finds items of
+    the history and no others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Retriever:
     user_features: tuple[FeatureRef, ...] = ()
     item_features: tuple[FeatureRef, ...] = ()
     embeds: bool = False
+    of_history: bool = False
     describe: str | None = None
     span: Span | None = None
 

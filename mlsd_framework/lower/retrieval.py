@@ -49,7 +49,8 @@ class RetrievalLowering:
                 settings = kinds[spec.kind].settings(spec)
                 span = self.context.span(("models", name), key=True)
                 embeds = getattr(kinds[spec.kind], "embeds", False)
-                found[name] = Retriever(name, spec.kind, log, settings, users, items, embeds, spec.describe, span)
+                own = getattr(kinds[spec.kind], "of_history", False)
+                found[name] = Retriever(name, spec.kind, log, settings, users, items, embeds, own, spec.describe, span)
         return found
 
     def outcome(self, spec: LabelSpec, serving: Mapping[str, EndpointSpec]) -> Outcome | None:

@@ -20,14 +20,15 @@ from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
+from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.moments import Moment, microseconds, now
-from mlsd_framework.runtime.serving.recommendations import Recommendations
-from mlsd_framework.runtime.serving.recommending import recommended
+from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
+from mlsd_framework.runtime.serving.recommending import Retrieved, recommended
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
@@ -36,7 +37,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:7843c2d0fb999bc2"
 APP = Application(
     "recommendation",
-    spec="sha256:7383a6258f0a45a9",
+    spec="sha256:6e9b9d9d8fa82988",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -106,10 +107,20 @@ ACTIVITY = StateLayout(
     {"basket_id": "int64", "product_id": "int64", "spent": "float64"},
 )
 
-FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
+RECOMMEND_FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
+
+RECOMMEND_RETRIEVE_AGAIN_STAGE = Stage("retrieve.again", on_error="skip")
+
+RECOMMEND_RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
+
+RECOMMEND_RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
+
+RECOMMEND_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
+RECOMMEND_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
 
 # from specs/recommendation.yaml:93
-RETRIEVE = Retrieval(
+RECOMMEND_RETRIEVE = Retrieval(
     {
         "again": Ask(500),
         "ease": Ask(150, new=True),
@@ -120,7 +131,7 @@ RETRIEVE = Retrieval(
     n=500,
 )
 
-RETRIEVE_STAGE = Stage("retrieve")
+RECOMMEND_RETRIEVE_STAGE = Stage("retrieve")
 
 TREND = RowLayout(
     "trend",
@@ -142,19 +153,40 @@ PRODUCT = RowLayout(
     "product", (FeatureColumn("department", "string"), FeatureColumn("brand", "string")), ("product_id",)
 )
 
-FETCH_ITEMS_STAGE = Stage("fetch_items")
+RECOMMEND_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
-SCORE_STAGE = Stage("score")
+RECOMMEND_SCORE_STAGE = Stage("score")
 
-TAKE_STAGE = Stage("take")
+RECOMMEND_TAKE_STAGE = Stage("take")
 
 
 @APP.post(
     "/recommend",
     request=RecommendRequest,
     example={"household_id": 1, "at": "2026-01-31T12:00:00Z", "k": 20},
-    stages=(FETCH_STAGE, RETRIEVE_STAGE, FETCH_ITEMS_STAGE, SCORE_STAGE, TAKE_STAGE),
+    stages=(
+        RECOMMEND_FETCH_STAGE,
+        RECOMMEND_RETRIEVE_AGAIN_STAGE,
+        RECOMMEND_RETRIEVE_EASE_STAGE,
+        RECOMMEND_RETRIEVE_POPULAR_STAGE,
+        RECOMMEND_RETRIEVE_TOGETHER_STAGE,
+        RECOMMEND_RETRIEVE_ALS_STAGE,
+        RECOMMEND_RETRIEVE_STAGE,
+        RECOMMEND_FETCH_ITEMS_STAGE,
+        RECOMMEND_SCORE_STAGE,
+        RECOMMEND_TAKE_STAGE,
+    ),
     answer=Recommendations,
+    user="household_id",
+    feedback=(
+        Feedback(
+            source="purchases",
+            key="basket_id",
+            user="household_id",
+            item="product_id",
+            at="transaction_timestamp",
+        ),
+    ),
 )
 class Recommend:
     """Answers POST /recommend."""
@@ -169,14 +201,23 @@ class Recommend:
             layouts=(TREND, PRODUCT),
             live=(TASTE, ACTIVITY),
         )
-        self.catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
+        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
         self.sources: dict[str, Source] = {
-            "again": BuyAgain.load(bundle.file("models/again/source.safetensors")),
-            "ease": Ease.load(bundle.file("models/ease/source.safetensors")),
-            "popular": Popularity.load(bundle.file("models/popular/source.safetensors")),
-            "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
-            "als": Als.load(bundle.file("models/als/source.safetensors")),
+            "again": bundle.loaded(BuyAgain.load, "models/again/source.safetensors"),
+            "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
+            "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
+            "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
         }
+        self.retrieving = parallel.Parallel[Candidates](
+            (
+                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE),
+                parallel.Source("ease", RECOMMEND_RETRIEVE_EASE_STAGE),
+                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
+                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("als", RECOMMEND_RETRIEVE_ALS_STAGE),
+            ),
+        )
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
@@ -187,26 +228,31 @@ class Recommend:
         activity = Activity._make(ACTIVITY.defaults)
 
         # from specs/recommendation.yaml:92
-        with call.stage(FETCH_STAGE):
+        with call.stage(RECOMMEND_FETCH_STAGE):
             asked = (("taste", (request.household_id,)), ("activity", (request.household_id,)))
             taste_row, activity_row = self.store.read(asked, call.remaining(), at=at)
             taste = Taste._make(taste_row)
             activity = Activity._make(activity_row)
 
         # from specs/recommendation.yaml:93
-        with call.stage(RETRIEVE_STAGE):
-            history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
-            candidates = RETRIEVE.candidates(self.sources, history)
+        history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
+        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(self.sources, history))
+
+        # from specs/recommendation.yaml:93
+        with call.stage(RECOMMEND_RETRIEVE_STAGE):
+            candidates = RECOMMEND_RETRIEVE.merged(self.sources, found, history)
+            call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:102
-        with call.stage(FETCH_ITEMS_STAGE):
+        with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("trend", (keys,)), ("product", (keys,)))
-            found = read_columns(self.store, asked_2, len(keys), call.remaining())
-            candidates = candidates.with_columns(**found)
+            found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
+            candidates = candidates.with_columns(**found_2)
+            call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:103
-        with call.stage(SCORE_STAGE):
+        with call.stage(RECOMMEND_SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
                     candidates.columns["candidates.again_score"],
@@ -244,12 +290,90 @@ class Recommend:
             )
             candidates = candidates.with_columns(ranker=self.ranker.raw_batch(ranker_rows))
             candidates = candidates.ordered("ranker")
+            call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:104
-        with call.stage(TAKE_STAGE):
+        with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
+            call.left(len(candidates.items))
 
-        return recommended(candidates, history, self.catalogue, call, self.version, score="ranker")
+        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
+
+
+# from specs/recommendation.yaml:106
+class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What `/similar` is asked."""
+
+    item: Int64
+    k: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+SIMILAR_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
+SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
+
+SIMILAR_RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
+
+# from specs/recommendation.yaml:111
+SIMILAR_RETRIEVE = Retrieval(
+    {"together": Ask(200, new=True), "als": Ask(200, new=True), "popular": Ask(20, new=True)}, n=200
+)
+
+SIMILAR_RETRIEVE_STAGE = Stage("retrieve")
+
+SIMILAR_TAKE_STAGE = Stage("take")
+
+
+@APP.post(
+    "/similar",
+    request=SimilarRequest,
+    example={"item": 1, "k": 20},
+    stages=(
+        SIMILAR_RETRIEVE_TOGETHER_STAGE,
+        SIMILAR_RETRIEVE_ALS_STAGE,
+        SIMILAR_RETRIEVE_POPULAR_STAGE,
+        SIMILAR_RETRIEVE_STAGE,
+        SIMILAR_TAKE_STAGE,
+    ),
+    answer=Recommendations,
+)
+class Similar:
+    """Answers POST /similar."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the parts of the version that this endpoint uses."""
+        self.version = bundle.version
+        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
+        self.sources: dict[str, Source] = {
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
+            "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
+            "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
+        }
+        self.retrieving = parallel.Parallel[Candidates](
+            (
+                parallel.Source("together", SIMILAR_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("als", SIMILAR_RETRIEVE_ALS_STAGE),
+                parallel.Source("popular", SIMILAR_RETRIEVE_POPULAR_STAGE),
+            ),
+        )
+
+    def __call__(self, request: SimilarRequest, call: Call) -> Recommendations:
+        """Run the pipeline for one request."""
+        # from specs/recommendation.yaml:111
+        history = self.catalogue.of_one(request.item, now())
+        found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(self.sources, history))
+
+        # from specs/recommendation.yaml:111
+        with call.stage(SIMILAR_RETRIEVE_STAGE):
+            candidates = SIMILAR_RETRIEVE.merged(self.sources, found, history)
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:115
+        with call.stage(SIMILAR_TAKE_STAGE):
+            candidates = candidates.top(request.k)
+            call.left(len(candidates.items))
+
+        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version)
 
 
 # from specs/recommendation.yaml:11

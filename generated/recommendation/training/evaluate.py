@@ -20,14 +20,14 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:7383a6258f0a45a9",
+    spec="sha256:6e9b9d9d8fa82988",
     features="sha256:7843c2d0fb999bc2",
     created_from={"spec": "specs/recommendation.yaml"},
 )
 MODELS = ("popular", "again", "together", "ease", "als", "ranker")
 METRICS = ["ndcg@10", "recall@500", "hit_rate@10", "mrr@10", "map@10"]
 GATES: list[Gate] = []
-BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=7)
+BOOTSTRAP = Bootstrap(count=200, level=0.95, seed=7)
 COLUMNS = [
     "candidates.again_score",
     "candidates.again_rank",
@@ -117,6 +117,7 @@ def main(workspace: Workspace) -> None:
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"household_id": "household_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="household_id", item="product_id", time="at")
+    requests.write_items(workspace, "/similar", catalogue.keys_of(log.items), "item")
     subject = Subject(
         "/recommend",
         asked.requests,

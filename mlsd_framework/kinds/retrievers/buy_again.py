@@ -31,6 +31,7 @@ class BuyAgain:
     spec = BuyAgainSpec
     source = "mlsd_framework.runtime.retrieval.buy_again:BuyAgain"
     file = FILE
+    of_history = True
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the lengths of time in microseconds."""

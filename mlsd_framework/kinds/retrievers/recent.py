@@ -22,6 +22,7 @@ class Recent:
     spec = RecentSpec
     source = "mlsd_framework.runtime.retrieval.recent:Recent"
     file = FILE
+    of_history = True
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:  # noqa: ARG002 - the kind's protocol
         """Return nothing: there is nothing to set."""
