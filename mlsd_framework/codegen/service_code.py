@@ -69,9 +69,12 @@ class ServiceCode:
     kept: str | None = None
 
     def catalogue(self, entity: str) -> str:
-        """Return the attribute that holds the items of an entity, loaded from the bundle."""
+        """Return the attribute that holds the items of an entity, which endpoints share."""
         self.imports.add(f"{RUNTIME}.retrieval.catalogue", "Catalogue")
-        return self.loaded(f"catalogue of {entity}", "catalogue", "Catalogue.load", f"catalogues/{entity}.safetensors")
+        attribute = self.attribute(f"catalogue of {entity}", "catalogue")
+        path = literal(f"catalogues/{entity}.safetensors")
+        self.init.setdefault(attribute, f"{attribute} = bundle.loaded(Catalogue.load, {path})")
+        return attribute
 
     @property
     def imports(self) -> Imports:

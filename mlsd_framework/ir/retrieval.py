@@ -29,6 +29,7 @@ class Retriever:
     `user_features` are what it reads of who asks, beside the history, and `item_features` what it knows of items.
     `embeds` says whether its items are vectors, which an index can search.
     `has_vectors` says whether its class gives the vectors of items, whose cosine tells how alike two are.
+    `of_history` says whether it finds items of the history and no others.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Retriever:
     item_features: tuple[FeatureRef, ...] = ()
     embeds: bool = False
     has_vectors: bool = False
+    of_history: bool = False
     describe: str | None = None
     span: Span | None = None
 

@@ -50,9 +50,18 @@ class RetrievalLowering:
                 span = self.context.span(("models", name), key=True)
                 kind = kinds[spec.kind]
                 found[name] = Retriever(
-                    name, spec.kind, log, settings, users, items,
-                    getattr(kind, "embeds", False), getattr(kind, "has_vectors", False), spec.describe, span,
-                )  # fmt: skip
+                    name=name,
+                    kind=spec.kind,
+                    interactions=log,
+                    settings=settings,
+                    user_features=users,
+                    item_features=items,
+                    embeds=getattr(kind, "embeds", False),
+                    has_vectors=getattr(kind, "has_vectors", False),
+                    of_history=getattr(kind, "of_history", False),
+                    describe=spec.describe,
+                    span=span,
+                )
         return found
 
     def outcome(self, spec: LabelSpec, serving: Mapping[str, EndpointSpec]) -> Outcome | None:

@@ -20,6 +20,7 @@ from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.retrieval import Interactions, Retriever
 from mlsd_framework.ir.sources import Files, Source
 from mlsd_framework.ir.system import System
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.plan.stages import Parts
 
 _SHORT = 40
@@ -202,10 +203,10 @@ def outcome_parts(system: System) -> Iterator[Entry]:
     for endpoint in system.serving:
         if endpoint.path == outcome.endpoint:
             for stage in endpoint.pipeline:
-                if stage.kind == "retrieve":
+                if isinstance(stage.settings, RetrieveSettings):
                     yield from _settings(f"serving.{endpoint.path}.pipeline.{stage.name}", stage.settings)
-    for one in system.retrievers:
-        yield from retriever_parts(one, system)
+                    for source in stage.settings.sources:
+                        yield from retriever_parts(source.retriever, system)
 
 
 def model_parts(model: Model) -> Iterator[Entry]:

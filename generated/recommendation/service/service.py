@@ -17,6 +17,7 @@ from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
+from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.segments import SegmentPopularity
 from mlsd_framework.runtime.retrieval.source import Source
@@ -39,14 +40,14 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:98eee094098d884f",
+    spec="sha256:4105ce307b738807",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
 )
 
 
-# from specs/recommendation.yaml:113
+# from specs/recommendation.yaml:114
 class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/recommend` is asked."""
 
@@ -131,22 +132,22 @@ HOUSEHOLD = RowLayout(
     ("household_id",),
 )
 
-FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
+RECOMMEND_FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
 
-RETRIEVE_AGAIN_STAGE = Stage("retrieve.again", on_error="skip")
+RECOMMEND_RETRIEVE_AGAIN_STAGE = Stage("retrieve.again", on_error="skip")
 
-RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
+RECOMMEND_RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
 
-RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
+RECOMMEND_RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
-RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", budget=0.02, on_error="skip")
+RECOMMEND_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", budget=0.02, on_error="skip")
 
-RETRIEVE_ALS_STAGE = Stage("retrieve.als", budget=0.02, on_error="skip")
+RECOMMEND_RETRIEVE_ALS_STAGE = Stage("retrieve.als", budget=0.02, on_error="skip")
 
-RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", budget=0.02, on_error="skip")
+RECOMMEND_RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", budget=0.02, on_error="skip")
 
-# from specs/recommendation.yaml:121
-RETRIEVE = Retrieval(
+# from specs/recommendation.yaml:122
+RECOMMEND_RETRIEVE = Retrieval(
     {
         "again": Ask(500),
         "ease": Ask(150, new=True),
@@ -158,7 +159,7 @@ RETRIEVE = Retrieval(
     n=500,
 )
 
-RETRIEVE_STAGE = Stage("retrieve")
+RECOMMEND_RETRIEVE_STAGE = Stage("retrieve")
 
 HABIT = RowLayout(
     "habit",
@@ -199,11 +200,11 @@ PRODUCT = RowLayout(
     "product", (FeatureColumn("department", "string"), FeatureColumn("brand", "string")), ("product_id",)
 )
 
-FETCH_ITEMS_STAGE = Stage("fetch_items")
+RECOMMEND_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
-SCORE_STAGE = Stage("score")
+RECOMMEND_SCORE_STAGE = Stage("score")
 
-TAKE_STAGE = Stage("take")
+RECOMMEND_TAKE_STAGE = Stage("take")
 
 
 @APP.post(
@@ -211,17 +212,17 @@ TAKE_STAGE = Stage("take")
     request=RecommendRequest,
     example={"household_id": 1, "at": "2026-01-31T12:00:00Z", "k": 20},
     stages=(
-        FETCH_STAGE,
-        RETRIEVE_AGAIN_STAGE,
-        RETRIEVE_EASE_STAGE,
-        RETRIEVE_POPULAR_STAGE,
-        RETRIEVE_TOGETHER_STAGE,
-        RETRIEVE_ALS_STAGE,
-        RETRIEVE_TOWERS_STAGE,
-        RETRIEVE_STAGE,
-        FETCH_ITEMS_STAGE,
-        SCORE_STAGE,
-        TAKE_STAGE,
+        RECOMMEND_FETCH_STAGE,
+        RECOMMEND_RETRIEVE_AGAIN_STAGE,
+        RECOMMEND_RETRIEVE_EASE_STAGE,
+        RECOMMEND_RETRIEVE_POPULAR_STAGE,
+        RECOMMEND_RETRIEVE_TOGETHER_STAGE,
+        RECOMMEND_RETRIEVE_ALS_STAGE,
+        RECOMMEND_RETRIEVE_TOWERS_STAGE,
+        RECOMMEND_RETRIEVE_STAGE,
+        RECOMMEND_FETCH_ITEMS_STAGE,
+        RECOMMEND_SCORE_STAGE,
+        RECOMMEND_TAKE_STAGE,
     ),
     answer=Recommendations,
     user="household_id",
@@ -248,25 +249,25 @@ class Recommend:
             layouts=(HOUSEHOLD, HABIT, TREND, PRODUCT),
             live=(TASTE, ACTIVITY),
         )
-        self.catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
+        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
         self.sources: dict[str, Source] = {
-            "again": BuyAgain.load(bundle.file("models/again/source.safetensors")),
-            "ease": Ease.load(bundle.file("models/ease/source.safetensors")),
-            "popular": SegmentPopularity.load(bundle.file("models/popular/source.safetensors")),
-            "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
-            "als": Als.load(bundle.file("models/als/source.safetensors")),
-            "towers": TwoTower.load(bundle.file("models/towers/item_vectors.safetensors")).with_index(
-                bundle.file("indexes/items/index.json").parent
+            "again": bundle.loaded(BuyAgain.load, "models/again/source.safetensors"),
+            "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
+            "popular": bundle.loaded(SegmentPopularity.load, "models/popular/source.safetensors"),
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
+            "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
+            "towers": bundle.loaded(
+                TwoTower.load, "models/towers/item_vectors.safetensors", "indexes/items/index.json"
             ),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("again", RETRIEVE_AGAIN_STAGE),
-                parallel.Source("ease", RETRIEVE_EASE_STAGE),
-                parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
-                parallel.Source("together", RETRIEVE_TOGETHER_STAGE),
-                parallel.Source("als", RETRIEVE_ALS_STAGE),
-                parallel.Source("towers", RETRIEVE_TOWERS_STAGE),
+                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE),
+                parallel.Source("ease", RECOMMEND_RETRIEVE_EASE_STAGE),
+                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
+                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("als", RECOMMEND_RETRIEVE_ALS_STAGE),
+                parallel.Source("towers", RECOMMEND_RETRIEVE_TOWERS_STAGE),
             ),
         )
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
@@ -281,8 +282,8 @@ class Recommend:
         household = Household._make(HOUSEHOLD.defaults)
         stamp_2 = None
 
-        # from specs/recommendation.yaml:120
-        with call.stage(FETCH_STAGE):
+        # from specs/recommendation.yaml:121
+        with call.stage(RECOMMEND_FETCH_STAGE):
             asked = (
                 ("taste", (request.household_id,)),
                 ("activity", (request.household_id,)),
@@ -300,7 +301,7 @@ class Recommend:
         if kept is not None:
             return kept
 
-        # from specs/recommendation.yaml:121
+        # from specs/recommendation.yaml:122
         history = self.catalogue.history(
             taste.items_lifetime,
             taste.times_lifetime,
@@ -312,23 +313,23 @@ class Recommend:
                 "household.kids_count": household.kids_count,
             },
         )
-        found = self.retrieving.run(call, RETRIEVE.asking(self.sources, history))
+        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(self.sources, history))
 
-        # from specs/recommendation.yaml:121
-        with call.stage(RETRIEVE_STAGE):
-            candidates = RETRIEVE.merged(self.sources, found, history)
+        # from specs/recommendation.yaml:122
+        with call.stage(RECOMMEND_RETRIEVE_STAGE):
+            candidates = RECOMMEND_RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:131
-        with call.stage(FETCH_ITEMS_STAGE):
+        # from specs/recommendation.yaml:132
+        with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("habit", (request.household_id, keys)), ("trend", (keys,)), ("product", (keys,)))
             found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:132
-        with call.stage(SCORE_STAGE):
+        # from specs/recommendation.yaml:133
+        with call.stage(RECOMMEND_SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
                     candidates.columns["candidates.again_score"],
@@ -386,14 +387,90 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:133
-        with call.stage(TAKE_STAGE):
+        # from specs/recommendation.yaml:134
+        with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
 
         answer = recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
         self.cache.put(key, stamp_2, answer, call)
         return answer
+
+
+# from specs/recommendation.yaml:136
+class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What `/similar` is asked."""
+
+    item: Int64
+    k: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+SIMILAR_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
+SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
+
+SIMILAR_RETRIEVE_TOP_STAGE = Stage("retrieve.top", on_error="skip")
+
+# from specs/recommendation.yaml:141
+SIMILAR_RETRIEVE = Retrieval(
+    {"together": Ask(200, new=True), "als": Ask(200, new=True), "top": Ask(20, new=True)}, n=200
+)
+
+SIMILAR_RETRIEVE_STAGE = Stage("retrieve")
+
+SIMILAR_TAKE_STAGE = Stage("take")
+
+
+@APP.post(
+    "/similar",
+    request=SimilarRequest,
+    example={"item": 1, "k": 20},
+    stages=(
+        SIMILAR_RETRIEVE_TOGETHER_STAGE,
+        SIMILAR_RETRIEVE_ALS_STAGE,
+        SIMILAR_RETRIEVE_TOP_STAGE,
+        SIMILAR_RETRIEVE_STAGE,
+        SIMILAR_TAKE_STAGE,
+    ),
+    answer=Recommendations,
+)
+class Similar:
+    """Answers POST /similar."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the parts of the version that this endpoint uses."""
+        self.version = bundle.version
+        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
+        self.sources: dict[str, Source] = {
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
+            "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
+            "top": bundle.loaded(Popularity.load, "models/top/source.safetensors"),
+        }
+        self.retrieving = parallel.Parallel[Candidates](
+            (
+                parallel.Source("together", SIMILAR_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("als", SIMILAR_RETRIEVE_ALS_STAGE),
+                parallel.Source("top", SIMILAR_RETRIEVE_TOP_STAGE),
+            ),
+        )
+
+    def __call__(self, request: SimilarRequest, call: Call) -> Recommendations:
+        """Run the pipeline for one request."""
+        # from specs/recommendation.yaml:141
+        history = self.catalogue.of_one(request.item, now())
+        found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(self.sources, history))
+
+        # from specs/recommendation.yaml:141
+        with call.stage(SIMILAR_RETRIEVE_STAGE):
+            candidates = SIMILAR_RETRIEVE.merged(self.sources, found, history)
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:145
+        with call.stage(SIMILAR_TAKE_STAGE):
+            candidates = candidates.top(request.k)
+            call.left(len(candidates.items))
+
+        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version)
 
 
 # from specs/recommendation.yaml:11

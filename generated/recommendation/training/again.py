@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> BuyAgain:
     """Return the source, fitted on a log."""
-    # from specs/recommendation.yaml:83
+    # from specs/recommendation.yaml:84
     return BuyAgain.fit(log, horizon=7 * DAY, apart=HOUR, cutoffs=4, most=1000, seed=0)
 
 

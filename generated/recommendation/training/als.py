@@ -13,7 +13,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> Als:
     """Return the source, fitted on a log."""
-    # from specs/recommendation.yaml:86
+    # from specs/recommendation.yaml:87
     return Als.fit(
         log,
         factors=64,

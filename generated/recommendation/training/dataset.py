@@ -39,7 +39,7 @@ from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Moments, Sampling, asked, examples_of, interactions
 
-# from specs/recommendation.yaml:121
+# from specs/recommendation.yaml:122
 RETRIEVE = Retrieval(
     {
         "again": Ask(500),

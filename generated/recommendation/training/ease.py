@@ -13,7 +13,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> Ease:
     """Return the source, fitted on a log."""
-    # from specs/recommendation.yaml:85
+    # from specs/recommendation.yaml:86
     return Ease.fit(log, l2=200.0, most=3000, weighting=Weighting(half_life=90 * DAY, amount="log"))
 
 

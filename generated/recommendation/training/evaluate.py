@@ -20,11 +20,11 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:98eee094098d884f",
+    spec="sha256:4105ce307b738807",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
-MODELS = ("popular", "again", "together", "ease", "als", "towers", "ranker")
+MODELS = ("popular", "top", "again", "together", "ease", "als", "towers", "ranker")
 METRICS = ["ndcg@10", "recall@500", "hit_rate@10", "mrr@10", "map@10"]
 GATES = [Gate("ndcg@10", ">=", 0.2), Gate("recall@500", ">=", 0.4, stage="retrieve")]
 BOOTSTRAP = Bootstrap(count=200, level=0.95, seed=7)
@@ -89,7 +89,7 @@ def main(workspace: Workspace) -> None:
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
 
-    # from specs/recommendation.yaml:132
+    # from specs/recommendation.yaml:133
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.again_score"],
@@ -147,12 +147,13 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from specs/recommendation.yaml:133
+    # from specs/recommendation.yaml:134
     candidates = candidates.top(20)
     stages["take"] = candidates
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"household_id": "household_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="household_id", item="product_id", time="at")
+    requests.write_items(workspace, "/similar", catalogue.keys_of(log.items), "item")
     subject = Subject(
         "/recommend",
         asked.requests,

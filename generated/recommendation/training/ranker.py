@@ -65,7 +65,7 @@ CATEGORIES = [
 ]
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from specs/recommendation.yaml:99
+# from specs/recommendation.yaml:100
 PARAMETERS = {
     "loss_function": "Logloss",
     "iterations": 400,

@@ -13,7 +13,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> ItemItem:
     """Return the source, fitted on a log."""
-    # from specs/recommendation.yaml:84
+    # from specs/recommendation.yaml:85
     return ItemItem.fit(
         log,
         similarity="cosine",

@@ -28,7 +28,7 @@ from mlsd_framework.runtime.towers.user_tower import VECTORS
 from mlsd_framework.runtime.training import artefacts
 from mlsd_framework.runtime.training.candidate_examples import interactions
 
-# from specs/recommendation.yaml:87
+# from specs/recommendation.yaml:88
 TOWERS = Towers(
     user=(
         LastItems("history", "item", 30),

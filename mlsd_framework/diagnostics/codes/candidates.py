@@ -46,4 +46,13 @@ CODES: tuple[Code, ...] = (
         "request: {user_id: int64, limit: float64}",
         "request: {user_id: int64, limit: {type: float64, default: 100}}",
     ),
+    Code(
+        "E2066",
+        "source-of-nothing",
+        "A source that finds items of the history only, such as `recent` or `buy_again`, is asked for others: by "
+        "`new`, or because the history is the one item that others are sought for.",
+        "Leave the source out, or leave `new` out where the history is the user's.",
+        "retrieve: {history: {item: item}, sources: {again: 100}}",
+        "retrieve: {history: {item: item}, sources: {together: 100, popular: 50}}",
+    ),
 )

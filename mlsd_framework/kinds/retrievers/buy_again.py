@@ -30,6 +30,7 @@ class BuyAgain:
     name = "buy_again"
     spec = BuyAgainSpec
     file = FILE
+    of_history = True
 
     def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
         """Return its class."""

@@ -21,6 +21,7 @@ class Recent:
     name = "recent"
     spec = RecentSpec
     file = FILE
+    of_history = True
 
     def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
         """Return its class."""

@@ -28,7 +28,7 @@ def read_columns(
 
     Numbers, times and booleans are float64 with NaN for null, others are objects. Raises what `OnlineStore.read` does.
     """
-    keys = [(group, [part if isinstance(part, list) else [part] * rows for part in parts]) for group, parts in asked]
+    keys = [(group, [_spread(part, rows) for part in parts]) for group, parts in asked]
     columns: Columns = {}
     for (group, _), found in zip(asked, store.read_packed(keys, timeout), strict=True):
         layout = store.layout(group)
@@ -48,6 +48,11 @@ def default_columns(store: OnlineStore, groups: Sequence[str], rows: int) -> Col
         layout = store.layout(group)
         columns |= _named(layout, group, columns_of([one.dtype for one in layout.columns], [layout.defaults] * rows))
     return columns
+
+
+def _spread(part: "KeyPart | Sequence[KeyPart]", rows: int) -> "Sequence[KeyPart]":
+    """Return a part of a key for each row."""
+    return part if isinstance(part, list) else [part] * rows  # type: ignore[list-item] # what is no list is one value
 
 
 def _named(layout: "Layout", group: str, values: Sequence[NDArray[Any]]) -> Columns:

@@ -148,9 +148,12 @@ class Catalogue:
             {name: _one(value) for name, value in columns.items()},
         )
 
-    def of_one(self, item: Key, at: int) -> Histories:
-        """Return the history of one request that asks by an item, as if it had been met at the moment itself."""
-        return self.history([item], [at], at)
+    def of_one(self, item: Key, at: int, columns: Mapping[str, Any] = NOTHING_ELSE) -> Histories:
+        """Return the history of one request that asks by an item: it counts as met at the moment itself.
+
+        One that is not in the catalogue gives an empty history, as a new user has.
+        """
+        return self.history([item], [at], at, columns)
 
     def histories(
         self, items: "pl.Series", times: "pl.Series", at: "pl.Series", columns: Mapping[str, Column] = NOTHING_ELSE

@@ -40,10 +40,11 @@ class TwoTower(Source):
     index: Index | None = None
 
     @classmethod
-    def load(cls, vectors: Path) -> "TwoTower":
-        """Read the towers that lie beside their file of vectors.
+    def load(cls, vectors: Path, index: Path | None = None) -> "TwoTower":
+        """Read the towers that lie beside their file of vectors, and an index by the file that describes it.
 
-        Raises RunError: E6455 where a tower cannot be read, E6471 where the vectors cannot.
+        Raises RunError: E6455 where a tower cannot be read, E6471 where the vectors cannot, E6807 where the index is of
+        other vectors.
         """
         try:
             _, arrays = read_tensors(vectors, ["vectors"], VECTORS_FORMAT)
@@ -52,7 +53,8 @@ class TwoTower(Source):
             raise RunError.of(
                 "E6471", f"`{vectors}` cannot be read as vectors of items: {fault}", help="train the model again"
             ) from fault
-        return cls(UserTower.load(vectors.parent), found, version_of(vectors))
+        made = cls(UserTower.load(vectors.parent), found, version_of(vectors))
+        return made if index is None else made.with_index(index.parent)
 
     def with_index(self, folder: Path) -> "TwoTower":
         """Return it with an index over its vectors; E6807 where the index is of other vectors."""

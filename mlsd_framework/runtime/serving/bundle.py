@@ -8,10 +8,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -55,6 +55,9 @@ class Bundle:
 
     folder: Path
     manifest: Manifest
+    _made: dict[tuple[Callable[..., Any], tuple[str, ...]], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def version(self) -> str:
@@ -70,6 +73,14 @@ class Bundle:
                 expected="one of: " + ", ".join(f"`{n}`" for n in sorted(self.manifest.files)),
             )
         return self.folder / name
+
+    def loaded(self, load: Callable[..., _T], *names: str) -> _T:
+        """Return what `load` makes of the paths of files: made once, and shared by all who ask for the same (E6403)."""
+        key = (load, names)
+        if key not in self._made:
+            self._made[key] = load(*(self.file(name) for name in names))
+        made: _T = self._made[key]
+        return made
 
     def read(self, name: str, kind: type[_T]) -> _T:
         """Return the JSON file `name` as `kind` (E6403, E6406)."""

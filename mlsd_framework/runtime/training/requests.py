@@ -38,6 +38,18 @@ def write_asked(workspace: Workspace, endpoint: str, asked: "pl.DataFrame", colu
     _keep(workspace, endpoint, bodies, [None] * len(rows))
 
 
+def write_items(workspace: Workspace, endpoint: str, items: Sequence[int | str], field: str) -> None:
+    """Add some of the items that were met as bodies for `endpoint`, which is asked by an item in `field`.
+
+    `items` are those of events: one that is met often stands there often.
+    """
+    import polars as pl  # noqa: PLC0415 - heavy
+
+    drawn = np.random.default_rng(0).choice(len(items), min(_ROWS * 10, len(items)), replace=False)
+    bodies = pl.DataFrame({field: list(dict.fromkeys(items[place] for place in drawn.tolist()))[:_ROWS]})
+    _keep(workspace, endpoint, bodies, [None] * bodies.height)
+
+
 def _keep(workspace: Workspace, endpoint: str, bodies: "pl.DataFrame", labels: Sequence[object]) -> None:
     path = workspace.evaluation / FILE
     kept = json.loads(path.read_text()) if path.is_file() else {}

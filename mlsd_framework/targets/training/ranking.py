@@ -56,6 +56,7 @@ class RankingFile:
     loads: list[str]
     pipeline: list[str]
     requests: list[str]
+    items: list[str]
     workspace: str
 
 
@@ -116,6 +117,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         loads=[line for text in code.loads.values() for line in text.split("\n")],
         pipeline=[line for text in pipeline for line in text.split("\n")],
         requests=called(_requests(outcome, settings, endpoint)),
+        items=_items(outcome, system),
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
@@ -194,6 +196,20 @@ def _requests(outcome: Outcome, settings: RetrieveSettings, endpoint: Endpoint) 
     return Call(
         "requests.write_asked", (Raw("workspace"), endpoint.path, Raw("asked.requests"), Mapping(tuple(fields)))
     )
+
+
+def _items(outcome: Outcome, system: System) -> list[str]:
+    """Return the lines that keep requests of the endpoints that are asked by nothing but one of the same items."""
+    lines: list[str] = []
+    for endpoint in system.serving:
+        settings = next((one.settings for one in endpoint.pipeline if isinstance(one.settings, RetrieveSettings)), None)
+        if settings is None or settings.item is None or settings.entity != outcome.interactions.entity:
+            continue
+        required = {one.name for one in endpoint.columns} - {name for name, _ in endpoint.defaults}
+        if required == {settings.item}:
+            met = Raw("catalogue.keys_of(log.items)")
+            lines += called(Call("requests.write_items", (Raw("workspace"), endpoint.path, met, settings.item)))
+    return lines
 
 
 def _columns(retrieve: Stage, *after: Stage) -> list[Item]:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier
 from mlsd_framework.codegen.row_code import row_value
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode, pointer
 from mlsd_framework.ir.features import FeatureRef
@@ -23,7 +23,7 @@ def write_retrieve(
     code.imports.add(SERVING, "parallel")
     catalogue = code.catalogue(settings.entity)
     sources = code.attribute(f"sources of {stage.name}", "sources")
-    loaded = Mapping(tuple((one.name, Raw(_load(one, system, kinds, code))) for one in settings.sources))
+    loaded = Mapping(tuple((one.name, _load(one, system, kinds, code)) for one in settings.sources))
     code.init[sources] = _attribute(f"{sources}: dict[str, Source]", loaded)
     retrieving = code.attribute(f"threads of {stage.name}", "retrieving")
     asked = tuple(Call("parallel.Source", (one.name, Raw(_source_stage(stage, one, code)))) for one in settings.sources)
@@ -67,15 +67,14 @@ def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
     return tuple(refs.values())
 
 
-def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> str:
+def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> Call:
+    """Return the call that gives a source, which all endpoints share that ask it."""
     kind = kinds.retrievers[one.retriever.kind]
     module, _, name = kind.source(one.retriever).partition(":")
     code.imports.add(module, name)
-    load = f"{name}.load(bundle.file({literal(f'models/{one.retriever.name}/{kind.file}')}))"
-    index = next((each for each in system.indexes if each.retriever.name == one.retriever.name), None)
-    if index is not None:
-        load += f".with_index(bundle.file({literal(f'indexes/{index.name}/index.json')}).parent)"
-    return load
+    files = [f"models/{one.retriever.name}/{kind.file}"]
+    files += [f"indexes/{each.name}/index.json" for each in system.indexes if each.retriever.name == one.retriever.name]
+    return Call("bundle.loaded", (Raw(f"{name}.load"), *files))
 
 
 def _source_stage(stage: Stage, one: Source, code: ServiceCode) -> str:
@@ -97,8 +96,9 @@ def _history(settings: RetrieveSettings, catalogue: str, code: ServiceCode) -> C
     at = code.values[settings.moment] if settings.moment is not None else "now()"
     if settings.moment is None:
         code.imports.add(f"{SERVING}.moments", "now")
-    if settings.item is not None:
-        return Call(f"{catalogue}.of_one", (Raw(code.values[settings.item]), Raw(at)))
-    items, times = (Raw(code.values[str(one)]) for one in (settings.items, settings.times))
     known = Mapping(tuple((ref.dotted, Raw(code.value(ref))) for ref in user_features(settings)))
-    return Call(f"{catalogue}.history", (items, times, Raw(at), *([known] if known.entries else [])))
+    columns = (known,) if known.entries else ()
+    if settings.item is not None:
+        return Call(f"{catalogue}.of_one", (Raw(code.values[settings.item]), Raw(at), *columns))
+    items, times = (Raw(code.values[str(one)]) for one in (settings.items, settings.times))
+    return Call(f"{catalogue}.history", (items, times, Raw(at), *columns))

@@ -5,9 +5,10 @@ from typing import Any
 from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.expressions import Column
 from mlsd_framework.ir.features import Aggregate, Feature, WindowGroup
-from mlsd_framework.ir.retrieval import CANDIDATES, candidate_columns
+from mlsd_framework.ir.retrieval import CANDIDATES, Retriever, candidate_columns
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
+from mlsd_framework.ir.types import INTEGERS, DataType
 from mlsd_framework.kinds.stages.retrieve.emit import user_features, write_retrieve
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings, Source
 from mlsd_framework.kinds.stages.retrieve.spec import HistorySpec, RetrieveSpec
@@ -28,8 +29,10 @@ class Retrieve:
         for name, ask in spec.sources.items():
             at = ("retrieve", "sources", name)
             retriever = scope.retriever(ask.model or name, *at, *(("model",) if ask.model else ()))
-            if retriever is not None:
-                sources.append(Source(name, retriever, ask.n, ask.new, ask.budget))
+            # The item that is asked by is no answer.
+            new = ask.new or spec.history.item is not None
+            if retriever is not None and not _finds_nothing(name, retriever, new=new, scope=scope):
+                sources.append(Source(name, retriever, ask.n, new, ask.budget))
         if len(sources) < len(spec.sources):
             return None
         entities = {one.retriever.interactions.entity for one in sources}
@@ -38,14 +41,14 @@ class Retrieve:
             scope.context.report("E2061", what, (*scope.at, "retrieve", "sources"), expected="sources of one entity")
             return None
         log = sources[0].retriever.interactions
-        history = _history(spec.history, log.item, scope)
+        type_ = scope.column_type(log.source, log.item)
+        if type_ is None:
+            return None
+        history = _history(spec.history, log.item, type_, scope)
         if history is None:
             return None
         span = scope.context.span(scope.at)
         entity = scope.entities[log.entity]
-        type_ = scope.column_type(log.source, log.item)
-        if type_ is None:
-            return None
         said = candidate_columns(tuple(one.name for one in sources), span)
         writes = (
             Value(None, entity.key[0], type_, span, CANDIDATES),
@@ -72,8 +75,17 @@ class Retrieve:
             write_retrieve(stage, stage.settings, system, kinds, code)
 
 
-def _history(spec: HistorySpec, item: str, scope: StageScope) -> tuple[Value, ...] | None:
-    """Return the values that the history is made of; report what is no history."""
+def _finds_nothing(name: str, retriever: Retriever, *, new: bool, scope: StageScope) -> bool:
+    """Report a source that finds items of the history only, where those are left out."""
+    if not (new and retriever.of_history):
+        return False
+    what = f"the source `{name}` finds items of the history only, and is asked for others"
+    scope.context.report("E2066", what, (*scope.at, "retrieve", "sources", name))
+    return True
+
+
+def _history(spec: HistorySpec, item: str, type_: DataType, scope: StageScope) -> tuple[Value, ...] | None:
+    """Return the values that the history is made of; report what is no history of items of a type."""
     at = (*scope.at, "retrieve", "history")
     if (spec.items is None) == (spec.item is None) or (spec.items is None) != (spec.times is None):
         what = "a `history` is lists of `items` and `times`, or one `item`"
@@ -82,11 +94,7 @@ def _history(spec: HistorySpec, item: str, scope: StageScope) -> tuple[Value, ..
         )
         return None
     if spec.item is not None:
-        value = next((one for one in scope.request if one.name == spec.item), None)
-        if value is None:
-            what = f"the history is the item `{spec.item}`, which the request does not have"
-            scope.context.unknown("E2062", what, (*at, "item"), spec.item, [one.name for one in scope.request])
-        return (value,) if value is not None else None
+        return _one(spec.item, item, type_, scope)
     found = [_list(str(spec.items), item, "items", scope), _list(str(spec.times), None, "times", scope)]
     lists = [one for one in found if one is not None]
     if len(lists) < len(found):
@@ -96,6 +104,21 @@ def _history(spec: HistorySpec, item: str, scope: StageScope) -> tuple[Value, ..
         scope.context.report("E2062", what, at, expected="two `last_n` of one group, over the same events")
         return None
     return tuple(lists)
+
+
+def _one(name: str, item: str, type_: DataType, scope: StageScope) -> tuple[Value] | None:
+    """Return the value of the request that is an item, or report why there is none."""
+    at = (*scope.at, "retrieve", "history", "item")
+    value = next((one for one in scope.request if one.name == name), None)
+    if value is None:
+        what = f"the history is the item `{name}`, which the request does not have"
+        scope.context.unknown("E2062", what, at, name, [one.name for one in scope.request])
+        return None
+    if value.type.text != type_.text or (value.type.name in INTEGERS) != (type_.name in INTEGERS):
+        what = f"the history is the item `{name}` of type `{value.type}`, and `{item}` is of type `{type_}`"
+        scope.context.report("E2062", what, at, expected=f"a value of type `{type_}`")
+        return None
+    return (value,)
 
 
 def _list(text: str, column: str | None, role: str, scope: StageScope) -> Value | None:

@@ -24,7 +24,9 @@ class AskSpec(SpecModel):
 
     n: int = Field(ge=1, le=100_000, description="How many items it is asked for, and its quota among the candidates.")
     model: Name | None = Field(None, description="The model that finds them; called as the source is, where left out.")
-    new: bool = Field(default=False, description="Whether items of the history are left out.")
+    new: bool = Field(
+        default=False, description="Whether items of the history are left out; always so where it is one item."
+    )
     budget: Duration | None = Field(None, description="The longest it may take; it is left out when it is late.")
 
 
