@@ -5,17 +5,25 @@ from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 import bentoml
+import polars as pl
 from msgspec import Meta, Struct, field
 
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.reranking.caps import Cap, capped
+from mlsd_framework.runtime.reranking.conditions import codes_of
+from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
+from mlsd_framework.runtime.reranking.mmr import diversified, units_of
+from mlsd_framework.runtime.reranking.seeds import seeds_of
+from mlsd_framework.runtime.reranking.slots import Slots
 from mlsd_framework.runtime.retrieval.als import Als
 from mlsd_framework.runtime.retrieval.buy_again import BuyAgain
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
+from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
@@ -36,7 +44,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:7843c2d0fb999bc2"
 APP = Application(
     "recommendation",
-    spec="sha256:7383a6258f0a45a9",
+    spec="sha256:cc7c753d650a087f",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -146,6 +154,15 @@ FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 SCORE_STAGE = Stage("score")
 
+DIVERSIFY_STAGE = Stage("diversify")
+
+CAP_STAGE = Stage("cap")
+
+# from specs/recommendation.yaml:106
+EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
+
+EXPLORE_STAGE = Stage("explore")
+
 TAKE_STAGE = Stage("take")
 
 
@@ -153,7 +170,16 @@ TAKE_STAGE = Stage("take")
     "/recommend",
     request=RecommendRequest,
     example={"household_id": 1, "at": "2026-01-31T12:00:00Z", "k": 20},
-    stages=(FETCH_STAGE, RETRIEVE_STAGE, FETCH_ITEMS_STAGE, SCORE_STAGE, TAKE_STAGE),
+    stages=(
+        FETCH_STAGE,
+        RETRIEVE_STAGE,
+        FETCH_ITEMS_STAGE,
+        SCORE_STAGE,
+        DIVERSIFY_STAGE,
+        CAP_STAGE,
+        EXPLORE_STAGE,
+        TAKE_STAGE,
+    ),
     answer=Recommendations,
 )
 class Recommend:
@@ -178,6 +204,9 @@ class Recommend:
             "als": Als.load(bundle.file("models/als/source.safetensors")),
         }
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
+        self.als_units = units_of(
+            Als.load(bundle.file("models/als/source.safetensors")).item_vectors(len(self.catalogue))
+        )
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
@@ -246,6 +275,22 @@ class Recommend:
             candidates = candidates.ordered("ranker")
 
         # from specs/recommendation.yaml:104
+        with call.stage(DIVERSIFY_STAGE):
+            candidates = diversified(candidates, self.als_units, 20, 0.9, score="ranker", scaled=True)
+
+        # from specs/recommendation.yaml:105
+        with call.stage(CAP_STAGE):
+            candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
+
+        # from specs/recommendation.yaml:106
+        with call.stage(EXPLORE_STAGE):
+            rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+            seeds = seeds_of([call.request_id], "explore")
+            candidates = epsilon_greedy(
+                candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+            )
+
+        # from specs/recommendation.yaml:107
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
 
