@@ -28,11 +28,9 @@ def codes_of(values: NDArray[Any]) -> NDArray[np.int64]:
 
     Equal values have equal codes within one call only, so take the codes of a catalogue once and look items up in them.
     """
-    nulls = np.array([_is_null(one) for one in values.tolist()], np.bool_)
-    codes = np.full(len(values), NO_VALUE, np.int64)
-    if not nulls.all():
-        codes[~nulls] = np.unique(values[~nulls], return_inverse=True)[1]
-    return codes
+    codes: dict[object, int] = {}
+    known = [NO_VALUE if _is_null(one) else codes.setdefault(one, len(codes)) for one in values.tolist()]
+    return np.array(known, np.int64)
 
 
 def places_in(values: NDArray[Any], names: Sequence[str | int]) -> NDArray[np.int64]:

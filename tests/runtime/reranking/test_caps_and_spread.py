@@ -70,7 +70,7 @@ def test_spread_keeps_values_apart(lengths: list[int], seed: int, k: int, gap: i
 
 def test_codes_are_equal_where_values_are() -> None:
     """Texts and numbers become codes, nulls -1, also where all are null or there is none."""
-    assert codes_of(np.array(["b", None, "a", "b"], object)).tolist() == [1, -1, 0, 1]
+    assert codes_of(np.array(["b", None, "a", "b"], object)).tolist() == [0, -1, 1, 0]
     assert codes_of(np.array([2.5, np.nan])).tolist() == [0, -1]
     assert codes_of(np.array([None], object)).tolist() == [-1]
     assert codes_of(np.zeros(0, object)).tolist() == []

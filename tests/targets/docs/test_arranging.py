@@ -13,8 +13,7 @@ SAID = {
     "filter": r"kept where product.in\_stock and ",
     "boost": "what the score is the logarithm of is multiplied by 1.2",
     "lower": "where product.shelf = 3, -0.5 is added to the score",
-    "freshen": "age since `product.launched` takes up to 50% of what the score is the logarithm of, half of that in "
-    "30d",
+    "freshen": "age since `product.launched` takes up to 50% of what the score is the logarithm of, half",
     "diversify": "the first 20 are chosen one by one, 0.7 for the score and 0.3 for unlikeness by `factors`",
     "spread": "2 or more others stand between two of one `product.brand` in the first 20",
     "expose": "`product.brand` has at least these shares of the exposure of the first 20: 20% for Own",
