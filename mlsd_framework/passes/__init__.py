@@ -7,6 +7,7 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.passes.endpoints import endpoints
 from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
+from mlsd_framework.passes.gate_places import gate_places
 from mlsd_framework.passes.known_in_time import known_in_time
 from mlsd_framework.passes.latency_budget import latency_budget
 from mlsd_framework.passes.live_values import live_values
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     split_columns,
     mature_labels,
     metric_needs,
+    gate_places,
     flow,
     stage_order,
     endpoints,
@@ -38,7 +40,7 @@ PASSES: tuple[Pass, ...] = (
 
 
 # What these find in a system that lacks its faulty entries would be echoes of other faults.
-_NEED_THE_WHOLE: tuple[Pass, ...] = (supervised, split_columns, metric_needs, flow, stage_order, endpoints)
+_NEED_THE_WHOLE: tuple[Pass, ...] = (supervised, split_columns, metric_needs, gate_places, flow, stage_order, endpoints)
 
 
 def check(system: System, *, whole: bool = True) -> list[Diagnostic]:

@@ -37,7 +37,7 @@ class TracedItem(msgspec.Struct, omit_defaults=True):
 
 
 class TracedStage(msgspec.Struct):
-    """A stage that the request passed: the candidates behind it, none where it has nothing to do with them, its time."""
+    """A stage that the request passed: how many candidates are behind it, none where it has none, and its time."""
 
     name: str
     candidates: int | None

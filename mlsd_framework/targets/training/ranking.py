@@ -51,6 +51,7 @@ class RankingFile:
     subject: list[str]
     measured: list[str]
     loads: list[str]
+    stages: str
     pipeline: list[str]
     requests: list[str]
     workspace: str
@@ -109,6 +110,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         measured=measured,
         data=[f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
         loads=list(code.loads.values()),
+        stages=emit(Mapping(((retrieve.name, Raw("candidates")),))),
         pipeline=[line for text in pipeline for line in text.split("\n")],
         requests=called(_requests(outcome, settings, endpoint)),
         workspace=literal(workspace(system)),
