@@ -54,7 +54,7 @@ def _check(name: str, default: Setting, column: Column, at: Loc, context: Contex
             "E2032",
             f"`default` of the column `{name}` is `{default}`, which is not of its type",
             at,
-            expected=f"`{column.type.not_null()}`",
+            expected="`now`" if column.type.name == "timestamp" else f"`{column.type.not_null()}`",
         )
     elif column.values is not None and default not in column.values:
         what = f"`default` of the column `{name}` is not among its `values`"

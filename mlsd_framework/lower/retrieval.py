@@ -122,7 +122,8 @@ class RetrievalLowering:
                 continue
             if not isinstance(group, TableGroup) or entity is None or group.key != entity.key:
                 what = f"`models.{name}.{key}` takes `{text}`, which is no table of the entity `{role}`"
-                tables = [one.name for one in self.groups.values() if isinstance(one, TableGroup)]
+                key_of = entity.key if entity is not None else ()
+                tables = [one.name for one in self.groups.values() if isinstance(one, TableGroup) and one.key == key_of]
                 expected = f"features of: {', '.join(tables)}" if tables else "a group with `columns` of a table"
                 self.context.report("E2061", what, at, expected=expected)
                 continue

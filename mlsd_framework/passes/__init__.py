@@ -7,6 +7,7 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.passes.endpoints import endpoints
 from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
+from mlsd_framework.passes.gate_places import gate_places
 from mlsd_framework.passes.known_in_time import known_in_time
 from mlsd_framework.passes.latency_budget import latency_budget
 from mlsd_framework.passes.live_values import live_values
@@ -30,6 +31,7 @@ PASSES: tuple[Pass, ...] = (
     split_columns,
     mature_labels,
     metric_needs,
+    gate_places,
     flow,
     past_requests,
     stage_order,
@@ -44,6 +46,7 @@ _NEED_THE_WHOLE: tuple[Pass, ...] = (
     supervised,
     split_columns,
     metric_needs,
+    gate_places,
     flow,
     past_requests,
     stage_order,

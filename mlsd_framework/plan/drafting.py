@@ -271,13 +271,16 @@ class _Drafting:
         )
 
     def _verify(self) -> Verify:
-        """Prove again what is computed in another way; models, thresholds and the service are no part of the proof."""
+        """Prove again what is computed in another way; models, thresholds and the service are no part of the proof.
+
+        Nor are examples that are candidates: their script retrieves, and what it does with features is proved of these.
+        """
         system = self._system
         features = ((group.name, one.name) for group in system.features for one in group.features)
         code = (
             (f"generated {path}", text_fingerprint(without_pointers(self._files[path])))
             for path in ("training/features.py", "training/dataset.py", "training/verify.py")
-            if path in self._files
+            if path in self._files and not (path == "training/dataset.py" and system.outcome is not None)
         )
         parts = meaning.collected([*meaning.label_parts(system), *self._definitions.of_names(features), *code])
         override = system.override

@@ -81,7 +81,7 @@ class ModelSpec(SpecModel):
     seed: int = Field(0, description="Seed of everything random in its training.")
     gates: list[str] = Field(
         default_factory=list,
-        description="Comparisons of metrics, such as `ndcg >= 0.2`, `recall_500 >= 0.5 at retrieve`, "
+        description="Comparisons of metrics, such as `ndcg >= 0.2`, `recall_at_k >= 0.5 at retrieve`, "
         "`ndcg >= 0.05 for cold_start`; a model that fails one is not deployed.",
     )
     describe: str | None = Field(None, description="What the model is for; it stands in the model card.")

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
@@ -162,18 +162,19 @@ Size = Annotated[
 
 
 class _OneOrMore:
-    """Takes a text in place of a list of one."""
+    """Takes a text, or a number where the list is of numbers, in place of a list of one."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+        alone: type = int if get_args(source)[:1] == (int,) else str
+
+        def listed(value: Any) -> Any:
+            return [value] if type(value) is alone else value
+
+        return core_schema.no_info_before_validator_function(listed, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         made = handler(schema)
         return {"anyOf": [made, made["items"]]} if "items" in made else made
-
-    @staticmethod
-    def _listed(value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
 
 
 OneOrMore = _OneOrMore()

@@ -102,6 +102,7 @@ class Small:
 
     root: Path
     running: Running | None = None
+    text: str = SPEC
 
     @property
     def spec(self) -> Path:
@@ -110,7 +111,7 @@ class Small:
 
     def write(self, *edits: tuple[str, str]) -> None:
         """Write the spec with some of its text replaced, each once."""
-        text = SPEC
+        text = self.text
         for old, new in edits:
             assert text.count(old) >= 1, old
             text = text.replace(old, new, 1)

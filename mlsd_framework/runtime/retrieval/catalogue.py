@@ -135,10 +135,12 @@ class Catalogue:
     ) -> Histories:
         """Return one request's history from a user's last items and their times in microseconds UTC, newest first.
 
-        That is the order of `last_n`. Items that are not in the catalogue are left out. `columns` are values of the
-        request that sources read.
+        That is the order of `last_n`. Items that are not in the catalogue are left out, and so is what happened after
+        the moment `at`: a live state that is asked about the past has it. `columns` are values of the request that
+        sources read.
         """
-        known = [(code, time) for key, time in zip(items, times, strict=True) if (code := self.code(key)) >= 0]
+        rows = ((self.code(key), time) for key, time in zip(items, times, strict=True))
+        known = [(code, time) for code, time in rows if code >= 0 and time <= at]
         known.reverse()
         return Histories(
             np.array([0, len(known)], np.int64),
@@ -164,10 +166,11 @@ class Catalogue:
         frame = pl.DataFrame({"items": items, "times": times}).with_row_index("request")
         rows = frame.with_columns(pl.col("items", "times").list.reverse()).explode("items", "times").drop_nulls()
         codes = self.codes(rows["items"])
-        known = codes >= 0
         moments: Times = rows["times"].to_physical().to_numpy().astype(np.int64)
-        lengths = np.bincount(rows["request"].to_numpy()[known], minlength=len(items))
         asked = at.to_physical().to_numpy().astype(np.int64)
+        request_of = rows["request"].to_numpy()
+        known = (codes >= 0) & (moments <= asked[request_of])
+        lengths = np.bincount(request_of[known], minlength=len(items))
         return Histories(offsets_of(lengths), codes[known], moments[known], asked, columns)
 
 

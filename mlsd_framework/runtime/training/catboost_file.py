@@ -26,5 +26,7 @@ def save(model: "CatBoost", path: Path) -> None:
 
 def importances(model: "CatBoost") -> dict[str, float]:
     """Return the share of each feature in the changes of the prediction, percent, largest first."""
-    shares = zip(model.feature_names_, model.get_feature_importance().tolist(), strict=True)
+    # Named, because CatBoost takes another kind for models that rank, which needs the data.
+    found = model.get_feature_importance(type="PredictionValuesChange")
+    shares = zip(model.feature_names_, found.tolist(), strict=True)
     return dict(sorted(shares, key=lambda share: (-share[1], share[0])))

@@ -54,6 +54,7 @@ class RankingFile:
     subject: list[str]
     measured: list[str]
     loads: list[str]
+    stages: str
     pipeline: list[str]
     requests: list[str]
     items: list[str]
@@ -115,6 +116,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         measured=measured,
         data=[*given, f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
         loads=[line for text in code.loads.values() for line in text.split("\n")],
+        stages=emit(Mapping(((retrieve.name, Raw("candidates")),))),
         pipeline=[line for text in pipeline for line in text.split("\n")],
         requests=called(_requests(outcome, settings, endpoint)),
         items=_items(outcome, system),
