@@ -83,6 +83,9 @@ class BuyAgain(FileSource):
         return None if self.horizon > 0 and self.apart > 0 else "`horizon` or `apart` is not above 0"
 
     def _answers(self, histories: Histories) -> list[Answer]:
+        return self.once(histories, lambda: self._measured(histories))
+
+    def _measured(self, histories: Histories) -> list[Answer]:
         cadence = ItemCadence(self.cadence, self.usual)
         offsets, items, measures = pairs_of(histories, cadence, self.horizon, self.apart)
         # Sums column by column, so that a row's does not depend on how many there are.

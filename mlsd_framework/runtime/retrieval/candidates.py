@@ -3,7 +3,7 @@
 Online there is one request, in batch there are many; the stages are the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -60,7 +60,7 @@ class Candidates:
 
     def take(self, rows: NDArray[np.int64]) -> "Candidates":
         """Return some of the rows in a new order; those of one request have to stay together, requests in order."""
-        counts = np.bincount(self.request_of[rows], minlength=self.requests)
+        counts = np.bincount(self.request_of[rows], minlength=self.requests) if self.requests != 1 else [len(rows)]
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Candidates(offsets_of(counts), self.items[rows], columns)
 
@@ -77,10 +77,13 @@ class Candidates:
 
     def top(self, number: int) -> "Candidates":
         """Return the first rows of each request, at most so many."""
+        if self.requests == 1:
+            columns = {name: column[:number] for name, column in self.columns.items()}
+            return Candidates(np.minimum(self.offsets, number), self.items[:number], columns)
         return self.where(self.place_of < number)
 
 
-def offsets_of(lengths: NDArray[np.integer]) -> Offsets:
+def offsets_of(lengths: "NDArray[np.integer] | Sequence[int]") -> Offsets:
     """Return the offsets of rows of which each request has so many: [requests] to [requests + 1]."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -139,13 +140,15 @@ class Catalogue:
         the moment `at`: a live state that is asked about the past has it. `columns` are values of the request that
         sources read.
         """
-        rows = ((self.code(key), time) for key, time in zip(items, times, strict=True))
-        known = [(code, time) for code, time in rows if code >= 0 and time <= at]
-        known.reverse()
+        codes = np.fromiter(map(self._places.get, reversed(items), repeat(_UNKNOWN)), np.int32, len(items))
+        moments: Times = np.array(times[::-1], np.int64)
+        known = (codes >= 0) & (moments <= at)
+        if not known.all():
+            codes, moments = codes[known], moments[known]
         return Histories(
-            np.array([0, len(known)], np.int64),
-            np.array([code for code, _ in known], np.int32),
-            np.array([time for _, time in known], np.int64),
+            np.array([0, len(codes)], np.int64),
+            codes,
+            moments,
             np.array([at], np.int64),
             {name: _one(value) for name, value in columns.items()},
         )

@@ -54,33 +54,59 @@ def solved_user(
     gram: NDArray[np.float64], factors: NDArray[np.float32], places: NDArray[np.int64], trust: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return x [F] with (gram + sum of trust y y^T) x = sum of (1 + trust) y over some items' factors y."""
-    width = len(gram)
+    width, rows = len(gram), len(places)
+    own = np.empty((rows, width))
+    for factor in range(width):  # factor by factor: the factors of one item lie far apart
+        for row in range(rows):
+            own[row, factor] = factors[factor, places[row]]
     square = gram.copy()
     right = np.zeros(width)
-    own = np.empty(width)
-    for row in range(len(places)):
+    scaled = np.empty((rows, width))
+    for row in range(rows):
         for factor in range(width):
-            own[factor] = factors[factor, places[row]]
-        right += (1.0 + trust[row]) * own
+            right[factor] += (1.0 + trust[row]) * own[row, factor]
+            scaled[row, factor] = trust[row] * own[row, factor]
+    for first in range(0, rows - 3, 4):
+        _add_four(square, scaled[first : first + 4], own[first : first + 4])
+    for row in range(rows - rows % 4, rows):
         for factor in range(width):
-            square[factor, : factor + 1] += (trust[row] * own[factor]) * own[: factor + 1]
+            weight = own[row, factor]
+            for other in range(factor, width):
+                square[factor, other] += scaled[row, other] * weight
     return _solved(square, right)
 
 
 @compiled
-def _solved(lower: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve a positive definite system by Cholesky, in place; only the lower half of the square is read."""
+def _add_four(square: NDArray[np.float64], scaled: NDArray[np.float64], own: NDArray[np.float64]) -> None:
+    """Add four products of rows to the upper half, one after another: the square is written once for them."""
+    one, two, three, four = scaled[0], scaled[1], scaled[2], scaled[3]
+    for factor in range(square.shape[0]):
+        line = square[factor]
+        first, second, third, fourth = own[0, factor], own[1, factor], own[2, factor], own[3, factor]
+        for other in range(factor, len(line)):
+            line[other] = (
+                line[other] + one[other] * first + two[other] * second + three[other] * third + four[other] * fourth
+            )
+
+
+@compiled
+def _solved(upper: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve a positive definite system by Cholesky, in place; only the upper half of the square is read."""
     width = len(right)
-    for column in range(width):
-        for before in range(column):
-            lower[column:, column] -= lower[column:, before] * lower[column, before]
-        lower[column:, column] /= np.sqrt(lower[column, column])
     for row in range(width):
         for before in range(row):
-            right[row] -= lower[row, before] * right[before]
-        right[row] /= lower[row, row]
+            weight = upper[before, row]
+            for column in range(row, width):
+                upper[row, column] -= upper[before, column] * weight
+        root = np.sqrt(upper[row, row])
+        for column in range(row, width):
+            upper[row, column] /= root
+    for row in range(width):
+        for before in range(row):
+            right[row] -= upper[before, row] * right[before]
+        right[row] /= upper[row, row]
     for row in range(width - 1, -1, -1):
         for after in range(row + 1, width):
-            right[row] -= lower[after, row] * right[after]
-        right[row] /= lower[row, row]
+            right[row] -= upper[row, after] * right[after]
+        right[row] /= upper[row, row]
     return right

@@ -1,13 +1,15 @@
 """What users did with items: a whole log to learn from, and what each asking user did before its moment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Codes, Column, Offsets, offsets_of
+
+_Made = TypeVar("_Made")
 
 Times = NDArray[np.int64]
 """Microseconds since 1970, UTC."""
@@ -51,6 +53,14 @@ class Histories:
     times: Times
     at: Times
     columns: Mapping[str, Column] = field(default_factory=dict)
+    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def kept(self, what: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return what `make` computes of these histories; under one name it is computed once, and must not change."""
+        if what not in self._kept:
+            self._kept[what] = make()
+        made: _Made = self._kept[what]
+        return made
 
     @property
     def requests(self) -> int:

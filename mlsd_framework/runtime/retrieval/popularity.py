@@ -1,6 +1,7 @@
 """Popularity: what all users deal with most lately, by segment where one is known."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
-from mlsd_framework.runtime.retrieval.source import FileSource, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import Answer, FileSource, gathered, looked_up
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,7 @@ class Popularity(FileSource):
         self, histories: Histories, candidates: Candidates, segments: NDArray[np.integer] | None = None
     ) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where it is not among the kept."""
-        rows = self._rows(histories.requests, segments)
-        sorted_rows = {}
-        for row in np.unique(rows):
-            order = np.argsort(self.items[row])
-            sorted_rows[row] = (self.items[row][order], self.scores[row][order])
-        return looked_up([sorted_rows[row] for row in rows], candidates)
+        return looked_up([self._by_code[row] for row in self._rows(histories.requests, segments)], candidates)
 
     def fault(self) -> str | None:
         """Check shapes and values."""
@@ -83,6 +79,12 @@ class Popularity(FileSource):
         if self.items.size and self.items.min() < 0:
             return "`items` hold a code below 0"
         return None if np.isfinite(self.scores).all() else "`scores` hold a value that is not finite"
+
+    @cached_property
+    def _by_code(self) -> list[Answer]:
+        """The kept items of each segment by code, with their scores."""
+        orders = np.argsort(self.items, axis=1)
+        return [(items[order], own[order]) for items, own, order in zip(self.items, self.scores, orders, strict=True)]
 
     def _rows(self, requests: int, segments: NDArray[np.integer] | None) -> NDArray[np.int64]:
         of_all = len(self.items) - 1

@@ -41,7 +41,10 @@ class Weighting:
     amount: Amount = "once"
 
     def profiles(self, histories: Histories) -> Profiles:
-        """Return the profile of each history at its moment."""
+        """Return the profile of each history at its moment; sources that weigh alike share it."""
+        return histories.kept(self, lambda: self._made(histories))
+
+    def _made(self, histories: Histories) -> Profiles:
         return Profiles(
             *_profiles(
                 histories.offsets,
@@ -57,7 +60,7 @@ class Weighting:
         """Return the profile of every user after the log's last event."""
         end = int(log.times[-1]) + 1 if len(log.times) else 0
         users = np.arange(log.user_count)
-        return self.profiles(histories_of(log, users, np.full(len(users), end, np.int64)))
+        return self._made(histories_of(log, users, np.full(len(users), end, np.int64)))
 
 
 @compiled

@@ -5,15 +5,16 @@ user needs no new model. Many requests are answered one after another by what an
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlsd_framework.runtime.features.compiled import compiled
 from mlsd_framework.runtime.retrieval.best import best
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, offsets_of
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Offsets, offsets_of
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.profile import AMOUNTS, Amount, Weighting
 from mlsd_framework.runtime.retrieval.source_file import Setting, Shape, inconsistent, read_source, write_source
@@ -21,6 +22,8 @@ from mlsd_framework.runtime.retrieval.source_file import Setting, Shape, inconsi
 Scores = NDArray[np.floating]
 Answer = tuple[Codes, NDArray[np.float64]]
 """The items of one request, best first, and their scores."""
+
+_Made = TypeVar("_Made")
 
 NOTHING: Answer = (np.empty(0, np.int32), np.empty(0, np.float64))
 
@@ -40,6 +43,16 @@ class Source(ABC):
         """Return the `n` best items of each request that its history does not hold."""
         longest = int(np.diff(histories.offsets).max(initial=0))
         return unseen(self.retrieve(histories, n + longest), histories).top(n)
+
+    def once(self, histories: Histories, make: Callable[[], _Made]) -> _Made:
+        """Return what `make` computes of the histories, for one request once: `retrieve` and `score` both need it.
+
+        What is kept must not change. That of many requests is not kept, since it may be large.
+        """
+        if histories.requests != 1:
+            return make()
+        # Kept with the source, so that no other source can come to have its id meanwhile.
+        return histories.kept(id(self), lambda: (self, make()))[1]
 
 
 class FileSource(Source):
@@ -101,12 +114,12 @@ class ModelSource(FileSource):
         Equal scores stand in the order of codes. A history without a known item gets no rows.
         """
         answers = []
-        for places, weights in self._profiles(histories):
-            if not len(places):
+        for places, scores in self._scored(histories):
+            if scores is None:
                 answers.append(NOTHING)
                 continue
-            scores = self.scores(places, weights)
             if not seen:
+                scores = scores.copy()  # noqa: PLW2901 - they are kept as they are
                 scores[places] = -np.inf
             answers.append(best(scores, self.codes, n, self.FLOOR))
         return gathered(answers)
@@ -118,11 +131,11 @@ class ModelSource(FileSource):
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where item or history is unknown."""
         found = np.full(len(candidates.items), np.nan)
-        for request, (places, weights) in enumerate(self._profiles(histories)):
-            if len(places):
+        for request, (_, scores) in enumerate(self._scored(histories)):
+            if scores is not None:
                 rows = slice(candidates.offsets[request], candidates.offsets[request + 1])
                 wanted, known = self._places(candidates.items[rows])
-                found[rows][known] = self.scores(places, weights)[wanted[known]]
+                found[rows][known] = scores[wanted[known]]
         return found
 
     def fault(self) -> str | None:
@@ -146,6 +159,14 @@ class ModelSource(FileSource):
         inside = places < len(self.codes)
         known[inside] = self.codes[places[inside]] == items[inside]
         return places, known
+
+    def _scored(self, histories: Histories) -> Iterable[tuple[NDArray[np.int64], Scores | None]]:
+        """Return the places of each request's known items and the score of every place, none where none is known."""
+        each = (
+            (places, self.scores(places, weights) if len(places) else None)
+            for places, weights in self._profiles(histories)
+        )
+        return self.once(histories, lambda: list(each)) if histories.requests == 1 else each
 
     def _profiles(self, histories: Histories) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Yield the places and the weights of each request's known items."""
@@ -189,7 +210,20 @@ def fault_in_offsets(name: str, offsets: NDArray[np.int64], parts: int, rows: in
 
 def unseen(candidates: Candidates, histories: Histories) -> Candidates:
     """Return the candidates that are not in their request's history."""
-    wide = int(max(candidates.items.max(initial=0), histories.items.max(initial=0))) + 1
-    request_of = np.repeat(np.arange(histories.requests), np.diff(histories.offsets))
-    held = request_of * wide + histories.items
-    return candidates.where(~np.isin(candidates.request_of * wide + candidates.items, held))
+    return candidates.where(_unseen(candidates.offsets, candidates.items, histories.offsets, histories.items))
+
+
+@compiled
+def _unseen(offsets: Offsets, items: Codes, held_offsets: Offsets, held: Codes) -> NDArray[np.bool_]:
+    wide = 0
+    for code in items:
+        wide = max(wide, code + 1)
+    holder = np.full(wide, -1, np.int64)
+    kept = np.empty(len(items), np.bool_)
+    for request in range(len(offsets) - 1):
+        for row in range(held_offsets[request], held_offsets[request + 1]):
+            if held[row] < wide:
+                holder[held[row]] = request
+        for row in range(offsets[request], offsets[request + 1]):
+            kept[row] = holder[items[row]] != request
+    return kept

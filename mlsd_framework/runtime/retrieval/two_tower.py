@@ -84,6 +84,9 @@ class TwoTower(Source):
 
     def users(self, histories: Histories) -> NDArray[np.float32]:
         """Return the vectors of the users of all requests: [requests, D]."""
+        return self.once(histories, lambda: self._embedded(histories))
+
+    def _embedded(self, histories: Histories) -> NDArray[np.float32]:
         if histories.requests == 1:
             return self.tower.vector(_row(histories))[None]
         return self.tower.vectors(self.tower.encoding.encode(_frame(histories)))
