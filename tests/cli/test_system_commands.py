@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from mlsd_framework.cli.main import main
@@ -55,6 +56,27 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     client.stop(Workspace(tmp_path / ".mlsd" / "small"))
 
 
+def check_batch(commands: Commands) -> None:
+    """A file of requests gets the answers that the service gives, and one with a bad row none at all."""
+    kept = json.loads((commands.root / ".mlsd/small/evaluation/requests.json").read_text())
+    endpoint, rows = next(iter(kept.items()))
+    pl.DataFrame([one["request"] for one in rows]).write_parquet(commands.root / "asked.parquet")
+    said = commands.json("predict", "small", "--batch", "asked.parquet", "--endpoint", endpoint)
+    assert (said["requests"], said["rows"], said["out"]) == (
+        len(rows), len(rows), str(commands.root / "asked.answers.parquet"),
+    )  # fmt: skip
+    (commands.root / "one.json").write_text(json.dumps(rows[0]["request"]))
+    answer = commands.json("predict", "small", "--file", "one.json")
+    found = pl.read_parquet(said["out"]).to_dicts()[0]
+    assert {name: found[name] for name in ("action", "score", "risk")} == {
+        name: answer[name] for name in ("action", "score", "risk")
+    }
+    pl.DataFrame({"amount": [-1.0]}).write_parquet(commands.root / "wrong.parquet")
+    status, _, errors = commands("predict", "small", "--batch", "wrong.parquet", "--out", "none.parquet")
+    assert (status, "E6436" in errors, "row 0" in errors) == (1, True, True)
+    assert not (commands.root / "none.parquet").exists()
+
+
 def test_a_system_from_nothing_to_a_rollback(commands: Commands) -> None:
     """One command deploys; the next ones find it, change it, bring the former version back, and end it."""
     first = commands.json("deploy", "small.yaml")
@@ -68,6 +90,8 @@ def test_a_system_from_nothing_to_a_rollback(commands: Commands) -> None:
     (commands.root / "wrong.json").write_text('{"amount": -1}')
     status, output, _ = commands("predict", "small", "--file", "wrong.json")
     assert (status, "amount" in output, "card_id" in output) == (1, True, True)
+
+    check_batch(commands)
 
     commands.edit("false_positive: 5", "false_positive: 50")
     status, output, _ = commands("plan", "small.yaml", "--out", "plan.json")

@@ -148,4 +148,23 @@ CODES: tuple[Code, ...] = (
         "The store or the brokers behind a source's stream do not take events: they are down, full or too slow.",
         "Send the events again as `Retry-After` says: one that did arrive is known by its key and counts once.",
     ),
+    Code(
+        "E6436",
+        "no-batch-of-requests",
+        "Rows of a batch are no requests for the endpoint, a column is no field of one, or there is no such endpoint.",
+        "Name the columns as the fields of a request, and correct the rows; one that is null has its default.",
+        right="mlsd predict my-shop --batch requests.parquet --endpoint /recommend",
+    ),
+    Code(
+        "E6437",
+        "unanswered-row",
+        "A request of a batch has no answer: a stage that it cannot do without fails.",
+        "The message names the row and the cause; nothing was written.",
+    ),
+    Code(
+        "E6438",
+        "batch-file",
+        "The file of a batch's requests cannot be read as Parquet, or that of its answers cannot be written.",
+        "Give a Parquet file with a row a request, and a place that can be written.",
+    ),
 )

@@ -64,7 +64,7 @@ def _serve(options: argparse.Namespace, log: Log) -> None:
     listening = _listening(options.fd)
     Access.from_environment().check_binding(listening)
     module = load_service(options.service)
-    application = _application(module, options.service)
+    application = application_of(module, options.service)
     application.start(telemetry=Telemetry(application.system, "", options.worker, options.metrics_dir), log=log)
     logging.basicConfig(handlers=[JsonHandler(log)], level=logging.WARNING, force=True)
     app = _asgi(module, options.service)
@@ -136,7 +136,8 @@ def load_service(path: Path) -> ModuleType:
     return module
 
 
-def _application(module: ModuleType, path: Path) -> Application:
+def application_of(module: ModuleType, path: Path) -> Application:
+    """Return the application that the service's module, from the file `path`, declares (E6410)."""
     for value in vars(module).values():
         if isinstance(value, Application):
             return value
