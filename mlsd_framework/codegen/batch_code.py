@@ -31,6 +31,11 @@ class BatchCode:
         """The source of the ids of the requests."""
         return "request_ids"
 
+    @property
+    def history(self) -> str:
+        """The source of the histories of the requests."""
+        return "asked.history"
+
     def name(self, thing: str, wanted: str) -> str:
         """Return the name of a thing in the script."""
         return self.names.of(thing, wanted)

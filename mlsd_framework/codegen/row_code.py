@@ -1,7 +1,7 @@
 """What the lines of a stage over candidates are written into: a service, or a script that runs the pipeline in batch.
 
-The lines are the same: they read and assign `candidates`, and may read `history`. What differs is where values of the
-request, files of the version and ids come from.
+The lines are the same: they read and assign `candidates`. What differs is where values of the request, histories, files
+of the version and ids come from.
 """
 
 from typing import Protocol
@@ -22,6 +22,10 @@ class RowCode(Protocol):
     @property
     def request_ids(self) -> str:
         """The source of the ids of the requests, in order."""
+
+    @property
+    def history(self) -> str:
+        """The source of the histories of the requests, in order."""
 
     def name(self, thing: str, wanted: str) -> str:
         """Return the name of a thing in the pipeline."""

@@ -133,6 +133,11 @@ class ServiceCode:
         """The source of the ids of the requests: there is one."""
         return "[call.request_id]"
 
+    @property
+    def history(self) -> str:
+        """The source of the histories of the requests: there is one."""
+        return "history"
+
     def loaded(self, thing: str, wanted: str, function: str, path: str) -> str:
         """Return the attribute that holds what `function` makes of a file of the bundle."""
         attribute = self.attribute(thing, wanted)

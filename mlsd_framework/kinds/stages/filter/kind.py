@@ -72,7 +72,7 @@ class Filter:
         if settings.met_within is not None:
             code.imports.add(FILTERS, "recently_interacted")
             within = length(microseconds(settings.met_within), code.imports)
-            masks.append(("met", Call("recently_interacted", (Raw("candidates"), Raw("history"), within))))
+            masks.append(("met", Call("recently_interacted", (Raw("candidates"), Raw(code.history), within))))
         lines: list[str] = []
         if settings.keep:
             code.imports.add(f"{RUNTIME}.retrieval.frames", "frame_of", "holds")
