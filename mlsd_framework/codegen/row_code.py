@@ -1,7 +1,7 @@
 """What the lines of a stage over candidates are written into: a service, or a script that runs the pipeline in batch.
 
-The lines are the same: they read and assign `candidates`, and may read `history`. What differs is where values of the
-request, files of the version and ids come from.
+The lines are the same: they read and assign `candidates`. What differs is where values of the request, histories, files
+of the version and ids come from.
 """
 
 from typing import Protocol

@@ -22,8 +22,8 @@ _OURS = frozenset(
         "subject",
         "Catalogue", "Interactions", "MOMENTS", "Moments", "RETRIEVE", "Retrieval", "SAMPLING", "Sampling", "Source",
         "artefacts", "asked", "candidates", "catalogue", "examples_of", "first", "fit", "fitted", "folder", "found",
-        "history", "interactions", "items", "log", "merged", "moment", "one", "parts", "requests", "retrieved",
-        "sources",
+        "histories", "history", "interactions", "items", "log", "merged", "moment", "one", "parts", "requests",
+        "retrieved", "sources",
     }
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from mlsd_framework.kinds.aggregates.functions import AGGREGATES
 from mlsd_framework.kinds.metrics.builtin import METRICS
 from mlsd_framework.kinds.models.catboost_classifier.kind import CatBoostClassifier
 from mlsd_framework.kinds.models.catboost_ranker.kind import CatBoostRanker
+from mlsd_framework.kinds.models.deep_ranker.kind import DeepRanker
 from mlsd_framework.kinds.models.isolation_forest.kind import IsolationForest
 from mlsd_framework.kinds.retrievers.als import Als
 from mlsd_framework.kinds.retrievers.buy_again import BuyAgain
@@ -40,7 +41,7 @@ PLUGIN = Plugin(
     version=__version__,
     sources=(Events(), Table(), Simulated()),
     aggregates=AGGREGATES,
-    models=(CatBoostClassifier(), CatBoostRanker(), IsolationForest()),
+    models=(CatBoostClassifier(), CatBoostRanker(), DeepRanker(), IsolationForest()),
     retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), TwoTower()),
     stages=(
         Fetch(),

@@ -84,6 +84,7 @@ def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFram
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     log = interactions(purchases, catalogue, user="household_id", item="product_id", time="at")
     parts: list[pl.DataFrame] = []
+    histories: list[pl.DataFrame] = []
     first = 0
     for moment in MOMENTS.of(log):
         one = asked(purchases, catalogue, moment, MOMENTS.horizon, user="household_id", item="product_id", time="at")
@@ -94,6 +95,7 @@ def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFram
             rows["at"],
             columns_of(rows, ["household.age", "household.income", "household.household_size", "household.kids_count"]),
         )
+        histories.append(retrieved.numbered(history, first))
         fitted = sources(log.until(moment.at))
         found = RETRIEVE.found(fitted, history)
         merged = RETRIEVE.merged(fitted, found, history)
@@ -104,6 +106,7 @@ def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFram
             alone = RETRIEVE.alone(fitted, history)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
         first += one.rows.height
+    retrieved.write_histories(WORKSPACE.retrieved, histories)
     return pl.concat(parts)
 
 

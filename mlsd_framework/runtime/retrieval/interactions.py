@@ -74,6 +74,15 @@ class Histories:
         columns = {name: column[number : number + 1] for name, column in self.columns.items()}
         return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1], columns)
 
+    def last(self, length: int) -> Codes:
+        """Return the last items of each request, the newest first, then -1: [requests, length]."""
+        ends = self.offsets[1:, None]
+        places = ends - 1 - np.arange(length)
+        had = places >= self.offsets[:-1, None]
+        found = np.full(places.shape, -1, np.int32)
+        found[had] = self.items[places[had]]
+        return found
+
 
 NO_HISTORY: Final = Histories(
     np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(1, np.int64)

@@ -21,16 +21,16 @@ _TREE = "tree"
 
 
 class KeptWeights(ModelCheckpoint):
-    """Keeps `best.safetensors` by recall, and `last.safetensors`, the whole state after each epoch."""
+    """Keeps `best.safetensors` by a metric, and `last.safetensors`, the whole state after each epoch."""
 
     FILE_EXTENSION = ".safetensors"
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder of both files."""
+    def __init__(self, folder: Path, monitor: str) -> None:
+        """Take the folder of both files, and the name of the metric, of which more is better."""
         super().__init__(
             folder,
             "best",
-            monitor="recall",
+            monitor=monitor,
             mode="max",
             save_last=True,
             save_on_train_epoch_end=True,

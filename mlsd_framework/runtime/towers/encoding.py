@@ -40,6 +40,10 @@ class Encoded:
         """Return the number of rows."""
         return len(self.codes)
 
+    def take(self, rows: NDArray[np.integer]) -> "Encoded":
+        """Return some of the rows."""
+        return Encoded(self.codes[rows], self.values[rows])
+
 
 @dataclass(frozen=True)
 class Vocabulary:

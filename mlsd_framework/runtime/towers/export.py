@@ -39,7 +39,7 @@ def export(module: TwoTower, users: Encoded, folder: Path) -> NDArray[np.float32
     atomic.write_text(folder / ENCODINGS, json.dumps(encodings, ensure_ascii=False, sort_keys=True))
     catalogue = module.catalogue.to(torch.device("cpu"))
     for side, tower in (("user", module.user), ("item", module.item)):
-        atomic.write_bytes(folder / f"{side}_tower.onnx", onnx_bytes(tower))
+        atomic.write_bytes(folder / f"{side}_tower.onnx", onnx_bytes(tower, tower.encoding.widths, "vectors"))
     items = OnnxTower.load(folder)
     _compare("user", module.user, UserTower.load(folder), Encoded(users.codes[:_PROBES], users.values[:_PROBES]))
     encoded = Encoded(catalogue.codes.numpy(), catalogue.values.numpy())
@@ -49,21 +49,21 @@ def export(module: TwoTower, users: Encoded, folder: Path) -> NDArray[np.float32
     return vectors
 
 
-def onnx_bytes(tower: Tower) -> bytes:
-    """Return a tower as ONNX: `codes` int32 [rows, codes] and `values` float32 [rows, values] to `vectors`."""
-    codes, values = tower.encoding.widths
+def onnx_bytes(network: torch.nn.Module, widths: tuple[int, int], output: str) -> bytes:
+    """Return a network as ONNX: `codes` int32 [rows, codes] and `values` float32 [rows, values] to its output."""
+    codes, values = widths
     given = (torch.ones(2, codes, dtype=torch.int32), torch.zeros(2, values))
     written = io.BytesIO()
     with warnings.catch_warnings():
-        # The exporter by tracing, which is deprecated: the newer one needs onnxscript, and a tower has no branches.
+        # The exporter by tracing, which is deprecated: the newer one needs onnxscript, and no network here branches.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            tower,
+            network,
             given,
             written,  # type: ignore[arg-type]
             input_names=["codes", "values"],
-            output_names=["vectors"],
-            dynamic_axes={name: {0: "rows"} for name in ("codes", "values", "vectors")},
+            output_names=[output],
+            dynamic_axes={name: {0: "rows"} for name in ("codes", "values", output)},
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -1,5 +1,6 @@
-"""Learning the encoding of both towers from frames: vocabularies, means and deviations."""
+"""Learning the encoding of both towers, or of one network, from frames: vocabularies, means and deviations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.towers.encoding import TowerEncoding, Vocabulary, listed, plain
-from mlsd_framework.runtime.towers.features import Category, Feature, LastItems, Number, Towers
+from mlsd_framework.runtime.towers.features import Category, Embedding, Feature, LastItems, Number, Towers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,13 +29,26 @@ def learn(towers: Towers, users: "pl.DataFrame", items: "pl.DataFrame") -> Encod
     A value's count, which its vocabulary's `minimum` is held against, is over all features that share the vocabulary.
     Raises RunError E6325 where a column is missing or of a type that its feature does not take.
     """
-    sides = ((towers.user, users), (towers.item, items))
+    user, item = _learned(towers.embeddings, (towers.user, users), (towers.item, items))
+    return Encoding(user, item)
+
+
+def learn_one(features: tuple[Feature, ...], embeddings: Sequence[Embedding], frame: "pl.DataFrame") -> TowerEncoding:
+    """Learn the encoding of one frame that has all features, as a ranker reads them; faults are those of `learn`."""
+    (encoding,) = _learned(embeddings, (features, frame))
+    return encoding
+
+
+def _learned(
+    embeddings: Sequence[Embedding], *sides: tuple[tuple[Feature, ...], "pl.DataFrame"]
+) -> tuple[TowerEncoding, ...]:
+    """Return the encoding of each side; all of them share the vocabularies."""
     for features, frame in sides:
         missing = [one.name for one in features if one.name not in frame.columns]
         if missing:
             raise RunError.of("E6325", f"the frame lacks {', '.join(f'`{name}`' for name in missing)}")
     vocabularies = {}
-    for embedding in towers.embeddings:
+    for embedding in embeddings:
         columns = [
             _flat(one, frame[one.name])
             for features, frame in sides
@@ -42,13 +56,12 @@ def learn(towers: Towers, users: "pl.DataFrame", items: "pl.DataFrame") -> Encod
             if isinstance(one, Category | LastItems) and one.embedding == embedding.name
         ]
         vocabularies[embedding.name] = Vocabulary(embedding.dimension, _values(columns, embedding.minimum))
-    user, item = (
+    return tuple(
         TowerEncoding(
             features, vocabularies, {one.name: _moments(frame[one.name]) for one in features if isinstance(one, Number)}
         )
         for features, frame in sides
     )
-    return Encoding(user, item)
 
 
 def item_codes(catalogue: "pl.Series", items: "pl.Series") -> NDArray[np.int64]:

@@ -38,7 +38,7 @@ class Tower(nn.Module):
         self.shape = shape
         lookups = [(one, place) for one, place in encoding.places if isinstance(one, Category | LastItems)]
         self.columns = [place for _, place in lookups]
-        self.lookups = nn.ModuleList(_lookup(one, tables[one.embedding]) for one, _ in lookups)
+        self.lookups = nn.ModuleList(lookup_of(one, tables[one.embedding]) for one, _ in lookups)
         dimensions = [encoding.vocabularies[one.embedding].dimension for one, _ in lookups]
         widths = [sum(dimensions) + encoding.widths[1], *shape.layers]
         hidden = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
@@ -108,7 +108,8 @@ def tables(vocabularies: Mapping[str, Vocabulary]) -> dict[str, nn.Embedding]:
     return made
 
 
-def _lookup(feature: Category | LastItems, table: nn.Embedding) -> nn.Module:
+def lookup_of(feature: Category | LastItems, table: nn.Embedding) -> nn.Module:
+    """Return what makes one vector a row, [rows, dimension], of a feature's codes."""
     if isinstance(feature, Category):
         return One(table)
     if feature.pooling == "mean":

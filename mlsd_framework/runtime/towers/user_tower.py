@@ -8,24 +8,14 @@ from typing import Any, Final, Self
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NoSuchFile,
-    NotImplemented,  # noqa: A004 - ONNX Runtime's name
-    RuntimeException,
-)
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.towers.encoding import Encoded, TowerEncoding
+from mlsd_framework.runtime.towers.onnx_session import FAULTS, opened
 
 ENCODINGS: Final = "encodings.json"
 VECTORS: Final = "item_vectors.safetensors"
 VECTORS_FORMAT: Final = "mlsd item vectors 1"
-_FAULTS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented, RuntimeException)
-_ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 3 is error
 
 
 class OnnxTower:
@@ -42,16 +32,10 @@ class OnnxTower:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Load what `export` wrote; raises RunError E6455 where a file is missing or damaged."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = _ERRORS_ONLY
-        path = folder / f"{cls.side}_tower.onnx"
         try:
             encoding = TowerEncoding.from_json(json.loads((folder / ENCODINGS).read_text("utf-8"))[cls.side])
-            # The bytes, not the path: a model from bytes cannot name further files to read.
-            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except (*_FAULTS, OSError, ValueError, KeyError, TypeError) as fault:
+            session = opened(folder / f"{cls.side}_tower.onnx")
+        except (*FAULTS, OSError, ValueError, KeyError, TypeError) as fault:
             raise RunError.of(
                 "E6455", f"the {cls.side} tower in `{folder}` cannot be loaded: {fault}", help="train the model again"
             ) from fault

@@ -19,6 +19,7 @@ from mlsd_framework.runtime.training.candidate_examples import REQUEST, Asked
 _REQUESTS = "requests.parquet"
 _RELEVANT = "relevant.parquet"
 _HISTORY = "history.parquet"
+_HISTORIES = "histories.parquet"
 _FOUND = "found.parquet"
 _ALONE = "alone.parquet"
 
@@ -75,6 +76,28 @@ def write(
     for name, frame in frames.items():
         with atomic.replacing(folder / name) as part:
             frame.write_parquet(part)
+
+
+def numbered(history: Histories, first: int) -> pl.DataFrame:
+    """Return what the users of requests had, a row an item, oldest first; requests are numbered from `first` on."""
+    request_of = np.repeat(np.arange(first, first + history.requests), np.diff(history.offsets))
+    return pl.DataFrame({REQUEST: request_of, "item": history.items})
+
+
+def write_histories(folder: Path, moments: Sequence[pl.DataFrame]) -> None:
+    """Write what `numbered` gave of each moment, for models that read last items."""
+    with atomic.replacing(folder / _HISTORIES) as part:
+        pl.concat(moments).write_parquet(part)
+
+
+def with_histories(data: pl.DataFrame, folder: Path, *, last: int, name: str) -> pl.DataFrame:
+    """Return rows of the training set with the last items of their requests' users, oldest first, as a column.
+
+    Items are places in the catalogue; it is null where a user had none. Raises RunError E6325 where
+    `write_histories` has not written.
+    """
+    held = read_dataset(folder / _HISTORIES).group_by(REQUEST).agg(pl.col("item").tail(last).alias(name))
+    return data.join(held, on=REQUEST, how="left", maintain_order="left")
 
 
 def _answers(found: Mapping[str, Candidates]) -> pl.DataFrame:

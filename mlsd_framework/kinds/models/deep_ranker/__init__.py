@@ -1,0 +1,1 @@
+"""`kind: deep.ranker`: a neural network that orders candidates."""

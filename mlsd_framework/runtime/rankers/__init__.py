@@ -1,0 +1,1 @@
+"""Deep rankers: networks that score the candidates of a request; torch only trains them."""
