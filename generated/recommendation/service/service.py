@@ -5,17 +5,25 @@ from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 import bentoml
+import polars as pl
 from msgspec import Meta, Struct, field
 
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.reranking.caps import Cap, capped
+from mlsd_framework.runtime.reranking.conditions import codes_of
+from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
+from mlsd_framework.runtime.reranking.mmr import diversified, units_of
+from mlsd_framework.runtime.reranking.seeds import seeds_of
+from mlsd_framework.runtime.reranking.slots import Slots
 from mlsd_framework.runtime.retrieval.als import Als
 from mlsd_framework.runtime.retrieval.buy_again import BuyAgain
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
+from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
@@ -40,7 +48,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:4105ce307b738807",
+    spec="sha256:b3f3dd52be761199",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -204,6 +212,15 @@ RECOMMEND_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 RECOMMEND_SCORE_STAGE = Stage("score")
 
+RECOMMEND_DIVERSIFY_STAGE = Stage("diversify")
+
+RECOMMEND_CAP_STAGE = Stage("cap")
+
+# from specs/recommendation.yaml:136
+RECOMMEND_EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
+
+RECOMMEND_EXPLORE_STAGE = Stage("explore")
+
 RECOMMEND_TAKE_STAGE = Stage("take")
 
 
@@ -222,6 +239,9 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_RETRIEVE_STAGE,
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_SCORE_STAGE,
+        RECOMMEND_DIVERSIFY_STAGE,
+        RECOMMEND_CAP_STAGE,
+        RECOMMEND_EXPLORE_STAGE,
         RECOMMEND_TAKE_STAGE,
     ),
     answer=Recommendations,
@@ -272,6 +292,9 @@ class Recommend:
         )
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
+        self.als_units = units_of(
+            Als.load(bundle.file("models/als/source.safetensors")).item_vectors(len(self.catalogue))
+        )
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
@@ -388,6 +411,25 @@ class Recommend:
             call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:134
+        with call.stage(RECOMMEND_DIVERSIFY_STAGE):
+            candidates = diversified(candidates, self.als_units, 20, 0.9, score="ranker", scaled=True)
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:135
+        with call.stage(RECOMMEND_CAP_STAGE):
+            candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:136
+        with call.stage(RECOMMEND_EXPLORE_STAGE):
+            rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+            seeds = seeds_of([call.request_id], "explore")
+            candidates = epsilon_greedy(
+                candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
+            )
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:137
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
@@ -397,7 +439,7 @@ class Recommend:
         return answer
 
 
-# from specs/recommendation.yaml:136
+# from specs/recommendation.yaml:139
 class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/similar` is asked."""
 
@@ -411,7 +453,7 @@ SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
 
 SIMILAR_RETRIEVE_TOP_STAGE = Stage("retrieve.top", on_error="skip")
 
-# from specs/recommendation.yaml:141
+# from specs/recommendation.yaml:144
 SIMILAR_RETRIEVE = Retrieval(
     {"together": Ask(200, new=True), "als": Ask(200, new=True), "top": Ask(20, new=True)}, n=200
 )
@@ -456,16 +498,16 @@ class Similar:
 
     def __call__(self, request: SimilarRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
-        # from specs/recommendation.yaml:141
+        # from specs/recommendation.yaml:144
         history = self.catalogue.of_one(request.item, now())
         found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(self.sources, history))
 
-        # from specs/recommendation.yaml:141
+        # from specs/recommendation.yaml:144
         with call.stage(SIMILAR_RETRIEVE_STAGE):
             candidates = SIMILAR_RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:145
+        # from specs/recommendation.yaml:148
         with call.stage(SIMILAR_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

@@ -8,7 +8,15 @@ import polars as pl
 from features import PURCHASES, load
 
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
+from mlsd_framework.runtime.reranking.caps import Cap, capped
+from mlsd_framework.runtime.reranking.conditions import codes_of
+from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
+from mlsd_framework.runtime.reranking.mmr import diversified, units_of
+from mlsd_framework.runtime.reranking.seeds import seeds_of
+from mlsd_framework.runtime.reranking.slots import Slots
+from mlsd_framework.runtime.retrieval.als import Als
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
 from mlsd_framework.runtime.training.candidate_examples import interactions
@@ -20,7 +28,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:4105ce307b738807",
+    spec="sha256:b3f3dd52be761199",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -79,15 +87,21 @@ COLUMNS = [
     "household.kids_count",
 ]
 
+# from specs/recommendation.yaml:136
+EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
+
 
 def main(workspace: Workspace) -> None:
     """Evaluate the pipeline, then write `versions/<id>/`."""
     data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
     asked = retrieved.Retrieved.read(workspace.retrieved)
+    history = asked.history
+    request_ids = [f"{user}@{at}" for user, at in zip(asked.requests["household_id"], history.at, strict=True)]
     catalogue = Catalogue.load(workspace.catalogue("item"))
     candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="product_id", columns=COLUMNS)
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
+    als_units = units_of(Als.load(workspace.root / "models/als/source.safetensors").item_vectors(len(catalogue)))
 
     # from specs/recommendation.yaml:133
     ranker_rows = ranker.table(
@@ -148,6 +162,22 @@ def main(workspace: Workspace) -> None:
     stages["score"] = candidates
 
     # from specs/recommendation.yaml:134
+    candidates = diversified(candidates, als_units, 20, 0.9, score="ranker", scaled=True)
+    stages["diversify"] = candidates
+
+    # from specs/recommendation.yaml:135
+    candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
+    stages["cap"] = candidates
+
+    # from specs/recommendation.yaml:136
+    rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+    seeds = seeds_of(request_ids, "explore")
+    candidates = epsilon_greedy(
+        candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+    )
+    stages["explore"] = candidates
+
+    # from specs/recommendation.yaml:137
     candidates = candidates.top(20)
     stages["take"] = candidates
 
