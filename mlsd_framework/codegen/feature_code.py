@@ -12,7 +12,6 @@ FEATURES = "mlsd_framework.runtime.features"
 def window_group(group: WindowGroup, source: Source, imports: Imports) -> Call:
     """Return the declaration of a group for the runtime; its imports are added."""
     imports.add(f"{FEATURES}.windows", "Aggregate", "WindowGroup")
-    imports.add("datetime", "timedelta")
     named = given(
         name=group.name,
         entity=group.key,
@@ -27,6 +26,9 @@ def window_group(group: WindowGroup, source: Source, imports: Imports) -> Call:
         ingest_time=source.ingest_time,
         allowed_lateness=source.allowed_lateness,
     )
+    lengths = [*group.windows, group.refresh, group.delay or None, group.resolution, source.allowed_lateness]
+    if any(lengths) or any(one.half_life for one in group.aggregates):
+        imports.add("datetime", "timedelta")
     return Call("WindowGroup", (), named)
 
 

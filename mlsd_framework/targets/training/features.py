@@ -62,12 +62,18 @@ def features_file(system: System, spec: str) -> str:
         functions=functions,
         materialised=_materialised(stored, system, names),
         has_groups=bool(stored),
-        published=emit([group.name for group in stored if group not in live], 2, 8) if live else "",
+        published=_published(stored, live) if live else "",
         feeds=declared,
         logs=emit(Mapping(tuple((name, Raw(names.frame(name))) for name in fed)), 2, 19),
         loads=[f"{names.frame(name)} = load({names.table(system.source(name))})" for name in used_sources(system)],
     )
     return render("training/features.py.j2", context)
+
+
+def _published(stored: tuple[StoredGroup, ...], live: tuple[WindowGroup, ...]) -> str:
+    """Return the assignment of the groups whose rows are published: all but the live ones."""
+    rows: list[Item] = [group.name for group in stored if group not in live]
+    return f"rows = {emit(rows, 1, 7)}" if rows else "rows: list[str] = []"
 
 
 def _materialised(stored: tuple[StoredGroup, ...], system: System, names: ScriptNames) -> list[str]:

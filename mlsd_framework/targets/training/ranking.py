@@ -69,15 +69,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     endpoint = next(one for one in system.serving if one.path == outcome.endpoint)
     retrieve, settings = retrieving(endpoint)
     imports = Imports()
-    imports.add("sys")
-    imports.add("pathlib", "Path")
-    imports.add("polars as pl")
-    imports.add(TRAINING, "artefacts", "bundle", "gates", "requests", "retrieved", "tracking")
-    imports.add(f"{TRAINING}.recommendation", "evaluation", "summary", "writing")
-    imports.add(f"{TRAINING}.recommendation.subject", "ItemFacts", "Subject")
-    imports.add(f"{TRAINING}.report", "index")
-    imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
-    imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
+    _imported(imports)
     asked = Asked(outcome.interactions.user, settings.moment, settings.key)
     code = BatchCode(endpoint, asked, imports, Names(_OURS))
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
@@ -123,6 +115,18 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
+
+
+def _imported(imports: Imports) -> None:
+    imports.add("sys")
+    imports.add("pathlib", "Path")
+    imports.add("polars as pl")
+    imports.add(TRAINING, "artefacts", "bundle", "gates", "requests", "retrieved", "tracking")
+    imports.add(f"{TRAINING}.recommendation", "evaluation", "summary", "writing")
+    imports.add(f"{TRAINING}.recommendation.subject", "ItemFacts", "Subject")
+    imports.add(f"{TRAINING}.report", "index")
+    imports.add("mlsd_framework.runtime.retrieval.catalogue", "Catalogue")
+    imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
 
 
 def _given(outcome: Outcome, pipeline: str) -> list[str]:

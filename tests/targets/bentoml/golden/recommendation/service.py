@@ -53,7 +53,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dfe59d1c9e6b3aa1"
 APP = Application(
     "shelf",
-    spec="sha256:cbd0a3313644aca8",
+    spec="sha256:955973e2781e9d96",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -233,14 +233,14 @@ class Recommend:
             layouts=(ATTENTION, PRODUCT),
             live=(TASTE, ACTIVITY),
         )
-        self.catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
+        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
         self.sources: dict[str, Source] = {
-            "again": BuyAgain.load(bundle.file("models/again/source.safetensors")),
-            "last": Recent.load(bundle.file("models/last/source.safetensors")),
-            "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
-            "linear": Ease.load(bundle.file("models/linear/source.safetensors")),
-            "factors": Als.load(bundle.file("models/factors/source.safetensors")),
-            "popular": Popularity.load(bundle.file("models/popular/source.safetensors")),
+            "again": bundle.loaded(BuyAgain.load, "models/again/source.safetensors"),
+            "last": bundle.loaded(Recent.load, "models/last/source.safetensors"),
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
+            "linear": bundle.loaded(Ease.load, "models/linear/source.safetensors"),
+            "factors": bundle.loaded(Als.load, "models/factors/source.safetensors"),
+            "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
@@ -452,7 +452,7 @@ ALIKE_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
 ALIKE_RETRIEVE_FACTORS_STAGE = Stage("retrieve.factors", on_error="skip")
 
 # from tests/targets/cases/recommendation.yaml:120
-ALIKE_RETRIEVE = Retrieval({"together": Ask(50), "factors": Ask(50, new=True)}, n=80)
+ALIKE_RETRIEVE = Retrieval({"together": Ask(50, new=True), "factors": Ask(50, new=True)}, n=80)
 
 ALIKE_RETRIEVE_STAGE = Stage("retrieve")
 
@@ -489,10 +489,10 @@ class Alike:
     def __init__(self, bundle: Bundle) -> None:
         """Load the parts of the version that this endpoint uses."""
         self.version = bundle.version
-        self.catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
+        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
         self.sources: dict[str, Source] = {
-            "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
-            "factors": Als.load(bundle.file("models/factors/source.safetensors")),
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
+            "factors": bundle.loaded(Als.load, "models/factors/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (

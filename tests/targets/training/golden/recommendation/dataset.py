@@ -77,11 +77,13 @@ def candidates(purchases: pl.LazyFrame) -> pl.DataFrame:
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     log = interactions(purchases, catalogue, user="user_id", item="item_id", time="at")
     parts: list[pl.DataFrame] = []
+    histories: list[pl.DataFrame] = []
     first = 0
     for moment in MOMENTS.of(log):
         one = asked(purchases, catalogue, moment, MOMENTS.horizon, user="user_id", item="item_id", time="at")
         rows = requests(purchases, one.rows)
         history = catalogue.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
+        histories.append(retrieved.numbered(history, first))
         fitted = sources(log.until(moment.at))
         found = RETRIEVE.found(fitted, history)
         merged = RETRIEVE.merged(fitted, found, history)
@@ -92,6 +94,7 @@ def candidates(purchases: pl.LazyFrame) -> pl.DataFrame:
             alone = RETRIEVE.alone(fitted, history)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
         first += one.rows.height
+    retrieved.write_histories(WORKSPACE.retrieved, histories)
     return pl.concat(parts)
 
 

@@ -32,7 +32,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shelf",
-    spec="sha256:cbd0a3313644aca8",
+    spec="sha256:955973e2781e9d96",
     features="sha256:dfe59d1c9e6b3aa1",
     created_from={"spec": "tests/targets/cases/recommendation.yaml"},
 )
@@ -212,6 +212,7 @@ def main(workspace: Workspace) -> None:
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"user_id": "user_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="user_id", item="item_id", time="at")
+    requests.write_items(workspace, "/alike", catalogue.keys_of(log.items), "like")
     subject = Subject(
         "/recommend",
         asked.requests,

@@ -94,7 +94,7 @@ def main() -> None:
     store = arguments.parse_args().store
     purchases = load(PURCHASES)
     groups = materialise_all(((TASTE_GROUP, taste_events(purchases)),))
-    rows = []
+    rows: list[str] = []
     write_groups(groups, WORKSPACE, system="similar", features=FINGERPRINT, store=store, published=rows)
     if store is not None:
         logs = {"purchases": purchases}

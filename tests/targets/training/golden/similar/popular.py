@@ -28,7 +28,7 @@ def main() -> None:
         kind="popularity",
         features=[],
         files=["source.safetensors"],
-        parameters={"window": None, "half_life": None, "keep": 1000},
+        parameters={"window": None, "half_life": None, "keep": 1000, "by": None},
     )
     print(f"popular: fitted on {len(log.items):,} events")
 
