@@ -193,8 +193,9 @@ def test_the_evaluation_reads_the_histories_of_its_requests(tmp_path: Path) -> N
     """Stages that read histories are given those of all requests in batch, that of the request in the service."""
     folder = _build(tmp_path, network="sequence")
     batch = (folder / "training" / "evaluate.py").read_text()
-    assert "asked.history.last(3)[candidates.request_of]" in batch
-    assert "recently_interacted(candidates, asked.history, " in batch
+    assert "history = asked.history\n" in batch
+    assert "            history.last(3)[candidates.request_of]" in batch
+    assert "recently_interacted(candidates, history, " in batch
     one = (folder / "service" / "service.py").read_text()
     assert "            history.last(3)[candidates.request_of]" in one
     assert "recently_interacted(candidates, history, " in one
