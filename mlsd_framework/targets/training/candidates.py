@@ -13,7 +13,7 @@ from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
-from mlsd_framework.targets.training.dataset import called, sources_of, values_beside
+from mlsd_framework.targets.training.dataset import called, signature, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
@@ -34,7 +34,8 @@ class CandidatesFile:
     examples: list[str]
     catalogue: str
     features: list[str]
-    parameters: str
+    examples_def: str
+    candidates_def: str
     asking: str
     loads: list[str]
     passed: str
@@ -60,7 +61,7 @@ def candidates_file(system: System, spec: str) -> str:
     imports.add("polars as pl")
     imports.add("features", "WORKSPACE", "load")
     imports.add("datetime", "timedelta")
-    imports.add(EXAMPLES, "Moments", "Sampling", "asked", "examples_of", "interactions")
+    imports.add(EXAMPLES, "Moment", "Moments", "Sampling", "asked", "examples_of", "interactions")
     imports.add("mlsd_framework.runtime.training", "retrieved")
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Interactions")
@@ -72,13 +73,9 @@ def candidates_file(system: System, spec: str) -> str:
         for group in row_groups(system, parts.endpoint)
         for line in values_beside(group, system, names, imports, AT)
     ]
-    used = list(
-        dict.fromkeys(
-            [outcome.interactions.source, *sources_of([*groups, *row_groups(system, parts.endpoint)], system)]
-        )
-    )
+    used = candidate_sources(system)
     asking = list(dict.fromkeys([outcome.interactions.source, *sources_of(groups, system)]))
-    frames = ", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in used)
+    only = "only: Moment | None = None"
     context = CandidatesFile(
         spec=spec,
         imports="",
@@ -91,8 +88,9 @@ def candidates_file(system: System, spec: str) -> str:
         examples=called(_examples(parts))[0:],
         catalogue=emit(parts.settings.entity),
         features=features,
-        parameters=frames,
-        asking=", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in asking),
+        examples_def=signature("examples", [*_typed(used, names), only], "pl.DataFrame"),
+        candidates_def=signature("candidates", [*_typed(asking, names), only], "pl.DataFrame"),
+        asking=", ".join(_typed(asking, names)),
         loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
         passed=", ".join(names.frame(one) for one in used),
     )
@@ -107,6 +105,25 @@ class _Whole:
     file: CandidatesFile
     imports: str
     asked_frames: str
+
+
+def _typed(sources: list[str], names: ScriptNames) -> list[str]:
+    """Return the parameters that sources are passed as."""
+    return [f"{names.frame(one)}: pl.LazyFrame" for one in sources]
+
+
+def candidate_sources(system: System) -> list[str]:
+    """Return the sources that examples of candidates are made of, in the order in which `examples` takes them."""
+    if system.outcome is None:
+        return []
+    parts = _parts(system)
+    groups = [*_history_groups(parts), *row_groups(system, parts.endpoint)]
+    return list(dict.fromkeys([system.outcome.interactions.source, *sources_of(groups, system)]))
+
+
+def fitted_sources(system: System) -> tuple[str, ...]:
+    """Return the models that are fitted anew at each moment of the examples."""
+    return tuple(one.retriever.name for one in _parts(system).settings.sources)
 
 
 def row_groups(system: System, endpoint: Endpoint) -> list[StoredGroup]:
