@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Prove what has changed since the last proof; exit 1 where it fails, whatever the spec overrides."""
     project = project_of(options)
     progress = Progress(quiet=options.json)
-    bring(project, progress, until="build")
+    # Examples of a ranker are retrieved anew, of the items that there are.
+    bring(project, progress, until="catalogue" if project.blueprint.stage("catalogue") is not None else "build")
     stage = project.blueprint.stage("verify")
     if stage is None:
         error = RunError.of("E5025", f"`{project.blueprint.system}` has neither stored features nor a training set")

@@ -1,6 +1,6 @@
 """Logs of who met which item, as the training scripts read them."""
 
-from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit
+from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, given
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.ir.features import FeatureRef
 from mlsd_framework.ir.retrieval import Interactions
@@ -9,7 +9,8 @@ from mlsd_framework.ir.system import System
 
 def log_of(log: Interactions, events: Item, system: System) -> Call:
     """Return the call that makes a log of events; the items are those of `catalogue`."""
-    return Call("interactions", (events, Raw("catalogue")), columns_of(log, system))
+    written = given(written=system.source(log.source).ingest_time)
+    return Call("interactions", (events, Raw("catalogue")), (*columns_of(log, system), *written))
 
 
 def columns_of(log: Interactions, system: System) -> tuple[tuple[str, Item], ...]:

@@ -282,11 +282,21 @@ class _Drafting:
             for path in ("training/features.py", "training/dataset.py", "training/verify.py")
             if path in self._files and not (path == "training/dataset.py" and system.outcome is not None)
         )
-        parts = meaning.collected([*meaning.label_parts(system), *self._definitions.of_names(features), *code])
+        parts = meaning.collected(
+            [
+                *meaning.label_parts(system),
+                *meaning.outcome_parts(system),
+                *self._definitions.of_names(features),
+                *code,
+            ]
+        )
+        origins = self._origins(parts)
+        after = ("catalogue", *origins["after"]) if system.outcome is not None else origins["after"]
         override = system.override
         return Verify(
             parts=parts,
-            **self._origins(parts),
+            after=after,
+            data=origins["data"],
             outputs=(f"{self._workspace}/proof.json", f"{self._workspace}/proof.html"),
             script=f"{self._generated}/training/verify.py",
             until=override.until.isoformat() if override else None,

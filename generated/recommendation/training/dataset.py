@@ -37,7 +37,14 @@ from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
-from mlsd_framework.runtime.training.candidate_examples import Moments, Sampling, asked, examples_of, interactions
+from mlsd_framework.runtime.training.candidate_examples import (
+    Moment,
+    Moments,
+    Sampling,
+    asked,
+    examples_of,
+    interactions,
+)
 
 # from specs/recommendation.yaml:122
 RETRIEVE = Retrieval(
@@ -79,14 +86,17 @@ def requests(purchases: pl.LazyFrame, households: pl.LazyFrame, rows: pl.DataFra
     return beside(rows, "household", column_features(households, rows, HOUSEHOLD_GROUP, time="at"))
 
 
-def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFrame:
-    """Return what is retrieved at each moment by sources that know what was before it, and what came of it."""
+def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame, only: Moment | None = None) -> pl.DataFrame:
+    """Return what is retrieved at each moment by sources that know what was before it, and what came of it.
+
+    With `only` it is that moment alone, and nothing is kept beside the rows.
+    """
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     log = interactions(purchases, catalogue, user="household_id", item="product_id", time="at")
     parts: list[pl.DataFrame] = []
     histories: list[pl.DataFrame] = []
     first = 0
-    for moment in MOMENTS.of(log):
+    for moment in MOMENTS.of(log) if only is None else (only,):
         one = asked(purchases, catalogue, moment, MOMENTS.horizon, user="household_id", item="product_id", time="at")
         rows = requests(purchases, households, one.rows)
         history = catalogue.histories(
@@ -96,23 +106,26 @@ def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame) -> pl.DataFram
             columns_of(rows, ["household.age", "household.income", "household.household_size", "household.kids_count"]),
         )
         histories.append(retrieved.numbered(history, first))
-        fitted = sources(log.until(moment.at))
+        fitted = sources(log.as_of(moment.at))
         found = RETRIEVE.found(fitted, history)
         merged = RETRIEVE.merged(fitted, found, history)
         parts.append(
             examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING),
         )
-        if moment.part == "test":
+        if moment.part == "test" and only is None:
             alone = RETRIEVE.alone(fitted, history)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
         first += one.rows.height
-    retrieved.write_histories(WORKSPACE.retrieved, histories)
+    if only is None:
+        retrieved.write_histories(WORKSPACE.retrieved, histories)
     return pl.concat(parts)
 
 
-def examples(purchases: pl.LazyFrame, households: pl.LazyFrame, products: pl.LazyFrame) -> pl.DataFrame:
+def examples(
+    purchases: pl.LazyFrame, households: pl.LazyFrame, products: pl.LazyFrame, only: Moment | None = None
+) -> pl.DataFrame:
     """Return the candidates with their features as of the moments of their requests."""
-    rows = candidates(purchases, households)
+    rows = candidates(purchases, households, only)
 
     # from specs/recommendation.yaml:59
     events = activity_events(purchases)

@@ -24,7 +24,8 @@ DAY: Final = 24 * HOUR
 class Interactions:
     """A log in the order of time, a row an event: who, with which item, when; users and items are codes from 0.
 
-    `user_keys` are the keys of the users by code, where somebody asks for them.
+    `user_keys` are the keys of the users by code, where somebody asks for them. `written` is when each event became
+    known, where that is not when it happened.
     """
 
     users: NDArray[np.int32]
@@ -33,11 +34,26 @@ class Interactions:
     user_count: int
     item_count: int
     user_keys: tuple[int | str, ...] = ()
+    written: Times | None = None
 
     def until(self, moment: int) -> "Interactions":
         """Return the events before a moment."""
         end = int(np.searchsorted(self.times, moment))
-        return replace(self, users=self.users[:end], items=self.items[:end], times=self.times[:end])
+        written = None if self.written is None else self.written[:end]
+        return replace(self, users=self.users[:end], items=self.items[:end], times=self.times[:end], written=written)
+
+    def as_of(self, moment: int) -> "Interactions":
+        """Return what was known at a moment as a log of its own: events before it that were written by then.
+
+        Users without such an event are none of its users, so what is fitted on it does not depend on who comes later.
+        """
+        log = self.until(moment)
+        known = np.ones(len(log.times), np.bool_) if log.written is None else log.written <= moment
+        users, codes = np.unique(log.users[known], return_inverse=True)
+        keys = tuple(self.user_keys[user] for user in users.tolist()) if self.user_keys else ()
+        return Interactions(
+            codes.astype(np.int32), log.items[known], log.times[known], len(users), self.item_count, keys
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,16 @@ class Moments:
         return round(self.within / timedelta(microseconds=1))
 
 
-def interactions(events: pl.LazyFrame, catalogue: Catalogue, *, user: str, item: str, time: str) -> Interactions:
+def interactions(
+    events: pl.LazyFrame, catalogue: Catalogue, *, user: str, item: str, time: str, written: str | None = None
+) -> Interactions:
     """Return the log of who met which item, in the order of time; events of items outside the catalogue are left out.
 
-    Users are codes in the order of their keys. Says how many events are left out.
+    Users are codes in the order of their keys. `written` is the column that says when an event became known. Says how
+    many events are left out.
     """
-    rows = events.select(user, item, time).drop_nulls().sort(time, maintain_order=True).collect()
+    columns = [user, item, time, *([] if written is None else [written])]
+    rows = events.select(columns).drop_nulls().sort(time, maintain_order=True).collect()
     codes = catalogue.codes(rows[item])
     known = codes >= 0
     if not known.all():
@@ -79,7 +83,8 @@ def interactions(events: pl.LazyFrame, catalogue: Catalogue, *, user: str, item:
     users = rows[user].rank("dense").to_numpy().astype(np.int32)[known] - 1
     times = rows[time].dt.timestamp("us").to_numpy()[known]
     keys = tuple(rows[user].unique().sort().to_list())
-    return Interactions(users, codes[known], times, len(keys), len(catalogue), keys)
+    stamps = None if written is None else rows[written].dt.timestamp("us").to_numpy()[known]
+    return Interactions(users, codes[known], times, len(keys), len(catalogue), keys, stamps)
 
 
 @dataclass(frozen=True)

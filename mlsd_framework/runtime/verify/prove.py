@@ -12,6 +12,7 @@ import polars as pl
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.files import source_files
 from mlsd_framework.runtime.verify import coverage, fingerprints, proof, report
+from mlsd_framework.runtime.verify.candidate_leakage import candidate_leakage
 from mlsd_framework.runtime.verify.coverage import FeatureCoverage
 from mlsd_framework.runtime.verify.expressions import expressions_hold
 from mlsd_framework.runtime.verify.homes.spark import spark_home
@@ -60,6 +61,9 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
             result, exercised = _expressions(subject, examples, rows)
             compared_groups.append(result)
             covered += exercised
+    if subject.candidates is not None:
+        print("retrieving at a moment of the past with rows from its future", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
+        leaks = candidate_leakage(subject, subject.candidates)
     files = {file.path for log in subject.logs for file in source_files(log.table, root)}
     return Proof(
         subject.system,

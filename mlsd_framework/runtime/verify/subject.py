@@ -80,6 +80,24 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """How examples of a ranker are made of the sources `reads`: `make(*sources, moment)` for requests at one moment.
+
+    The events of `source` say which `user` met which `item`, and by `label` whether a candidate is met within
+    `horizon` microseconds after the moment. `fitted` names what is fitted anew for it.
+    """
+
+    make: Frames
+    reads: tuple[str, ...]
+    source: str
+    user: str
+    item: str
+    label: str
+    horizon: int
+    fitted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expressions:
     """What a request computes, in its two homes; `inputs` are the columns that it is computed from.
 
@@ -105,6 +123,7 @@ class Subject:
     logs: tuple[Log, ...]
     stored: tuple[Stored, ...] = ()
     examples: Examples | None = None
+    candidates: Candidates | None = None
     expressions: Expressions | None = None
 
     @property

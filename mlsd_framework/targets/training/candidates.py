@@ -13,10 +13,11 @@ from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
-from mlsd_framework.targets.training.dataset import called, returning, sources_of, values_beside
+from mlsd_framework.targets.training.dataset import called, returning, signature, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
+ONLY = "only: Moment | None = None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class CandidatesFile:
     examples: list[str]
     catalogue: str
     features: list[str]
-    parameters: str
+    examples_def: str
+    candidates_def: str
     asking: str
     asked_frames: str
     loads: list[str]
@@ -61,7 +63,7 @@ def candidates_file(system: System, spec: str) -> str:
     _imported(imports)
     asking, ranking = _history_groups(parts), row_groups(system, parts.endpoint)
     asked = list(dict.fromkeys([log.source, *sources_of(asking, system)]))
-    used = list(dict.fromkeys([*asked, *sources_of(ranking, system)]))
+    used = candidate_sources(system)
     context = CandidatesFile(
         spec=spec,
         imports="",
@@ -74,8 +76,9 @@ def candidates_file(system: System, spec: str) -> str:
         examples=called(_examples(parts)),
         catalogue=emit(parts.settings.entity),
         features=_with_features(_beside(ranking, parts), _frames(asked, names)),
-        parameters=_typed(used, names),
-        asking=_typed(asked, names),
+        examples_def=signature("examples", [*_typed(used, names), ONLY], "pl.DataFrame"),
+        candidates_def=signature("candidates", [*_typed(asked, names), ONLY], "pl.DataFrame"),
+        asking=", ".join(_typed(asked, names)),
         asked_frames=_frames(asked, names),
         loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
         passed=_frames(used, names),
@@ -87,7 +90,7 @@ def _imported(imports: Imports) -> None:
     imports.add("polars as pl")
     imports.add("features", "WORKSPACE", "load")
     imports.add("datetime", "timedelta")
-    imports.add(EXAMPLES, "Moments", "Sampling", "asked", "examples_of", "interactions")
+    imports.add(EXAMPLES, "Moment", "Moments", "Sampling", "asked", "examples_of", "interactions")
     imports.add("mlsd_framework.runtime.training", "retrieved")
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Interactions")
@@ -104,13 +107,29 @@ def _frames(sources: list[str], names: ScriptNames) -> str:
     return ", ".join(names.frame(one) for one in sources)
 
 
-def _typed(sources: list[str], names: ScriptNames) -> str:
-    return ", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in sources)
-
-
 def _with_features(lines: list[str], frames: str) -> list[str]:
     """Return the lines that make candidates and put features beside them."""
-    return returning([f"rows = candidates({frames})", *lines]) if lines else [f"return candidates({frames})"]
+    made = f"candidates({frames}, only)"
+    return returning([f"rows = {made}", *lines]) if lines else [f"return {made}"]
+
+
+def _typed(sources: list[str], names: ScriptNames) -> list[str]:
+    """Return the parameters that sources are passed as."""
+    return [f"{names.frame(one)}: pl.LazyFrame" for one in sources]
+
+
+def candidate_sources(system: System) -> list[str]:
+    """Return the sources that examples of candidates are made of, in the order in which `examples` takes them."""
+    if system.outcome is None:
+        return []
+    parts = _parts(system)
+    groups = [*_history_groups(parts), *row_groups(system, parts.endpoint)]
+    return list(dict.fromkeys([system.outcome.interactions.source, *sources_of(groups, system)]))
+
+
+def fitted_sources(system: System) -> tuple[str, ...]:
+    """Return the models that are fitted anew at each moment of the examples."""
+    return tuple(one.retriever.name for one in _parts(system).settings.sources)
 
 
 def row_groups(system: System, endpoint: Endpoint) -> list[StoredGroup]:

@@ -11,7 +11,9 @@ from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.expressions import Column, columns
 from mlsd_framework.ir.features import RequestGroup, StoredGroup, WindowGroup
 from mlsd_framework.ir.fingerprint import fingerprint
+from mlsd_framework.ir.retrieval import Outcome
 from mlsd_framework.ir.system import System
+from mlsd_framework.targets.training.candidates import candidate_sources, fitted_sources
 from mlsd_framework.targets.training.dataset import example_sources, in_order
 
 VERIFY = "mlsd_framework.runtime.verify"
@@ -38,6 +40,7 @@ def verify_file(system: System, spec: str) -> str:
     script = _Verify(system, ScriptNames(system), Imports())
     computed = script.computed() if _has_examples(system) else []
     sources = example_sources(system) if _has_examples(system) else used_sources(system)
+    sources += [name for name in candidate_sources(system) if name not in sources]
     loads = [script.load(name) for name in sources]
     subject = assigned("subject", script.subject(sources), 1)
     script.ours("PROJECT", "WORKSPACE", "load")
@@ -80,6 +83,8 @@ class _Verify:
             logs=tuple(self.log(name) for name in sources),
             stored=tuple(self.stored(group) for group in system.stored) or None,
         )
+        if system.outcome is not None:
+            named += (("candidates", self.candidates(system.outcome)),)
         if _has_examples(system):
             named += (("examples", self.examples(sources)),)
             if in_order(system.computed):
@@ -122,6 +127,22 @@ class _Verify:
             join=join,
         )
         return Call("Examples", (), named)
+
+    def candidates(self, outcome: Outcome) -> Call:
+        """Return the declaration of how examples of a ranker are made."""
+        self.imports.add(f"{VERIFY}.subject", "Candidates")
+        self.imports.add("dataset", "MOMENTS", "examples")
+        named: tuple[tuple[str, Item], ...] = (
+            ("make", Raw("examples")),
+            ("reads", tuple(candidate_sources(self.system))),
+            ("source", outcome.interactions.source),
+            ("user", outcome.interactions.user),
+            ("item", outcome.interactions.item),
+            ("label", outcome.name),
+            ("horizon", Raw("MOMENTS.horizon")),
+            ("fitted", fitted_sources(self.system)),
+        )
+        return Call("Candidates", (), named)
 
     def expressions(self) -> Call:
         self.imports.add(f"{VERIFY}.subject", "Expressions", "Row")

@@ -1,0 +1,155 @@
+"""No leakage into examples of a ranker: what is retrieved at a moment is the same with everything after it changed.
+
+Two changes are made of a part of the log. One is of everything after the moment: the candidates of each request, what
+their sources say of them, and all features have to stay; who asks, and what comes of it, is the future itself. The
+other is of everything after the horizon of the outcome: then requests and labels have to stay too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from mlsd_framework.runtime.training.candidate_examples import AT, PART, REQUEST, Moment
+from mlsd_framework.runtime.verify.leakage import Leak, Leakage
+from mlsd_framework.runtime.verify.parity import said
+from mlsd_framework.runtime.verify.planting import planted
+from mlsd_framework.runtime.verify.subject import Candidates, Examples, Subject
+from mlsd_framework.runtime.verify.thinning import thinned
+from mlsd_framework.runtime.verify.values import plain
+
+EVENTS = 60_000
+_SHOWN = 50
+_THERE = "__there"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """From when on everything is changed; `labels` is whether outcomes lie before it."""
+
+    at: int
+    moment: int
+    labels: bool
+
+
+def candidate_leakage(subject: Subject, candidates: Candidates, seed: int = 3) -> Leakage:
+    """Retrieve at one moment, with and without the plants, and return what differs."""
+    draw = np.random.default_rng(seed)
+    as_examples = Examples(
+        make=candidates.make,
+        reads=candidates.reads,
+        source=candidates.source,
+        label=candidates.label,
+        labels=candidates.source,
+    )
+    frames = thinned(subject, as_examples, EVENTS)
+    log = subject.log(candidates.source)
+    events = frames[candidates.source]
+    times = events.get_column(str(log.table.event_time)).to_physical()
+    # Beyond the horizon there have to be events, or nothing after it could be changed.
+    moment = int(times.max() or 0) + 1 - 2 * candidates.horizon  # type: ignore[operator] # microseconds
+    moment = _free(moment, None if log.ingest_time is None else events.get_column(log.ingest_time))
+    rows = _made(candidates, frames, moment)
+    users = rows.get_column(candidates.user).n_unique()
+    part = f"fitted on {events.height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
+    result = Leakage(columns=rows.width, notes=[f"asked for {users:,} users at {said(moment)}, {part}"])
+    if log.ingest_time is None:
+        result.notes.append(f"`{log.name}` has no ingest time: a row counts as known when it happened")
+    for cut in (_Cut(moment, moment, labels=False), _Cut(moment + candidates.horizon, moment, labels=True)):
+        changed, plants = planted(subject, as_examples, frames, cut.at, draw)
+        result.cuts.append(said(cut.at))
+        result.plants += plants
+        changed = _later(changed, subject, cut.at)
+        again = _made(candidates, changed, moment)
+        late = _known_later(subject, candidates, (frames, changed), cut)
+        _compare(rows, again, candidates, cut, late, result)
+    return result
+
+
+def _made(candidates: Candidates, frames: Mapping[str, pl.DataFrame], moment: int) -> pl.DataFrame:
+    """Return the examples of one moment, none of which is left out: those of a test."""
+    return candidates.make(*(frames[name].lazy() for name in candidates.reads), Moment(moment, "test"))
+
+
+def _free(moment: int, written: pl.Series | None) -> int:
+    """Return the first moment from this one on at which nothing was written: what is known at once is no plant."""
+    taken = set() if written is None else set(written.to_physical().to_list())
+    while moment in taken:
+        moment += 1
+    return moment
+
+
+def _later(frames: Mapping[str, pl.DataFrame], subject: Subject, cut: int) -> dict[str, pl.DataFrame]:
+    """Let what is planted as written at the cut be written just after it: at the cut itself it is known."""
+    found = dict(frames)
+    for name, frame in frames.items():
+        written = subject.log(name).ingest_time
+        if written is not None:
+            at = pl.col(written).to_physical() == cut
+            shifted = pl.when(at).then(pl.col(written) + pl.duration(microseconds=1)).otherwise(pl.col(written))
+            found[name] = frame.with_columns(shifted.cast(frame.schema[written]).alias(written))
+    return found
+
+
+def _known_later(
+    subject: Subject, candidates: Candidates, versions: Sequence[Mapping[str, pl.DataFrame]], cut: _Cut
+) -> pl.DataFrame | None:
+    """Return the users and items of events within the horizon that were written after it: their outcome came later."""
+    log = subject.log(candidates.source)
+    if log.ingest_time is None or not cut.labels:
+        return None
+    stamp, written = (pl.col(name).to_physical() for name in (str(log.table.event_time), log.ingest_time))
+    late = (stamp >= cut.moment) & (stamp < cut.at) & (written >= cut.at)
+    found = [one[log.name].filter(late).select(candidates.user, candidates.item) for one in versions]
+    return pl.concat(found).unique()
+
+
+def _compare(
+    rows: pl.DataFrame,
+    again: pl.DataFrame,
+    candidates: Candidates,
+    cut: _Cut,
+    late: pl.DataFrame | None,
+    result: Leakage,
+) -> None:
+    key = [candidates.user, candidates.item]
+    result.rows += rows.height
+    gone = ~_among(rows.select(key), again.select(key))
+    beside = rows.select(key).join(again, on=key, how="left", maintain_order="left")
+    # Users who ask only because of a planted event have candidates of their own.
+    known = again.join(rows.select(candidates.user).unique(), on=candidates.user, how="semi")
+    fresh = known.join(rows.select(key), on=key, how="anti")
+    result.leaking += int(gone.sum()) + fresh.height
+    _show(rows.filter(gone), "(candidate)", ["there", "gone"], key, cut, result)
+    _show(fresh, "(candidate)", ["not there", "there"], key, cut, result)
+    left, right = rows.filter(~gone), beside.filter(~gone)
+    for name in rows.columns:
+        if name in (*key, AT, PART, REQUEST) or (name == candidates.label and not cut.labels):
+            continue
+        differs = left.get_column(name).ne_missing(right.get_column(name))
+        if name == candidates.label and late is not None:
+            differs &= ~_among(left.select(key), late)
+        if differs.any():
+            result.leaking += int(differs.sum())
+            values = [plain(one.filter(differs).select(name)) for one in (left, right)]
+            _show(left.filter(differs), name, [[row[0] for row in one] for one in values], key, cut, result)
+
+
+def _among(rows: pl.DataFrame, others: pl.DataFrame) -> pl.Series:
+    """Return whether each row is one of the others."""
+    marked = others.with_columns(pl.lit(value=True).alias(_THERE))
+    found = rows.join(marked, on=rows.columns, how="left", maintain_order="left")
+    return found.get_column(_THERE).is_not_null()
+
+
+def _show(
+    rows: pl.DataFrame, name: str, values: Sequence[object], key: Sequence[str], cut: _Cut, result: Leakage
+) -> None:
+    """Keep the first findings; `values` are what was before and after, for all rows or one a row."""
+    for at, row in enumerate(rows.select(key).head(5).iter_rows(named=True)):
+        if len(result.leaks) >= _SHOWN:
+            return
+        old, new = (one[at] if isinstance(one, list) else one for one in values)
+        shown = {column: str(value) for column, value in row.items()}
+        result.leaks.append(Leak(name, shown, said(cut.moment), said(cut.at), old, new))
