@@ -204,6 +204,8 @@ def outcome_parts(system: System) -> Iterator[Entry]:
             for stage in endpoint.pipeline:
                 if stage.kind == "retrieve":
                     yield from _settings(f"serving.{endpoint.path}.pipeline.{stage.name}", stage.settings)
+                    read = ((value.group, value.name) for value in stage.reads if value.group is not None)
+                    yield from Definitions(system).of_names(read)
     for one in system.retrievers:
         yield from retriever_parts(one, system)
 

@@ -29,7 +29,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:0f81cf00ea698abb"
 APP = Application(
     "card-fraud",
-    spec="sha256:9626c963fdb4092f",
+    spec="sha256:9496cee330cadce8",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "card-fraud",
-    spec="sha256:9626c963fdb4092f",
+    spec="sha256:9496cee330cadce8",
     features="sha256:0f81cf00ea698abb",
     created_from={"spec": "specs/fraud.yaml"},
 )

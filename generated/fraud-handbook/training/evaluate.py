@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-handbook",
-    spec="sha256:68bd2918ca30f27f",
+    spec="sha256:4e563a7b4e625dba",
     features="sha256:30fe250da9afdf5f",
     created_from={"spec": "specs/benchmarks/fraud_handbook.yaml"},
 )

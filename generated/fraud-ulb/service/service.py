@@ -22,7 +22,7 @@ from mlsd_framework.runtime.serving.whole import Int64
 FEATURES = "sha256:8fab8322f51655f3"
 APP = Application(
     "fraud-ulb",
-    spec="sha256:83f11401aee8fb02",
+    spec="sha256:b1c26842b99ad0ee",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "fraud-ulb",
-    spec="sha256:83f11401aee8fb02",
+    spec="sha256:b1c26842b99ad0ee",
     features="sha256:8fab8322f51655f3",
     created_from={"spec": "specs/benchmarks/fraud_ulb.yaml"},
 )

@@ -20,14 +20,15 @@ from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
+from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.bento import in_front
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.serving.call import Call, Stage
 from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.moments import Moment, microseconds, now
-from mlsd_framework.runtime.serving.recommendations import Recommendations
-from mlsd_framework.runtime.serving.recommending import recommended
+from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
+from mlsd_framework.runtime.serving.recommending import Retrieved, recommended
 from mlsd_framework.runtime.serving.store import store_url
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
@@ -36,7 +37,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:7843c2d0fb999bc2"
 APP = Application(
     "recommendation",
-    spec="sha256:7383a6258f0a45a9",
+    spec="sha256:ea55c05455427f5d",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -108,6 +109,16 @@ ACTIVITY = StateLayout(
 
 FETCH_STAGE = Stage("fetch", budget=0.01, on_error="default")
 
+RETRIEVE_AGAIN_STAGE = Stage("retrieve.again", on_error="skip")
+
+RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
+
+RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
+
+RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
+RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
+
 # from specs/recommendation.yaml:93
 RETRIEVE = Retrieval(
     {
@@ -153,8 +164,29 @@ TAKE_STAGE = Stage("take")
     "/recommend",
     request=RecommendRequest,
     example={"household_id": 1, "at": "2026-01-31T12:00:00Z", "k": 20},
-    stages=(FETCH_STAGE, RETRIEVE_STAGE, FETCH_ITEMS_STAGE, SCORE_STAGE, TAKE_STAGE),
+    stages=(
+        FETCH_STAGE,
+        RETRIEVE_AGAIN_STAGE,
+        RETRIEVE_EASE_STAGE,
+        RETRIEVE_POPULAR_STAGE,
+        RETRIEVE_TOGETHER_STAGE,
+        RETRIEVE_ALS_STAGE,
+        RETRIEVE_STAGE,
+        FETCH_ITEMS_STAGE,
+        SCORE_STAGE,
+        TAKE_STAGE,
+    ),
     answer=Recommendations,
+    user="household_id",
+    feedback=(
+        Feedback(
+            source="purchases",
+            key="basket_id",
+            user="household_id",
+            item="product_id",
+            at="transaction_timestamp",
+        ),
+    ),
 )
 class Recommend:
     """Answers POST /recommend."""
@@ -177,6 +209,15 @@ class Recommend:
             "together": ItemItem.load(bundle.file("models/together/source.safetensors")),
             "als": Als.load(bundle.file("models/als/source.safetensors")),
         }
+        self.retrieving = parallel.Parallel[Candidates](
+            (
+                parallel.Source("again", RETRIEVE_AGAIN_STAGE),
+                parallel.Source("ease", RETRIEVE_EASE_STAGE),
+                parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
+                parallel.Source("together", RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("als", RETRIEVE_ALS_STAGE),
+            ),
+        )
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
@@ -194,16 +235,21 @@ class Recommend:
             activity = Activity._make(activity_row)
 
         # from specs/recommendation.yaml:93
+        history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
+        found = self.retrieving.run(call, RETRIEVE.asking(self.sources, history))
+
+        # from specs/recommendation.yaml:93
         with call.stage(RETRIEVE_STAGE):
-            history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
-            candidates = RETRIEVE.candidates(self.sources, history)
+            candidates = RETRIEVE.merged(self.sources, found, history)
+            call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:102
         with call.stage(FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("trend", (keys,)), ("product", (keys,)))
-            found = read_columns(self.store, asked_2, len(keys), call.remaining())
-            candidates = candidates.with_columns(**found)
+            found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
+            candidates = candidates.with_columns(**found_2)
+            call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:103
         with call.stage(SCORE_STAGE):
@@ -244,12 +290,14 @@ class Recommend:
             )
             candidates = candidates.with_columns(ranker=self.ranker.raw_batch(ranker_rows))
             candidates = candidates.ordered("ranker")
+            call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:104
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
+            call.left(len(candidates.items))
 
-        return recommended(candidates, history, self.catalogue, call, self.version, score="ranker")
+        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
 
 
 # from specs/recommendation.yaml:11

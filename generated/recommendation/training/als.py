@@ -39,15 +39,15 @@ def main() -> None:
         features=[],
         files=["source.safetensors"],
         parameters={
-        "factors": 64,
-        "l2": 1.0,
-        "alpha": 5.0,
-        "iterations": 15,
-        "items": 10000,
-        "seed": 0,
-        "half_life": 7776000000000,
-        "repeats": "log",
-    },
+            "factors": 64,
+            "l2": 1.0,
+            "alpha": 5.0,
+            "iterations": 15,
+            "items": 10000,
+            "seed": 0,
+            "half_life": 7776000000000,
+            "repeats": "log",
+        },
     )
     print(f"als: fitted on {len(log.items):,} events")
 

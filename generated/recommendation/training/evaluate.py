@@ -20,14 +20,14 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:7383a6258f0a45a9",
+    spec="sha256:ea55c05455427f5d",
     features="sha256:7843c2d0fb999bc2",
     created_from={"spec": "specs/recommendation.yaml"},
 )
 MODELS = ("popular", "again", "together", "ease", "als", "ranker")
 METRICS = ["ndcg@10", "recall@500", "hit_rate@10", "mrr@10", "map@10"]
 GATES: list[Gate] = []
-BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=7)
+BOOTSTRAP = Bootstrap(count=200, level=0.95, seed=7)
 COLUMNS = [
     "candidates.again_score",
     "candidates.again_rank",

@@ -38,14 +38,14 @@ def main() -> None:
         features=[],
         files=["source.safetensors"],
         parameters={
-        "similarity": "cosine",
-        "shrinkage": 10.0,
-        "neighbours": 200,
-        "least": 10,
-        "fade": 7776000000000,
-        "half_life": 7776000000000,
-        "repeats": "log",
-    },
+            "similarity": "cosine",
+            "shrinkage": 10.0,
+            "neighbours": 200,
+            "least": 10,
+            "fade": 7776000000000,
+            "half_life": 7776000000000,
+            "repeats": "log",
+        },
     )
     print(f"together: fitted on {len(log.items):,} events")
 

@@ -27,7 +27,7 @@ from mlsd_framework.runtime.serving.whole import Int64
 FEATURES = "sha256:965b97ff260519fc"
 APP = Application(
     "clashes",
-    spec="sha256:65d8ad8e568daabb",
+    spec="sha256:a719b0c0b3a3a6e0",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -27,7 +27,7 @@ from mlsd_framework.runtime.serving.whole import Int8, Int64
 FEATURES = "sha256:23ee0595a58716ad"
 APP = Application(
     "everything",
-    spec="sha256:c9f3469682520b86",
+    spec="sha256:32f112f5bb0ce434",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=0.25, concurrency=64, rate=50.0),

@@ -27,7 +27,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:36835493891ad8c9"
 APP = Application(
     "live",
-    spec="sha256:4690a33f3aad9e45",
+    spec="sha256:9f486c67501536e0",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

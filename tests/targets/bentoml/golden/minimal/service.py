@@ -20,7 +20,7 @@ from mlsd_framework.runtime.serving.trees import CompiledTrees
 FEATURES = "sha256:b255028bfa588315"
 APP = Application(
     "minimal",
-    spec="sha256:aa0c30d0b849695f",
+    spec="sha256:3970cdb771f88f09",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

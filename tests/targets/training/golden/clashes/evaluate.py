@@ -22,7 +22,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "clashes",
-    spec="sha256:65d8ad8e568daabb",
+    spec="sha256:a719b0c0b3a3a6e0",
     features="sha256:965b97ff260519fc",
     created_from={"spec": "tests/targets/cases/clashes.yaml"},
 )

@@ -25,7 +25,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "everything",
-    spec="sha256:c9f3469682520b86",
+    spec="sha256:32f112f5bb0ce434",
     features="sha256:23ee0595a58716ad",
     created_from={"spec": "tests/targets/cases/everything.yaml"},
 )

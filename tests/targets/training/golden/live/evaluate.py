@@ -21,7 +21,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "live",
-    spec="sha256:4690a33f3aad9e45",
+    spec="sha256:9f486c67501536e0",
     features="sha256:36835493891ad8c9",
     created_from={"spec": "tests/targets/cases/live.yaml"},
 )

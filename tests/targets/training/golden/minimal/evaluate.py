@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "minimal",
-    spec="sha256:aa0c30d0b849695f",
+    spec="sha256:3970cdb771f88f09",
     features="sha256:b255028bfa588315",
     created_from={"spec": "tests/targets/cases/minimal.yaml"},
 )
