@@ -1,5 +1,7 @@
 """Window groups as declarations of the runtime, for the scripts and the service alike."""
 
+from datetime import timedelta
+
 from mlsd_framework.codegen.python import Call, Imports, Mapping, given
 from mlsd_framework.codegen.store_types import store_dtype
 from mlsd_framework.ir.expressions import Column, Expression
@@ -12,7 +14,9 @@ FEATURES = "mlsd_framework.runtime.features"
 def window_group(group: WindowGroup, source: Source, imports: Imports) -> Call:
     """Return the declaration of a group for the runtime; its imports are added."""
     imports.add(f"{FEATURES}.windows", "Aggregate", "WindowGroup")
-    imports.add("datetime", "timedelta")
+    times = (*group.windows, group.refresh, group.delay or None, group.resolution, source.allowed_lateness)
+    if any(isinstance(one, timedelta) for one in (*times, *(one.half_life for one in group.aggregates))):
+        imports.add("datetime", "timedelta")
     named = given(
         name=group.name,
         entity=group.key,

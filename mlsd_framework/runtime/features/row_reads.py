@@ -12,7 +12,7 @@ from mlsd_framework.runtime.features.online import OnlineStore
 if TYPE_CHECKING:
     from mlsd_framework.runtime.features.keys import KeyPart
 
-Parts: TypeAlias = "Sequence[KeyPart | list[KeyPart]]"
+Parts: TypeAlias = "Sequence[KeyPart | list[Any]]"
 """The parts of a key: a value a row, or one that all rows share."""
 
 Columns: TypeAlias = "dict[str, NDArray[Any]]"

@@ -79,24 +79,26 @@ def candidates_file(system: System, spec: str) -> str:
     )
     asking = list(dict.fromkeys([outcome.interactions.source, *sources_of(groups, system)]))
     frames = ", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in used)
+    asked_frames = ", ".join(names.frame(one) for one in asking)
     context = CandidatesFile(
         spec=spec,
         imports="",
         declarations=_declarations(parts),
         sources=called_sources(parts),
-        requests=[line for group in groups for line in values_beside(group, system, names, imports, AT)][1:],
+        requests=_returned(
+            "rows", [line for group in groups for line in values_beside(group, system, names, imports, AT)][1:]
+        ),
         log=assigned("log", log_of(outcome.interactions, Raw(names.frame(outcome.interactions.source)), system), 1),
         asked=assigned("one", _asked(parts), 2),
         history=assigned("history", _history(parts), 2),
         examples=called(_examples(parts))[0:],
         catalogue=emit(parts.settings.entity),
-        features=features,
+        features=_returned(f"candidates({asked_frames})", features),
         parameters=frames,
         asking=", ".join(f"{names.frame(one)}: pl.LazyFrame" for one in asking),
         loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
         passed=", ".join(names.frame(one) for one in used),
     )
-    asked_frames = ", ".join(names.frame(one) for one in asking)
     return render("training/candidates.py.j2", _Whole(context, "\n".join(imports.lines()), asked_frames))
 
 
@@ -107,6 +109,15 @@ class _Whole:
     file: CandidatesFile
     imports: str
     asked_frames: str
+
+
+def _returned(rows: str, lines: list[str]) -> list[str]:
+    """Return the body of a function that begins with `rows` and returns what the last of its lines assign."""
+    if not lines:
+        return [f"return {rows}"]
+    whole = lines if rows == "rows" else [f"rows = {rows}", *lines]
+    last = max(place for place, line in enumerate(whole) if line.startswith("rows = "))
+    return [*whole[:last], whole[last].replace("rows = ", "return ", 1), *whole[last + 1 :]]
 
 
 def row_groups(system: System, endpoint: Endpoint) -> list[StoredGroup]:
