@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PUBLIC = {
     "mlsd_framework": {"__version__"},
-    "mlsd_framework.plugin": {"ModelKind", "Plugin", "StageKind"},
+    "mlsd_framework.plugin": {"ModelKind", "Plugin", "RetrieverKind", "StageKind"},
 }
 
 
