@@ -78,7 +78,10 @@ class Imports:
         for module in sorted(self.modules):
             parts[_rank(module)].append(f"import {module}")
         for module, names in sorted(self.names.items()):
-            parts[_rank(module)].append(_from(module, sorted(names, key=_isort)))
+            renamed = {name for name in names if " as " in name}
+            parts[_rank(module)] += [_from(module, [name]) for name in sorted(renamed, key=_isort)]
+            if names - renamed:
+                parts[_rank(module)].append(_from(module, sorted(names - renamed, key=_isort)))
         blocks = ["\n".join(sorted(part, key=_import_order)) for part in parts if part]
         return "\n\n".join(blocks).split("\n")
 

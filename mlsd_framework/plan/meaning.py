@@ -207,6 +207,8 @@ def outcome_parts(system: System) -> Iterator[Entry]:
                     yield from _settings(f"serving.{endpoint.path}.pipeline.{stage.name}", stage.settings)
                     for source in stage.settings.sources:
                         yield from retriever_parts(source.retriever, system)
+                    read = ((value.group, value.name) for value in stage.reads if value.group is not None)
+                    yield from Definitions(system).of_names(read)
 
 
 def model_parts(model: Model) -> Iterator[Entry]:

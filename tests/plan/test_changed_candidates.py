@@ -11,7 +11,7 @@ from mlsd_framework.targets import artefacts
 
 CASE = Path(__file__).parents[1] / "targets" / "cases" / "recommendation.yaml"
 EVALUATED = {"build", "evaluate", "serve"}
-RETRIEVED = {"dataset", *EVALUATED}
+RETRIEVED = {"dataset", "verify", *EVALUATED}
 
 # ruff: noqa: E501 - a table
 CHANGES = {

@@ -11,7 +11,8 @@ BUILD, CATALOGUE, DATASET, EVALUATE = "build", "catalogue", "dataset", "evaluate
 POPULAR, EASE, TOWERS, RANKER, INDEX = "train popular", "train ease", "train towers", "train ranker", "index items"
 MATERIALISE, VERIFY, SERVE = "materialise", "verify", "serve"
 DECIDED = {BUILD, EVALUATE, SERVE}
-LEARNED = {BUILD, DATASET, RANKER, EVALUATE, SERVE}
+LEARNED = {BUILD, DATASET, VERIFY, RANKER, EVALUATE, SERVE}
+PUBLISHED = {MATERIALISE, *LEARNED}
 
 
 CHANGES = {
@@ -29,6 +30,8 @@ CHANGES = {
     "a quota": ("sources: {ease: 40", "sources: {ease: 41", LEARNED, "retrain"),
     "what is new": ("n: 30, new: true", "n: 30, new: false", LEARNED, "retrain"),
     "how many candidates": ("          n: 60", "          n: 50", LEARNED, "retrain"),
+    "the history's length": ('"last_n(product_id, 50)"', '"last_n(product_id, 49)"', PUBLISHED, "retrain"),
+    "a feature of items": ("windows: [7d, 28d]", "windows: [7d, 27d]", PUBLISHED, "retrain"),
     "the outcome's horizon": ("within: 7d", "within: 6d", LEARNED, "retrain"),
     "the sample of a request": ("negatives: 20", "negatives: 21", LEARNED, "retrain"),
     "the port": ("port: 0", "port: 3999", {SERVE}, "reload"),
