@@ -54,7 +54,7 @@ def candidate_leakage(subject: Subject, candidates: Candidates, seed: int = 3) -
     rows = _made(candidates, frames, moment)
     users = rows.get_column(candidates.user).n_unique()
     part = f"fitted on {events.height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
-    result = Leakage(columns=rows.width, notes=[f"asked for {users:,} users at {said(moment)}, {part}"])
+    result = Leakage(columns=rows.width, sample=f"asked for {users:,} users at {said(moment)}, {part}")
     if log.ingest_time is None:
         result.notes.append(f"`{log.name}` has no ingest time: a row counts as known when it happened")
     for cut in (_Cut(moment, moment, labels=False), _Cut(moment + candidates.horizon, moment, labels=True)):
