@@ -70,6 +70,7 @@ def _summary(proof: dict[str, Any]) -> str:
         f"{proof.get('system')}: proved on {proof.get('when')}",
         f"  parity    {values:,} values are the same in every home ({', '.join(homes) or 'none'})",
         f"  leakage   {leakage['rows']:,} rows stay the same against {plants:,} planted or changed rows",
+        *([f"            {leakage['sample']}"] if leakage.get("sample") else []),
         f"  coverage  {len(proof.get('coverage', []))} features met every case that they can meet",
         *(f"  {home}: not asked, {why}" for home, why in absent.items()),
     ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from mlsd_framework.runtime.features.dtypes import Value
 from mlsd_framework.runtime.training.candidate_examples import AT, PART, REQUEST, Moment
 from mlsd_framework.runtime.verify.leakage import Leak, Leakage
 from mlsd_framework.runtime.verify.parity import said
@@ -46,14 +47,14 @@ def candidate_leakage(subject: Subject, candidates: Candidates, seed: int = 3) -
     frames = thinned(subject, as_examples, EVENTS)
     log = subject.log(candidates.source)
     events = frames[candidates.source]
-    times = events.get_column(str(log.table.event_time)).to_physical()
+    times = events.get_column(str(log.table.event_time)).to_physical().to_list()
     # Beyond the horizon there have to be events, or nothing after it could be changed.
-    moment = int(times.max() or 0) + 1 - 2 * candidates.horizon  # type: ignore[operator] # microseconds
+    moment = max(times, default=0) + 1 - 2 * candidates.horizon
     moment = _free(moment, None if log.ingest_time is None else events.get_column(log.ingest_time))
     rows = _made(candidates, frames, moment)
     users = rows.get_column(candidates.user).n_unique()
     part = f"fitted on {events.height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
-    result = Leakage(columns=rows.width, notes=[f"asked for {users:,} users at {said(moment)}, {part}"])
+    result = Leakage(columns=rows.width, sample=f"asked for {users:,} users at {said(moment)}, {part}")
     if log.ingest_time is None:
         result.notes.append(f"`{log.name}` has no ingest time: a row counts as known when it happened")
     for cut in (_Cut(moment, moment, labels=False), _Cut(moment + candidates.horizon, moment, labels=True)):
@@ -121,8 +122,9 @@ def _compare(
     known = again.join(rows.select(candidates.user).unique(), on=candidates.user, how="semi")
     fresh = known.join(rows.select(key), on=key, how="anti")
     result.leaking += int(gone.sum()) + fresh.height
-    _show(rows.filter(gone), "(candidate)", ["there", "gone"], key, cut, result)
-    _show(fresh, "(candidate)", ["not there", "there"], key, cut, result)
+    lost = rows.filter(gone)
+    _show(lost.select(key), "(candidate)", ["there"] * lost.height, ["gone"] * lost.height, cut, result)
+    _show(fresh.select(key), "(candidate)", ["not there"] * fresh.height, ["there"] * fresh.height, cut, result)
     left, right = rows.filter(~gone), beside.filter(~gone)
     for name in rows.columns:
         if name in (*key, AT, PART, REQUEST) or (name == candidates.label and not cut.labels):
@@ -132,8 +134,8 @@ def _compare(
             differs &= ~_among(left.select(key), late)
         if differs.any():
             result.leaking += int(differs.sum())
-            values = [plain(one.filter(differs).select(name)) for one in (left, right)]
-            _show(left.filter(differs), name, [[row[0] for row in one] for one in values], key, cut, result)
+            old, new = ([row[0] for row in plain(one.filter(differs).select(name))] for one in (left, right))
+            _show(left.filter(differs).select(key), name, old, new, cut, result)
 
 
 def _among(rows: pl.DataFrame, others: pl.DataFrame) -> pl.Series:
@@ -144,12 +146,11 @@ def _among(rows: pl.DataFrame, others: pl.DataFrame) -> pl.Series:
 
 
 def _show(
-    rows: pl.DataFrame, name: str, values: Sequence[object], key: Sequence[str], cut: _Cut, result: Leakage
+    rows: pl.DataFrame, name: str, before: Sequence[Value], after: Sequence[Value], cut: _Cut, result: Leakage
 ) -> None:
-    """Keep the first findings; `values` are what was before and after, for all rows or one a row."""
-    for at, row in enumerate(rows.select(key).head(5).iter_rows(named=True)):
+    """Keep the first findings: a row's key, and what the column held before and after."""
+    for row, old, new in list(zip(rows.iter_rows(named=True), before, after, strict=True))[:5]:
         if len(result.leaks) >= _SHOWN:
             return
-        old, new = (one[at] if isinstance(one, list) else one for one in values)
         shown = {column: str(value) for column, value in row.items()}
         result.leaks.append(Leak(name, shown, said(cut.moment), said(cut.at), old, new))

@@ -32,10 +32,14 @@ class Leak:
 
 @dataclass(slots=True)
 class Leakage:
-    """What came of the plants: how many rows and columns were compared, what was planted, what has changed."""
+    """What came of the plants: how many rows and columns were compared, what was planted, what has changed.
+
+    `sample` says what part of the system was tried, where it is one.
+    """
 
     rows: int = 0
     columns: int = 0
+    sample: str = ""
     cuts: list[str] = field(default_factory=list)
     plants: list[Plant] = field(default_factory=list)
     leaking: int = 0

@@ -109,7 +109,7 @@ def _leakage(found: Leakage | None) -> str:
         sums[one.source, one.kind] += one.rows
     rows = [[f"<code>{escape(source)}</code>", escape(kind), f"{number:,}"] for (source, kind), number in sums.items()]
     cuts = ", ".join(found.cuts)
-    notes = "".join(f'<p class="soft">{_words(note)}.</p>' for note in found.notes)
+    notes = "".join(f'<p class="soft">{_words(note)}.</p>' for note in (found.sample, *found.notes) if note)
     lead = (
         f'<p class="soft">{found.rows:,} rows of {found.columns} columns before {escape(cuts or "no cut")}, made again '
         f"after everything that was known later had changed.</p>{notes}"

@@ -22,6 +22,7 @@ from mlsd_framework.runtime.training.candidate_examples import Moment, Sampling,
 from mlsd_framework.runtime.verify.candidate_leakage import candidate_leakage
 from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.proof import Proof
+from mlsd_framework.runtime.verify.report import page
 from mlsd_framework.runtime.verify.subject import Candidates, Log, Subject
 
 USERS, ITEMS, DAYS = 30, 40, 60
@@ -145,8 +146,9 @@ def test_honest_examples_hold(written: str | None) -> None:
     assert len(found.cuts) == 2
     assert {one.kind for one in found.plants} >= {"future rows of known keys", "future rows of new keys"}
     assert ("rows written late" in {one.kind for one in found.plants}) == (written is not None)
-    assert "popular, together, again" in found.notes[0]
-    assert "fitted on 2,500 of 2,500 events" in found.notes[0]
+    assert "popular, together, again" in found.sample
+    assert "fitted on 2,500 of 2,500 events" in found.sample
+    assert page(Proof("shop", "now", 1.0, 1, {}, leakage=found)).count(found.sample) == 1
 
 
 def test_sources_that_know_the_whole_log_are_found() -> None:
