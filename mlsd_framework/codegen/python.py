@@ -90,6 +90,7 @@ _STANDARD = frozenset(
         "collections",
         "dataclasses",
         "datetime",
+        "functools",
         "json",
         "math",
         "os",

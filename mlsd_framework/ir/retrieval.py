@@ -27,6 +27,7 @@ class Retriever:
     """A named model that finds candidates by histories; `settings` are the kind's own, in order.
 
     `user_features` are what it reads of who asks, beside the history, and `item_features` what it knows of items.
+    `item_text` are columns of the table that lists the items, which say in words what they are.
     `embeds` says whether its items are vectors, which an index can search.
     """
 
@@ -36,6 +37,7 @@ class Retriever:
     settings: tuple[tuple[str, SettingValue], ...]
     user_features: tuple[FeatureRef, ...] = ()
     item_features: tuple[FeatureRef, ...] = ()
+    item_text: tuple[str, ...] = ()
     embeds: bool = False
     describe: str | None = None
     span: Span | None = None

@@ -8,6 +8,7 @@ from mlsd_framework.kinds.models.catboost_ranker.kind import CatBoostRanker
 from mlsd_framework.kinds.models.isolation_forest.kind import IsolationForest
 from mlsd_framework.kinds.retrievers.als import Als
 from mlsd_framework.kinds.retrievers.buy_again import BuyAgain
+from mlsd_framework.kinds.retrievers.content import Content
 from mlsd_framework.kinds.retrievers.ease import Ease
 from mlsd_framework.kinds.retrievers.item_item import ItemItem
 from mlsd_framework.kinds.retrievers.popularity import Popularity
@@ -34,7 +35,7 @@ PLUGIN = Plugin(
     sources=(Events(), Table(), Simulated()),
     aggregates=AGGREGATES,
     models=(CatBoostClassifier(), CatBoostRanker(), IsolationForest()),
-    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), TwoTower()),
+    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), Content(), TwoTower()),
     stages=(Fetch(), Compute(), Retrieve(), Filter(), Score(), Rules(), Decide(), Explain(), Take(), Fallback()),
     metrics=METRICS,
 )
