@@ -37,7 +37,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:7843c2d0fb999bc2"
 APP = Application(
     "recommendation",
-    spec="sha256:cc5b064e44949ed8",
+    spec="sha256:df3efd29782499e7",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

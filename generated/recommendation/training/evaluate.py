@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:cc5b064e44949ed8",
+    spec="sha256:df3efd29782499e7",
     features="sha256:7843c2d0fb999bc2",
     created_from={"spec": "specs/recommendation.yaml"},
 )

@@ -108,9 +108,7 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
     return render("training/retriever.py.j2", context)
 
 
-def _vectors(
-    kind: "TextKind", retriever: Retriever, system: System, names: ScriptNames, imports: Imports
-) -> list[str]:
+def _vectors(kind: "TextKind", retriever: Retriever, system: System, names: ScriptNames, imports: Imports) -> list[str]:
     """Return the lines that make a vector of each item's words."""
     entity = system.entity(retriever.interactions.entity)
     table = names.table(system.source(str(entity.source)))

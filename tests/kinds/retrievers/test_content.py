@@ -60,6 +60,7 @@ PRODUCTS = {
     7: ("Yoghurt", " "),
 }
 BOUGHT = (1, 2, 3, 4)
+BRAND = "sources.products.schema.brand"
 
 
 @pytest.fixture
@@ -161,7 +162,9 @@ def test_what_words_are_made_of_is_what_a_source_is_fitted_with(shop: Path) -> N
         return dict(retriever_parts(system.retriever("words"), system))
 
     before = parts(SPEC)
-    assert parts(SPEC.replace("text: [title, brand]", "text: title"))["models.words.text"] != before["models.words.text"]
+    assert (
+        parts(SPEC.replace("text: [title, brand]", "text: title"))["models.words.text"] != before["models.words.text"]
+    )
     retyped = parts(SPEC.replace("brand: category?", "brand: string?"))
-    assert {name for name in before if before[name] != retyped[name]} == {"sources.products.schema.brand"}
+    assert {name for name in before if before[name] != retyped[name]} == {BRAND}
     assert parts(SPEC.replace("in_stock: bool", "in_stock: bool?")) == before
