@@ -24,7 +24,7 @@ class ContentSpec(FadingSpec):
     )
     embedding: Literal["minilm", "hashed"] = Field(
         "minilm",
-        description="How words become vectors: by a language model, or by the words and parts of words that they share.",
+        description="How words become vectors: by a language model, or by words and parts of words that they share.",
     )
     dimensions: int = Field(64, ge=1, le=384, description="Principal axes of the vectors that are kept.")
 
