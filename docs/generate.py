@@ -22,6 +22,7 @@ from mlsd_framework.plugin.registry import Registry, registry
 from mlsd_framework.spec.base import ExpressionText, Name, SpecModel, SystemName
 from mlsd_framework.spec.derived import DerivedGroupSpec
 from mlsd_framework.spec.quantities import Count, Duration, Fraction, OneOrMore, Rate, Size, write_duration
+from mlsd_framework.spec.retrievers import RetrieverSpec
 from mlsd_framework.spec.system import SECTIONS, SystemSpec
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -227,11 +228,23 @@ def section_page(section: str, registry: Registry) -> str:
         lines += kind_lines(written.format(name), kind, shared)
     for model in (top, *([shared] if shared else []), *specs):
         lines += mappings(model, seen)
+    if section == "models":
+        lines += finders(registry, seen)
     if section == "features":
         lines += aggregates(registry)
         lines += ["## Groups with a `kind`", "", *about(DerivedGroupSpec), *keys(DerivedGroupSpec)]
         lines += ["A kind adds keys of its own; `mlsd plugins` lists the kinds at hand.", ""]
     return HEAD + "\n".join(lines).rstrip() + "\n"
+
+
+def finders(registry: Registry, seen: set[type[BaseModel]]) -> list[str]:
+    """Return the part of a page that kinds of models have which find candidates."""
+    kinds = sorted(registry.retrievers.items())
+    lines = ["## Models that find candidates", "", *about(RetrieverSpec), *keys(RetrieverSpec)]
+    for name, kind in kinds:
+        lines += kind_lines(f"kind: {name}", kind, RetrieverSpec)
+    seen.update([RetrieverSpec, *(kind.spec for _, kind in kinds)])
+    return [*lines, *(line for _, kind in kinds for line in mappings(kind.spec, seen))]
 
 
 def kind_lines(written: str, kind: Any, shared: type[BaseModel] | None) -> list[str]:

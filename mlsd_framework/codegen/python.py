@@ -93,6 +93,7 @@ _STANDARD = frozenset(
         "collections",
         "dataclasses",
         "datetime",
+        "functools",
         "json",
         "math",
         "os",

@@ -27,6 +27,7 @@ class Retriever:
     """A named model that finds candidates by histories; `settings` are the kind's own, in order.
 
     `user_features` are what it reads of who asks, beside the history, and `item_features` what it knows of items.
+    `item_text` are columns of the table that lists the items, which say in words what they are.
     `embeds` says whether its items are vectors, which an index can search.
     `has_vectors` says whether its class gives the vectors of items, whose cosine tells how alike two are.
     `of_history` says whether it finds items of the history and no others.
@@ -38,6 +39,7 @@ class Retriever:
     settings: tuple[tuple[str, SettingValue], ...]
     user_features: tuple[FeatureRef, ...] = ()
     item_features: tuple[FeatureRef, ...] = ()
+    item_text: tuple[str, ...] = ()
     embeds: bool = False
     has_vectors: bool = False
     of_history: bool = False

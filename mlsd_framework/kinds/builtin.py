@@ -9,6 +9,7 @@ from mlsd_framework.kinds.models.deep_ranker.kind import DeepRanker
 from mlsd_framework.kinds.models.isolation_forest.kind import IsolationForest
 from mlsd_framework.kinds.retrievers.als import Als
 from mlsd_framework.kinds.retrievers.buy_again import BuyAgain
+from mlsd_framework.kinds.retrievers.content import Content
 from mlsd_framework.kinds.retrievers.ease import Ease
 from mlsd_framework.kinds.retrievers.item_item import ItemItem
 from mlsd_framework.kinds.retrievers.popularity import Popularity
@@ -42,7 +43,7 @@ PLUGIN = Plugin(
     sources=(Events(), Table(), Simulated()),
     aggregates=AGGREGATES,
     models=(CatBoostClassifier(), CatBoostRanker(), DeepRanker(), IsolationForest()),
-    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), TwoTower()),
+    retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), Content(), TwoTower()),
     stages=(
         Fetch(),
         Compute(),

@@ -45,6 +45,7 @@ class RetrievalLowering:
             before = len(self.context.faults)
             users = self._features(name, spec, "user_features", spec.user, kinds[spec.kind])
             items = self._features(name, spec, "item_features", spec.item, kinds[spec.kind])
+            words = self._words(name, spec)
             if log is not None and len(self.context.faults) == before:
                 settings = kinds[spec.kind].settings(spec)
                 span = self.context.span(("models", name), key=True)
@@ -56,6 +57,7 @@ class RetrievalLowering:
                     settings=settings,
                     user_features=users,
                     item_features=items,
+                    item_text=words,
                     embeds=getattr(kind, "embeds", False),
                     has_vectors=getattr(kind, "has_vectors", False),
                     of_history=getattr(kind, "of_history", False),
@@ -140,6 +142,26 @@ class RetrievalLowering:
                 ref = FeatureRef(group_name, one.name, one.type, one.describe, self.context.span(at))
                 found.setdefault(ref.dotted, ref)
         return tuple(found.values())
+
+    def _words(self, name: str, spec: RetrieverSpec) -> tuple[str, ...]:
+        """Return the columns of text in which a retriever knows its items, of the table that lists them."""
+        entity = self.entities.get(spec.item)
+        source = self.sources.get(str(entity.source)) if entity is not None else None
+        written = dict.fromkeys(getattr(spec, "text", ()))
+        if source is None:
+            return ()
+        for index, text in enumerate(written):
+            at: Loc = ("models", name, "text", index)
+            column = source.column(text)
+            if column is None:
+                what = f"`models.{name}.text` names the column `{text}`, which `sources.{source.name}` lacks"
+                self.context.unknown("E2003", what, at, text, [one.name for one in source.columns])
+            elif not column.type.text:
+                what = f"`models.{name}.text` takes the column `{text}` of type `{column.type}`, which is no text"
+                texts = [one.name for one in source.columns if one.type.text]
+                expected = f"one of: {', '.join(texts)}" if texts else "a column of type `string` or `category`"
+                self.context.report("E2061", what, at, expected=expected)
+        return tuple(written)
 
     def _interactions(self, spec: InteractionsSpec, at: Loc) -> Interactions | None:
         shown = ".".join(str(part) for part in at)

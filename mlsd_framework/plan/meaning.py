@@ -189,6 +189,10 @@ def retriever_parts(one: Retriever, system: System) -> Iterator[Entry]:
     refs = (*one.user_features, *one.item_features)
     yield f"{at}.features", value(tuple((ref.dotted, ref.type) for ref in refs))
     yield from Definitions(system).of(refs)
+    if one.item_text:
+        yield f"{at}.text", value(one.item_text)
+        entity = system.entity(one.interactions.entity)
+        yield from source_parts(system.source(str(entity.source)), one.item_text)
     yield from interaction_parts(one.interactions, system)
 
 

@@ -29,6 +29,16 @@ class FittedKind(RetrieverKind, Protocol):
         """Return the call that fits it on the interactions `log`; what it needs beside its class is imported."""
 
 
+class TextKind(FittedKind, Protocol):
+    """A kind of retriever that knows items by what they are in words; its YAML has `text`, columns of their table."""
+
+    def vectors(self, retriever: Retriever, imports: Imports) -> Call:
+        """Return the call that makes vectors [items, D] of `words`, a text an item, an empty one where it has none.
+
+        What `fit` returns reads them as `vectors()`.
+        """
+
+
 class TrainedKind(RetrieverKind, Protocol):
     """A kind of retriever with a script of its own, in which `fit(log)` returns what answers."""
 

@@ -23,6 +23,7 @@ class Workspace:
     dataset.parquet  the training set: one row an example
     catalogues/      one file an entity: the items that can be recommended, in the order that the models share
     indexes/<name>/  the newest index: its files, index.json
+    pretrained/<model>/  the files of a published model, and what it has embedded
     retrieved/       what was asked and retrieved at the moment of the test, for the evaluation
     models/<model>/  the newest trained model: its files, model.json, predictions.parquet with each row's part, card.md
     evaluation/      of the newest evaluation: report.html, the entry to <model>.report.html; <model>.metrics.json;
@@ -65,6 +66,10 @@ class Workspace:
     def index(self, name: str) -> Path:
         """Return the folder of an index."""
         return self.root / "indexes" / name
+
+    def pretrained(self, model: str) -> Path:
+        """Return the folder of a published model's files and of what it has embedded."""
+        return self.root / "pretrained" / model
 
     @property
     def retrieved(self) -> Path:

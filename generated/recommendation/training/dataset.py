@@ -60,7 +60,7 @@ RETRIEVE = Retrieval(
 )
 
 # from specs/recommendation.yaml:79
-MOMENTS = Moments(count=5, within=timedelta(days=7), every=timedelta(days=7))
+MOMENTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
 
 

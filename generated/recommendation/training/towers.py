@@ -72,7 +72,7 @@ def train(log: Interactions, folder: Path) -> None:
     frame = catalogue_frame(
         catalogue, table(load(PRODUCTS), "product_id", catalogue.keys, ["department", "brand"], "product")
     )
-    taken = examples(log, users(log.user_keys), history=30, newest=400000)
+    taken = examples(log, users(log.user_keys), history=30, newest=200000)
 
     encoding = learn(TOWERS, taken.users.head(taken.learned), frame)
     learned, validated = taken.pairs(encoding)
@@ -81,7 +81,7 @@ def train(log: Interactions, folder: Path) -> None:
     model = TwoTower(encoding, Rows.of(encoding.item.encode(frame)), SETTINGS)
 
     state = place(folder, TOWERS, SETTINGS, len(log.items), len(catalogue))
-    trainer = lean_trainer(state, epochs=4, patience=2)
+    trainer = lean_trainer(state, epochs=3, patience=2)
     trainer.fit(model, datamodule=data, ckpt_path=newest(state))
     load_best(model, state)
     export(model, encoding.user.encode(taken.users.tail(1000)), folder)

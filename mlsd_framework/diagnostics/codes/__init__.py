@@ -18,6 +18,7 @@ from mlsd_framework.diagnostics.codes import (
     shape,
     stream,
     target,
+    text,
     training,
 )
 from mlsd_framework.diagnostics.codes.code import Code
@@ -43,6 +44,7 @@ CODES: dict[str, Code] = {
         stream,
         proof,
         indexes,
+        text,
     )
     for entry in part.CODES
 }

@@ -7,7 +7,7 @@ CODES: tuple[Code, ...] = (
         "E2061",
         "not-retrievable",
         "Retrieval needs events of a user with an item: an entity's key has several columns, nothing lists the items, "
-        "or the events have no time.",
+        "the events have no time, or a column that is to say what items are in words holds no text.",
         "Name entities with one column as their key, and say which table lists the items with `from`.",
         "entities: {user: user_id, item: item_id}",
         "entities: {user: user_id, item: {key: item_id, from: products}}",

@@ -342,11 +342,15 @@ class Connection:
 
 
 def _refusal(address: Address, message: bytes) -> StoreError:
-    elsewhere = message.startswith((b"MOVED ", b"CROSSSLOT")) and not address.cluster
+    cure = None
+    if message.startswith((b"MOVED ", b"CROSSSLOT")) and not address.cluster:
+        cure = "it is a node of a cluster: add `?cluster=true` to its address"
+    elif message.startswith(b"OOM "):
+        cure = "give it more memory: `store_memory` of the environment for the embedded store, else its `maxmemory`"
     error = store_error(
         "E6225",
         f"the online store at `{address.place}` answers: {message.decode(errors='replace')}",
-        cure="it is a node of a cluster: add `?cluster=true` to its address" if elsewhere else None,
+        cure=cure,
     )
     error.reply = message
     return error

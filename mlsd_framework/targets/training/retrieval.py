@@ -13,9 +13,10 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
 
 if TYPE_CHECKING:
-    from mlsd_framework.plugin.retrievers import FittedKind, TrainedKind
+    from mlsd_framework.plugin.retrievers import FittedKind, TextKind, TrainedKind
 
 RETRIEVAL = "mlsd_framework.runtime.retrieval"
+TEXT = "mlsd_framework.runtime.text"
 EXAMPLES = "mlsd_framework.runtime.training.candidate_examples"
 
 
@@ -38,6 +39,7 @@ class RetrieverFile:
     kind: str
     source: str
     users: list[str]
+    vectors: list[str]
     fit: list[str]
     log: list[str]
     catalogue: str
@@ -84,6 +86,7 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
     tables = tables_of(retriever.user_features, log.user, "keys", system, names, imports)
     if tables:
         imports.add("polars as pl")
+    vectors = _vectors(cast("TextKind", kind), retriever, system, names, imports) if retriever.item_text else []
     settings: tuple[tuple[Item, Item], ...] = tuple(
         (one, value) for one, value in retriever.settings if not isinstance(value, tuple)
     )
@@ -94,6 +97,7 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
         kind=retriever.kind,
         source=name,
         users=users_lines(tables) if tables else [],
+        vectors=vectors,
         fit=[pointer(retriever.span), f"return {fit[0]}", *fit[1:]],
         log=assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
         catalogue=literal(retriever.interactions.entity),
@@ -102,3 +106,17 @@ def retriever_file(retriever: Retriever, system: System, spec: str, registry: Re
         parameters=emit(Mapping(settings), 2, 11),
     )
     return render("training/retriever.py.j2", context)
+
+
+def _vectors(kind: "TextKind", retriever: Retriever, system: System, names: ScriptNames, imports: Imports) -> list[str]:
+    """Return the lines that make a vector of each item's words."""
+    entity = system.entity(retriever.interactions.entity)
+    table = names.table(system.source(str(entity.source)))
+    imports.add("functools", "cache")
+    imports.add("features", table)
+    imports.add(f"{TEXT}.distinct", "Vectors")
+    imports.add(f"{TEXT}.words", "words_of")
+    columns = list[Item](retriever.item_text)
+    words = Call("words_of", (Raw(f"load({table})"), entity.key[0], Raw("catalogue.keys"), columns))
+    made = emit(kind.vectors(retriever, imports), 1, 7).replace("\n    ", "\n").split("\n")
+    return [*assigned("words", words, 1), f"return {made[0]}", *made[1:]]

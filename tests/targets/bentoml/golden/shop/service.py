@@ -35,7 +35,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:72ee69fa0fcf975f"
 APP = Application(
     "shop",
-    spec="sha256:f73e2297bb4badd9",
+    spec="sha256:2cbec0bf5df95aa8",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -32,7 +32,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shelf",
-    spec="sha256:955973e2781e9d96",
+    spec="sha256:95fb09a7131238c6",
     features="sha256:dfe59d1c9e6b3aa1",
     created_from={"spec": "tests/targets/cases/recommendation.yaml"},
 )

@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:f73e2297bb4badd9",
+    spec="sha256:2cbec0bf5df95aa8",
     features="sha256:72ee69fa0fcf975f",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )

@@ -19,7 +19,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "similar",
-    spec="sha256:091765056d428b65",
+    spec="sha256:a9363aa9656bf159",
     features="sha256:07045a6837a2921f",
     created_from={"spec": "tests/targets/cases/similar.yaml"},
 )
