@@ -9,7 +9,7 @@ _CLASSES = ("bool", "int8", "int16", "int32", "int64")
 
 
 def supervised(system: System) -> Iterator[Diagnostic]:
-    """Find classifiers whose label is no class, and systems whose models have no examples.
+    """Find classifiers whose label is no class, and systems whose models or sources of candidates have no examples.
 
     A classifier with `label: amount` of type `float64` → E2109.
     """
@@ -27,3 +27,8 @@ def supervised(system: System) -> Iterator[Diagnostic]:
         if model.features and system.label is None and system.outcome is None:
             what = f"`models.{model.name}` has no examples: nothing says which rows they are"
             yield Diagnostic(code="E2109", what=what, span=model.span, expected="a section `label`")
+    if system.retrievers and system.outcome is None:
+        one = system.retrievers[0]
+        what = f"`models.{one.name}` finds candidates, and nothing says what is to come of them: none can be measured"
+        expected = "`label: {name: …, of: /endpoint, from: events, within: 7d}`, of the endpoint that retrieves"
+        yield Diagnostic(code="E2109", what=what, span=one.span, expected=expected)
