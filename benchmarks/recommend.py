@@ -128,7 +128,7 @@ def start_peer(folder: Path, system: System, stack: contextlib.ExitStack) -> int
 def answer(port: int, body: bytes) -> dict[str, Any]:
     """Ask until the service answers; return the answer."""
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", body, {"content-type": "application/json"})
-    for _ in range(600):
+    for _ in range(300):
         with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=20) as found:
             made: dict[str, Any] = json.load(found)
             return made

@@ -87,9 +87,9 @@ def bundled(folder: Path, log: Interactions, size: Size, system: System) -> dict
 
 
 def ranker_features(system: System) -> list[str]:
-    """Return the features of the ranker in order."""
+    """Return the features of the ranker in the order of its trees: numbers, then categories."""
     (ranker,) = (model for model in system.models if model.ranks)
-    return [feature.dotted for feature in ranker.features]
+    return sorted([feature.dotted for feature in ranker.features], key=lambda name: name.startswith("product."))
 
 
 def _rank(folder: Path, names: list[str], number: int) -> None:
