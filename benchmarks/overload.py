@@ -9,6 +9,7 @@ connections as that takes; a latency runs from a request's moment to its answer,
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -113,7 +114,7 @@ class Client(asyncio.Protocol):
         """Send the request whose moment was `since`."""
         self.since = since
         self.load.late.append((time.perf_counter() - since) * 1e3)
-        self.transport.write(self.load.request)
+        self.transport.write(next(self.load.requests))
 
     def data_received(self, data: bytes) -> None:
         """Count an answer once it is whole."""
@@ -140,12 +141,10 @@ class Client(asyncio.Protocol):
 class Load:
     """An open load of so many requests a second."""
 
-    def __init__(self, port: int, body: bytes) -> None:
-        """Ask with `body` each time."""
-        self.request = (
-            b"POST /decide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-            % (len(body), body)
-        )
+    def __init__(self, port: int, *bodies: bytes, path: bytes = b"/decide") -> None:
+        """Ask with the bodies in turns."""
+        head = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+        self.requests = itertools.cycle([head % (path, len(body), body) for body in bodies])
         self.port = port
         self.idle: list[Client] = []
         self.answered: dict[str, list[float]] = defaultdict(list)

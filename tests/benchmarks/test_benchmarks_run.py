@@ -17,6 +17,7 @@ QUICK = {
     "fraud_ulb": "ours, trees by validation",
     "hostile_yaml": "billion laughs",
     "ready": "stopped to ready",
+    "recommend": "fetch of 500 candidates",
     "rerank": "us a request of 500 candidates",
     "retrieval_quality": "merged by quota",
     "simulate": "payments: simulated in",
@@ -25,7 +26,7 @@ QUICK = {
     "two_tower": "small, ours beside a bare loop",
 }
 FETCHES = ("data", "fraud_ulb", "ready", "retrieval_quality")
-PROCESSES = ("cli", "feast_stores", "ready", "stream", "stream_keys")
+PROCESSES = ("cli", "feast_stores", "ready", "recommend", "stream", "stream_keys")
 
 
 def _marked(name: str) -> object:
