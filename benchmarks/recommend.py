@@ -2,12 +2,12 @@
 
     python benchmarks/recommend.py [--seconds 5] [--rounds 3] [--users 1000] [--quick]
 
-The system is `specs/recommendation.yaml` over a made grocer: 20,000 items, histories of some 300 purchases, five
-sources merged into 500 candidates, a CatBoost ranker of 30 features and 300 trees. The models are fitted on its log,
-rows and live states lie in a Valkey that both read, each service has two workers. `wrk` asks for other users each time,
-the services take turns; ours is then asked at half of its rate by an open load, and says itself how long its stages
-took. The fetch of 500 candidates is timed in this process beside valkey-py's MGET of the same rows as JSON, decoded.
-Without `wrk`, and with `--quick`, the open load alone is used.
+The system is `measured/recommend.yaml` over a made grocer: 20,000 items, histories of some 300 purchases, five sources
+merged into 500 candidates, a CatBoost ranker of 30 features and 300 trees, MMR over the factors of ALS. The models are
+fitted on its log, rows and live states lie in a Valkey that both read, each service has two workers. `wrk` asks for
+other users each time, the services take turns; ours is then asked at half of its rate by an open load, and says itself
+how long its stages took. The fetch of 500 candidates is timed in this process beside valkey-py's MGET of the same rows
+as JSON, decoded. Without `wrk`, and with `--quick`, the open load alone is used.
 """
 
 import argparse
@@ -61,7 +61,7 @@ STAGE = re.compile(r'mlsd_stage_seconds_(sum|count)\{.*stage="([^"]+)".*\} (\S+)
 
 def generated(folder: Path) -> tuple[System, ModuleType, Path]:
     """Compile the spec into `folder`; return the system, its service's module and file."""
-    compiled = compile_spec(PROJECT / "specs" / "recommendation.yaml")
+    compiled = compile_spec(PROJECT / "benchmarks" / "measured" / "recommend.yaml")
     write(folder, {one.path: one.text for one in artefacts(compiled.system, compiled.registry)})
     path = folder / "service" / "service.py"
     return compiled.system, load_service(path), path
@@ -97,7 +97,7 @@ def fill(url: str, module: ModuleType, log: Interactions, size: made_shop.Size) 
         activity = {f"activity.{one.name}": value for one, value in zip(module.ACTIVITY.columns, values, strict=True)}
         plain[f"user:{user}"] = json.dumps({"items": items, "times": times, "activity": activity})
     with contextlib.closing(valkey.Valkey(unix_socket_path=Address.parse(url).path)) as raw:
-        raw.mset(plain)  # type: ignore[arg-type] # its stubs know no text
+        raw.mset(plain)
     return store
 
 
@@ -121,7 +121,7 @@ def start_peer(folder: Path, system: System, stack: contextlib.ExitStack) -> int
         port = int(free.getsockname()[1])
     command = [sys.executable, "-m", "bentoml", "serve", "peer:Peer", "--host", "127.0.0.1", "--port", str(port)]
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "bentoml")}
-    stack.enter_context(process(command, folder, **quiet))
+    stack.enter_context(process(command, folder, (), **quiet))
     return port
 
 

@@ -62,7 +62,7 @@ def drawn(size: Size) -> Interactions:
 
 
 def fitted(log: Interactions, size: Size) -> dict[str, FileSource]:
-    """Return the sources of `specs/recommendation.yaml` by name."""
+    """Return the sources of `recommend.yaml` by name."""
     return {
         "again": BuyAgain.fit(log, horizon=7 * DAY),
         "ease": Ease.fit(log, l2=200.0, most=size.ease, weighting=HOW),

@@ -10,11 +10,13 @@ from types import FrameType
 
 import uvicorn
 
+from mlsd_framework.runtime.serving.accepting import Acceptor
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.protocol import Connection
 
 LAST_REQUEST_SECONDS = 2.0
 ACCEPTED_SECONDS = 0.05
+BACKLOG = 2048
 
 
 class WorkerServer(uvicorn.Server):
@@ -25,11 +27,18 @@ class WorkerServer(uvicorn.Server):
         super().__init__(config)
         self._application = application
         self._ready = ready
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
-        await super().startup(sockets)
+        await super().startup([])  # the application alone: uvicorn would accept on its own
+        for listening in sockets or []:
+            listening.listen(BACKLOG)
+            self._acceptors.append(Acceptor(listening, self._connection, lambda: len(self.server_state.connections)))
         self._ready()
+
+    def _connection(self) -> asyncio.Protocol:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def on_tick(self, counter: int) -> bool:
         """Sweep, each second, the connections that owe the head of a request."""
@@ -52,14 +61,8 @@ class WorkerServer(uvicorn.Server):
         answer says `Connection: close`.
         """
         loop = asyncio.get_running_loop()
-        for server in self.servers:
-            for listening in server.sockets:
-                # Not closed at once: asyncio drops a connection that it has accepted in this very turn when its server
-                # closes before the next. (uvloop listens by its own means; there this does nothing.)
-                loop.remove_reader(listening.fileno())
-        await asyncio.sleep(ACCEPTED_SECONDS)
-        for server in self.servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.stop()
         for sock in sockets or []:
             sock.close()
         await asyncio.sleep(ACCEPTED_SECONDS)  # until what was accepted last is among the connections

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 pytestmark = pytest.mark.process
@@ -107,6 +108,18 @@ def test_drain_fails_no_request(tmp_path: Path, listening: socket.socket, plain_
     answered = statuses.count(200)
     assert answered == len(statuses) > 10
     assert f'mlsd_requests_total{{endpoint="/decide",status="200"}} {answered}' in text
+
+
+def test_connections_are_shared(tmp_path: Path, listening: socket.socket, plain_bundle: Made, launch: Made) -> None:
+    """Of connections that come to idle workers, each takes about as many."""
+    bundle = plain_bundle(tmp_path / "versions").folder
+    workers = [launch(listening, bundle, "--worker", name) for name in ("1", "2")]
+    with contextlib.ExitStack() as stack:
+        clients = _clients(workers[0], stack, 20)
+        assert {_status(client) for client in _asked(clients, "c1")} == {200}
+        held = [len(psutil.Process(one.process.pid).net_connections(kind="tcp")) - 1 for one in workers]
+    assert sum(held) == 20
+    assert min(held) >= 8
 
 
 def test_restarted_worker_goes_on_counting(tmp_path: Path, plain_bundle: Made, launch: Made) -> None:
