@@ -10,6 +10,7 @@ from mlsd_framework.diagnostics.errors import SpecError
 
 if TYPE_CHECKING:
     from mlsd_framework.diagnostics.diagnostic import Diagnostic
+    from mlsd_framework.ir.system import System
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     return AT_FAULT if any(one.severity == "error" for one in found) else OK
 
 
-def _counts(system: object) -> str:
-    parts = {"source": "sources", "feature group": "features", "model": "models", "endpoint": "serving"}
-    counted = {word: len(getattr(system, section)) for word, section in parts.items()}
-    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counted.items())
+def _counts(system: "System") -> str:
+    parts = {
+        "source": (system.sources, "s"),
+        "feature group": (system.features, "s"),
+        "model": (system.trained, "s"),
+        "index": (system.indexes, "es"),
+        "endpoint": (system.serving, "s"),
+    }
+    counted = {word: (len(entries), ending) for word, (entries, ending) in parts.items() if entries or word != "index"}
+    return ", ".join(f"{count} {word}{'' if count == 1 else ending}" for word, (count, ending) in counted.items())
