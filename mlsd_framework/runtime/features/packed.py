@@ -14,7 +14,7 @@ the newer of two rows (see `newest`). The reader pays for `struct` and `zlib` on
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 EARLIEST = -(2**63)
 """The moment of a row of which nobody says when it was."""
 
+BODY = 12
+"""Where what a row's checksum is of begins."""
+
 TIMES = 12
 """Where a row's two moments begin."""
 
 _HEADER = 28
-_BODY = 12
 _WORD = 64
 _TYPES: dict[Dtype, tuple[type, ...]] = {
     "float64": (float, int),
@@ -52,7 +54,7 @@ _TYPES: dict[Dtype, tuple[type, ...]] = {
 class RowLayout:
     """The columns of a group and how a row of them is packed.
 
-    `defaults` is what a key without a row has, `entity` the columns of its key.
+    `defaults` is what a key without a row has, `entity` the columns of its key. A row's checksum begins with `seed`.
     """
 
     group: str
@@ -60,9 +62,9 @@ class RowLayout:
     entity: tuple[str, ...] = ()
     defaults: tuple[Value, ...] = field(init=False)
     fingerprint: bytes = field(init=False)
+    seed: int = field(init=False, repr=False, compare=False)
     _row: struct.Struct = field(init=False, repr=False, compare=False)
     _whole: struct.Struct = field(init=False, repr=False, compare=False)
-    _seed: int = field(init=False, repr=False, compare=False)
     _no_nulls: bytes = field(init=False, repr=False, compare=False)
     _start: int = field(init=False, repr=False, compare=False)
     _size: int = field(init=False, repr=False, compare=False)
@@ -82,7 +84,7 @@ class RowLayout:
             "fingerprint": fingerprint,
             "_row": row,
             "_whole": struct.Struct(f"<8sI16x{words * 8}s{values}"),
-            "_seed": crc32(fingerprint),
+            "seed": crc32(fingerprint),
             "_no_nulls": bytes(words * 8),
             "_start": _HEADER + words * 8,
             "_size": _HEADER + words * 8 + row.size,
@@ -122,11 +124,7 @@ class RowLayout:
 
     def sealed(self, body: bytes) -> bytes:
         """Return the row of a body: the layout and the checksum before it."""
-        return self.fingerprint + crc32(body, self._seed).to_bytes(4, "little") + body
-
-    def checksums(self, rows: Sequence[bytes]) -> Iterator[int]:
-        """Return the checksum that each row should have."""
-        return (crc32(row[_BODY:], self._seed) for row in rows)
+        return self.fingerprint + crc32(body, self.seed).to_bytes(4, "little") + body
 
     def unpack(self, row: bytes | None) -> tuple[Value, ...]:
         """Return a row's values; those of a missing row are the defaults.
@@ -139,7 +137,7 @@ class RowLayout:
             fingerprint, checksum, nulls, *values = self._whole.unpack_from(row)
         except struct.error:
             raise self._unreadable(row) from None
-        if fingerprint != self.fingerprint or checksum != crc32(row[_BODY:], self._seed):
+        if fingerprint != self.fingerprint or checksum != crc32(row[BODY:], self.seed):
             raise self._unreadable(row)
         if nulls != self._no_nulls or self._varying:
             return self._completed(row, int.from_bytes(nulls, "little"), values)
@@ -203,8 +201,8 @@ class RowLayout:
     def _unreadable(self, row: bytes) -> RunError:
         if (
             row[:8] != self.fingerprint
-            and len(row) >= _BODY
-            and row[8:_BODY] == crc32(row[_BODY:], crc32(row[:8])).to_bytes(4, "little")
+            and len(row) >= BODY
+            and row[8:BODY] == crc32(row[BODY:], crc32(row[:8])).to_bytes(4, "little")
         ):
             return RunError.of(
                 "E6211",

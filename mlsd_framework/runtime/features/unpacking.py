@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.dtypes import Dtype, Value
-from mlsd_framework.runtime.features.packed import RowLayout
+from mlsd_framework.runtime.features.packed import BODY, RowLayout
+from mlsd_framework.runtime.features.packed_kernel import STEPS, checked_parts, distinct_contents
 from mlsd_framework.runtime.features.packed_table import WORD, row_type
 from mlsd_framework.runtime.features.varying import FORMATS, decoder
 
@@ -41,42 +42,48 @@ def _together(layout: RowLayout, rows: Sequence[bytes]) -> list[_Column] | None:
     """Return the columns of rows that are all there, or nothing where one of them is not as it was written."""
     dtypes = tuple(column.dtype for column in layout.columns)
     shape = row_type(dtypes)
-    size = shape.itemsize
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    if (lengths < size).any():
+    if (lengths < shape.itemsize).any():
         return None
-    varies = any(dtype not in FORMATS for dtype in dtypes)
-    joined = b"".join([row[:size] for row in rows] if varies or (lengths > size).any() else rows)
-    table = np.frombuffer(joined, shape)
-    if (table["layout"] != int.from_bytes(layout.fingerprint, "little")).any():
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    data = np.frombuffer(b"".join(rows), np.uint8)
+    parts = np.empty((len(rows), shape.itemsize), np.uint8)
+    sums = np.empty(len(rows), np.uint32)
+    checked_parts(data, starts, BODY, layout.seed, STEPS, parts, sums)
+    table = parts.view(shape)[:, 0]
+    if (table["layout"] != int.from_bytes(layout.fingerprint, "little")).any() or (table["crc"] != sums).any():
         return None
-    if (table["crc"] != np.fromiter(layout.checksums(rows), np.uint32, len(rows))).any():
-        return None
-    ends = np.full(len(rows), size, np.int64)
+    ends = starts[:-1] + shape.itemsize
     columns: list[_Column] = []
     for place, dtype in enumerate(dtypes):
         stored = table[f"c{place}"]
         if dtype in FORMATS:
             columns.append(stored.astype(np.float64))
             continue
-        starts, ends = ends, ends + stored
-        contents = _contents(rows, starts, ends, dtype)
+        begins, ends = ends, ends + stored
+        if (ends > starts[1:]).any():
+            return None
+        contents = _contents(data, begins, ends, dtype)
         if contents is None:
             return None
         columns.append(contents)
-    if (ends != lengths).any():
+    if (ends != starts[1:]).any():
         return None
     return columns if _nulled(columns, dtypes, table["nulls"]) else None
 
 
 def _contents(
-    rows: Sequence[bytes], starts: NDArray[np.int64], ends: NDArray[np.int64], dtype: Dtype
+    data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64], dtype: Dtype
 ) -> _Column | None:
+    """Return the value of each row; those that are stored alike are decoded once, and are one object."""
+    codes, firsts = np.empty(len(begins), np.int64), np.empty(len(begins), np.int64)
+    there = firsts[: distinct_contents(data, begins, ends, codes, firsts)]
     decode = decoder(dtype)
     try:
-        return _array(dtype, [decode(row[a:b]) for row, a, b in zip(rows, starts.tolist(), ends.tolist(), strict=True)])
+        values = [decode(data[a:b].tobytes()) for a, b in zip(begins[there], ends[there], strict=True)]
     except (struct.error, ValueError):
         return None
+    return _array(dtype, values)[codes]
 
 
 def _nulled(columns: Sequence[_Column], dtypes: Sequence[Dtype], nulls: NDArray[np.uint64]) -> bool:
