@@ -13,8 +13,10 @@ class CatBoostRankerSpec(ModelSpec):
 
     kind: Literal["catboost.ranker"]
     label: Name = Field(description="The label that it learns.")
-    loss: Literal["YetiRank", "PairLogit", "Logloss"] = Field(
-        "YetiRank", description="What is learned: the whole order, pairs of candidates, or each candidate by itself."
+    loss: Literal["YetiRank", "PairLogit", "QuerySoftMax", "Logloss"] = Field(
+        "YetiRank",
+        description="What is learned: the whole order, pairs of candidates, which of a request's candidates it is, or "
+        "each candidate by itself.",
     )
     iterations: int = Field(300, ge=1, le=20_000, description="Trees at most.")
     depth: int = Field(6, ge=1, le=12, description="Depth of each tree.")
