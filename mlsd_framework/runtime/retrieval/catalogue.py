@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.retrieval.candidates import Codes, Column, offsets_of
@@ -24,6 +23,7 @@ from mlsd_framework.runtime.tensor_file import (
 
 if TYPE_CHECKING:
     import polars as pl
+    from numpy.typing import NDArray
 
 _FORMAT: Final = "mlsd catalogue 1"
 _ARRAYS: Final = ("keys", "keys.bytes", "keys.offsets", "descriptions.bytes", "descriptions.offsets")

@@ -162,8 +162,7 @@ class ChangeFolder:
 
     def _read(self, one: StepFile) -> ItemChanges:
         try:
-            if file_sha256(one.path)[:16] != one.digest:
-                raise TensorFileError("its SHA-256 is not that of its name")
+            _check(one)
             header, arrays = read_tensors(one.path, _ARRAYS, _FORMAT)
             towers: dict[str, str] = header["towers"]
             _, vectors = read_tensors(one.path, [f"{_VECTORS}{model}" for model in towers], _FORMAT)
@@ -176,6 +175,11 @@ class ChangeFolder:
             what = f"`{one.path}` has changes of the items of version `{header['version']}`"
             raise RunError.of("E6807", what, expected=f"version `{self.version}`, which serves")
         return changes
+
+
+def _check(one: StepFile) -> None:
+    if file_sha256(one.path)[:16] != one.digest:
+        raise TensorFileError("its SHA-256 is not that of its name")
 
 
 def _arrays(changes: ItemChanges) -> Iterable[tuple[str, NDArray[Any]]]:
