@@ -165,10 +165,10 @@ class LiveItems:
         vectors = changes.vectors[name][stays]
         if index is not None:
             if len(stays):
-                index.upsert(codes[stays], vectors, fingerprint=changes.towers[name])
+                index.upsert(codes[stays].astype(np.int64), vectors, fingerprint=changes.towers[name])
             gone = rows[~changes.there[rows]]
             if len(gone):
-                index.delete(codes[gone])
+                index.delete(codes[gone].astype(np.int64))
         later = tower.later or LaterVectors.none(tower.vectors.shape[1])
         return replace(tower, later=later.with_rows(codes[stays], vectors), index=self._asked(name))
 

@@ -7,7 +7,7 @@ from mlsd_framework.codegen.artefacts import Artefact
 from mlsd_framework.codegen.feature_code import table_group
 from mlsd_framework.codegen.live_indexes import live_entities
 from mlsd_framework.codegen.places import workspace
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, emit, given, literal
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.source_code import source_table
@@ -34,7 +34,7 @@ class IndexerFile:
     features_fingerprint: str
     declarations: list[str]
     indexed: str
-    started: str
+    started: list[str]
 
 
 def indexer_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:
@@ -51,9 +51,8 @@ def indexer_files(system: System, spec: str, registry: Registry) -> Iterator[Art
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
     tables = {name: None for entity, indexes in entities for name in _tables(entity, indexes, system)}
     declared = [_table(name, system, names, imports) for name in tables]
-    declared += [
-        _group(one, system, names, imports) for entity, own in entities for one in _groups(entity, own, system)
-    ]
+    groups = [one for entity, own in entities for one in _groups(entity, own, system)]
+    declared += [_group(one, system, names, imports) for one in groups]
     items = tuple(_items(entity, own, system, names, imports) for entity, own in entities)
     named: tuple[tuple[str, Item], ...] = (
         ("system", system.name),
@@ -71,7 +70,7 @@ def indexer_files(system: System, spec: str, registry: Registry) -> Iterator[Art
         features_fingerprint=literal(features_fingerprint(system)),
         declarations=declared,
         indexed=emit(items, 0, len("INDEXED = ")),
-        started=emit(Call("run", (Raw("INDEXED"),), named), 1, 10),
+        started=assigned("status", Call("run", (Raw("INDEXED"),), named), 1),
     )
     yield Artefact("service/indexer.py", render("indexer/indexer.py.j2", context), "sources, features, indexes")
 

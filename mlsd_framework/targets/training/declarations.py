@@ -25,7 +25,8 @@ def declarations(system: System, names: ScriptNames, imports: Imports) -> Iterat
             yield f"{pointer(group.span)}\n{name} = {emit(declared, 0, len(name) + 3)}"
         elif isinstance(group, TableGroup):
             name = names.group(group)
-            yield f"{pointer(group.span)}\n{name} = {emit(table_group(group, system.source(group.source), imports), 0, len(name) + 3)}"
+            taken = table_group(group, system.source(group.source), imports)
+            yield f"{pointer(group.span)}\n{name} = {emit(taken, 0, len(name) + 3)}"
         elif isinstance(group, DerivedGroup):
             name = names.group(group)
             declared = derived_group(group, system, names, imports)

@@ -43,11 +43,12 @@ INDEXED = (
 )
 
 if __name__ == "__main__":
-    sys.exit(run(
+    status = run(
         INDEXED,
         system="shop",
         spec=SPEC,
         features=FEATURES,
         freshness=10.0,
         places=Places(PROJECT, WORKSPACE.checked),
-    ))
+    )
+    sys.exit(status)
