@@ -108,6 +108,15 @@ class ServiceCode:
         self.init.setdefault(attribute, "\n".join(made))
         return attribute
 
+    def later(self, entity: str, model: str) -> str | None:
+        """Return the source of what gives vectors of items that came after the version was made; none where none do."""
+        if entity not in self.module.followed:
+            return None
+        if model in self.module.followed[entity].towers:
+            return f"items.towers[{literal(model)}].vectors_of"
+        self.imports.add(f"{RUNTIME}.reranking.mmr", "unlike_all")
+        return "unlike_all"
+
     @property
     def imports(self) -> Imports:
         """The imports of the service."""

@@ -181,7 +181,7 @@ class Application:
             self._show(endpoint, real.get(endpoint.path, ()))
             endpoint.handler = endpoint.pipeline(bundle)
         if changes is not None:
-            self._follow(changes, bundle.version)
+            self.catch_up(changes, bundle.version)
         for endpoint in self.endpoints.values():
             self._warm(endpoint)
             for stage in endpoint.stages:
@@ -195,8 +195,8 @@ class Application:
         for follower in self._followers:
             follower.stop()
 
-    def _follow(self, changes: Path, version: str) -> None:
-        """Take in what has changed of the items so far."""
+    def catch_up(self, changes: Path, version: str) -> None:
+        """Take in what has changed so far of the items that the pipelines which are loaded follow."""
         from mlsd_framework.runtime.retrieval.item_changes import (  # noqa: PLC0415 - only services of items pay for it
             ChangeFolder,
         )
