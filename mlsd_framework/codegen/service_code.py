@@ -68,6 +68,8 @@ class ServiceCode:
     fallen back, empty without one. `values` holds the source of every value of the flow. `candidates` is the key of
     what the pipeline has retrieved, `listed` the source of the items that there are, `ordered_by` the score that they
     stand in the order of, and `kept` the name of the stamp that tells whether a list made before is still good.
+    `request_ids` is the source of the ids of the requests, of which there is one; `depth` how deep the lines of a stage
+    are indented: in a `with`, in a method, in a class.
     """
 
     module: ServiceModule
@@ -86,6 +88,8 @@ class ServiceCode:
     listed: str | None = None
     ordered_by: str | None = None
     kept: str | None = None
+    request_ids: str = field(default="[call.request_id]", init=False)
+    depth: int = field(default=3, init=False)
 
     def catalogue(self, entity: str) -> str:
         """Return the source of the items of an entity that the version has, which endpoints share."""
@@ -174,16 +178,6 @@ class ServiceCode:
         if goes_on(stage) and values:
             self.body += [""] if self.body and self.body[-1] else []
             self.body += [f"{name} = {value}" for name, value in values.items()]
-
-    @property
-    def request_ids(self) -> str:
-        """The source of the ids of the requests: there is one."""
-        return "[call.request_id]"
-
-    @property
-    def depth(self) -> int:
-        """How deep the lines of a stage are indented: in a `with`, in a method, in a class."""
-        return 3
 
     def file(self, path: str) -> str:
         """Return the source of the path of a file of the bundle."""
