@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -23,7 +23,9 @@ from mlsd_framework.runtime.retrieval.items import Key
 from mlsd_framework.runtime.retrieval.live_items import ItemsView, LiveItems, Present
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
-from mlsd_framework.runtime.towers.user_tower import UserTower
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.towers.user_tower import UserTower
 
 DIM, BASE = 3, 6
 KEYS = st.integers(0, 15)
