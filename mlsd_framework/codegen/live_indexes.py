@@ -37,5 +37,6 @@ def followed(system: System, kinds: Mapping[str, object]) -> dict[str, Followed]
             file = str(getattr(kinds[one.retriever.kind], "file", ""))
             files += [f"models/{one.retriever.name}/{file}", f"indexes/{one.name}/index.json"]
         if within is not None:
-            found[entity.name] = Followed(tuple(files), tuple(one.retriever.name for one in indexes), within)
+            recalls = {one.retriever.name: (one.recall, one.k) for one in indexes}
+            found[entity.name] = Followed(tuple(files), recalls, within)
     return found

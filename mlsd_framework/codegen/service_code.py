@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mlsd_framework.codegen import python as emitted
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.names import Names, path_name
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, given, literal
@@ -38,11 +39,11 @@ ATTRIBUTES = frozenset({"cache", "decide_on", "fall_back", "store", "version"})
 class Followed:
     """Items that change while they are served: the files of the bundle they are loaded from, and what is owed.
 
-    `towers` are the models that find new ones.
+    `recalls` has the models that find new ones, each with what its index has to find: the share of so many nearest.
     """
 
     files: tuple[str, ...]
-    towers: tuple[str, ...]
+    recalls: Mapping[str, tuple[float, int]]
     within: timedelta
 
 
@@ -107,7 +108,8 @@ class ServiceCode:
         self.imports.add(f"{RUNTIME}.retrieval.live_items", "LiveItems")
         attribute = self.attribute(f"items of {entity}", "items")
         loaded = Call("bundle.loaded", (Raw("LiveItems.load"), *followed.files))
-        named = (("within", followed.within.total_seconds()),)
+        recalls = emitted.Mapping(tuple(followed.recalls.items()))
+        named = (("within", followed.within.total_seconds()), ("recalls", recalls))
         made = assigned(attribute, Call("APP.follow", (entity, loaded), named), 2)
         self.init.setdefault(attribute, "\n".join(made))
         return attribute
@@ -116,7 +118,7 @@ class ServiceCode:
         """Return the source of what gives vectors of items that came after the version was made; none where none do."""
         if entity not in self.module.followed:
             return None
-        if model in self.module.followed[entity].towers:
+        if model in self.module.followed[entity].recalls:
             return f"items.towers[{literal(model)}].vectors_of"
         self.imports.add(f"{RUNTIME}.reranking.mmr", "unlike_all")
         return "unlike_all"

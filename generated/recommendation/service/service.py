@@ -277,6 +277,7 @@ class Recommend:
                 "indexes/items/index.json",
             ),
             within=900.0,
+            recalls={"towers": (0.95, 10)},
         )
         self.sources: dict[str, Source] = {
             "again": bundle.loaded(BuyAgain.load, "models/again/source.safetensors"),
@@ -500,6 +501,7 @@ class Similar:
                 "indexes/items/index.json",
             ),
             within=900.0,
+            recalls={"towers": (0.95, 10)},
         )
         self.sources: dict[str, Source] = {
             "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),

@@ -4,17 +4,20 @@ A request takes `current` once and has a catalogue and sources that belong toget
 next request. Changes come from `item_changes`.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.index.live import LiveIndex
-from mlsd_framework.runtime.index.vector_index import Snapshot, VectorIndex
+from mlsd_framework.runtime.index.door import Vectors
+from mlsd_framework.runtime.index.live import Gate, LiveIndex
+from mlsd_framework.runtime.index.recent_queries import RecentQueries
+from mlsd_framework.runtime.index.vector_index import Snapshot, VectorIndex, index_of
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.grown_catalogue import GrownCatalogue
@@ -24,6 +27,15 @@ from mlsd_framework.runtime.retrieval.items import Items
 from mlsd_framework.runtime.retrieval.later_vectors import LaterVectors
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
+
+BESIDE: Final = 0.1
+"""An engine is built again where more than this share of its rows came after it was built, or are dead."""
+
+LEAST_BESIDE: Final = 1_024
+"""So few rows cost a search nothing."""
+
+LEAST_ASKED: Final = 64
+"""On so many queries at least a new engine is measured."""
 
 _Retrieve = Callable[[Histories, int], Candidates]
 
@@ -103,7 +115,12 @@ class LiveItems:
         self.indexes = {
             name: LiveIndex(one.index) for name, one in towers.items() if isinstance(one.index, VectorIndex)
         }
-        asked = {name: replace(one, index=self._asked(name)) for name, one in self.towers.items()}
+        self._writing = threading.Lock()
+        self._refused: dict[str, int] = {}
+        asked = {
+            name: replace(one, index=self._asked(name), asked=RecentQueries(one.vectors.shape[1]))
+            for name, one in self.towers.items()
+        }
         self.current = ItemsView(0, catalogue, asked, None, self.towers)
 
     @classmethod
@@ -122,6 +139,53 @@ class LiveItems:
         Raises RunError, and changes nothing: E6807 where other towers embedded, E6801 where a vector is none of theirs.
         """
         self._check(changes)
+        with self._writing:
+            self._take_in(changes, steps)
+
+    def due(self) -> list[str]:
+        """Return the towers whose index has so much beside its engine that another is to be built.
+
+        Those of which too little has been asked to measure another wait.
+        """
+        return [
+            name
+            for name, index in self.indexes.items()
+            if self._beside(name) > _beside_allowed(index.current) and len(self._queries(name)) >= LEAST_ASKED
+        ]
+
+    def rebalance(self, name: str, recall: float, k: int) -> float:
+        """Build the engine of an index again over what is in it, beside the one that answers; return what it finds.
+
+        It is exchanged where it finds the `recall` of the `k` nearest of what was asked last. Raises RunError E6809
+        where it finds less: the one that answers stays, until there is as much more beside it again.
+        """
+        index = self.indexes[name]
+        now = index.current
+        try:
+            found = index.refresh(
+                lambda: index_of(*now.state.living(), now.about, now.threads),
+                Gate(self._queries(name), recall, k),
+                keep=False,
+            )
+        except RunError:
+            self._refused[name] = now.fresh + now.state.dead
+            raise
+        self._refused.pop(name, None)
+        with self._writing:
+            towers = {**self.current.towers, name: replace(self.current.towers[name], index=self._asked(name))}
+            self.current = replace(self.current, towers=towers)
+        return found
+
+    def _queries(self, name: str) -> Vectors:
+        """Return what an index was asked last: [q, D]."""
+        asked = self.current.towers[name].asked
+        return np.empty((0, self.towers[name].vectors.shape[1]), np.float32) if asked is None else asked.sample()
+
+    def _beside(self, name: str) -> int:
+        index = self.indexes[name].current
+        return index.fresh + index.state.dead - self._refused.get(name, 0)
+
+    def _take_in(self, changes: ItemChanges, steps: int) -> None:
         view, codes = self.current, self.current.catalogue.codes_of(changes.keys)
         new = np.flatnonzero((codes < 0) & changes.there)
         codes[new] = np.arange(len(view.catalogue), len(view.catalogue) + len(new))
@@ -176,3 +240,7 @@ class LiveItems:
         """Return what requests ask from now on: the index as it is, whatever is written to it later."""
         index = self.indexes.get(name)
         return None if index is None else index.current.snapshot()
+
+
+def _beside_allowed(index: VectorIndex) -> float:
+    return max(LEAST_BESIDE, BESIDE * len(index.state.base.ids))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.digest import file_sha256
 from mlsd_framework.runtime.index.door import Searchable
+from mlsd_framework.runtime.index.recent_queries import RecentQueries
 from mlsd_framework.runtime.index.saved import load_index
 from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
@@ -35,7 +36,8 @@ _SLICE: Final = 256  # requests at a time
 class TwoTower(Source):
     """`vectors` [items, D] of the catalogue; `version` names the towers that they belong to.
 
-    `later` are vectors of items that came or changed since, which the index has too.
+    `later` are vectors of items that came or changed since, which the index has too; `asked` holds what the index was
+    asked last.
     """
 
     tower: UserTower
@@ -43,6 +45,7 @@ class TwoTower(Source):
     version: str
     index: Searchable | None = None
     later: LaterVectors | None = None
+    asked: RecentQueries | None = None
 
     @classmethod
     def load(cls, vectors: Path, index: Path | None = None) -> "TwoTower":
@@ -113,6 +116,8 @@ class TwoTower(Source):
             everything = np.arange(len(self.vectors), dtype=np.int32)
             yield from (best(scores, everything, n, -np.inf) for scores in users @ self.vectors.T)
             return
+        if self.asked is not None:
+            self.asked.add(users)
         ids, scores = self.index.search(users, n)
         for found, near in zip(ids, scores, strict=True):
             yield found[found >= 0].astype(np.int32), near[found >= 0].astype(np.float64)

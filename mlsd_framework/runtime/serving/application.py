@@ -112,7 +112,7 @@ class Application:
         self.telemetry = Telemetry(system)
         self.version = ""
         self.draining = False
-        self._followed: dict[str, tuple[LiveItems, float]] = {}
+        self._followed: dict[str, tuple[LiveItems, float, Mapping[str, tuple[float, int]]]] = {}
         self._followers: list[Follower] = []
 
     def post(
@@ -152,9 +152,15 @@ class Application:
         path = f"/events/{source}"
         self.sources[path] = EventSource(path, source, event, stream, partitions, by, example)
 
-    def follow(self, entity: str, items: "LiveItems", *, within: float) -> "LiveItems":
-        """Keep items up to date while they are served, each change `within` so many seconds; return them."""
-        self._followed.setdefault(entity, (items, within))
+    def follow(
+        self, entity: str, items: "LiveItems", *, within: float, recalls: Mapping[str, tuple[float, int]]
+    ) -> "LiveItems":
+        """Keep items up to date while they are served, each change `within` so many seconds; return them.
+
+        `recalls` has for each of their towers what its index has to find when it is built anew: the share of so many
+        nearest.
+        """
+        self._followed.setdefault(entity, (items, within, recalls))
         return items
 
     @property
@@ -202,9 +208,9 @@ class Application:
         )
         from mlsd_framework.runtime.serving.following import Followed, Follower  # noqa: PLC0415 - as above
 
-        for entity, (items, within) in self._followed.items():
+        for entity, (items, within, recalls) in self._followed.items():
             folder = ChangeFolder(changes / entity, version)
-            follower = Follower(Followed(entity, items, within), folder, self.telemetry, self.log)
+            follower = Follower(Followed(entity, items, within, recalls), folder, self.telemetry, self.log)
             follower.catch_up()
             self._followers.append(follower)
 

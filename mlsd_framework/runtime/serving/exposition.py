@@ -44,6 +44,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "refused": ("Requests refused, by code.", ("endpoint", "code")),
     "index_changes": ("Items that were taken into indexes, or out of them.", ("entity",)),
     "index_late": ("Items that were taken in later than the system owes.", ("entity",)),
+    "index_rebalances": ("Indexes whose engine was built again over what had come.", ("entity",)),
     "index_refused": ("Changes of items that a worker could not take in, by code.", ("entity", "code")),
     "events": ("Events that callers sent, by what came of them.", ("source", "outcome")),
 }

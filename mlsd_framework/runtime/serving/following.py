@@ -4,9 +4,13 @@ It looks into the folder of changes several times within the freshness that is o
 it cannot take is logged and counted once, and what the worker had goes on being answered.
 """
 
+import contextlib
+import os
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from mlsd_framework.diagnostics.errors import RunError
@@ -20,6 +24,7 @@ _LOOKS: Final = 20
 
 _SOONEST_S: Final = 0.1
 _LATEST_S: Final = 5.0
+_NICE: Final = 10
 
 
 def pause(within: float) -> float:
@@ -29,11 +34,15 @@ def pause(within: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The items of an entity, and within how many seconds what changes of them is owed."""
+    """The items of an entity, and within how many seconds what changes of them is owed.
+
+    `recalls` has for each of its towers what its index has to find: the share of so many nearest.
+    """
 
     entity: str
     items: LiveItems
     within: float
+    recalls: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
 
 class Follower:
@@ -47,6 +56,7 @@ class Follower:
         self._log = log
         self._stop = threading.Event()
         self._refused: str | None = None
+        self._builder: threading.Thread | None = None
         self._thread = threading.Thread(target=self._run, name=f"items {followed.entity}", daemon=True)
 
     def catch_up(self) -> None:
@@ -66,6 +76,7 @@ class Follower:
         while not self._stop.wait(pause(self._followed.within)):
             try:
                 self._look(begun=True)
+                self._rebalance()
             except Exception as fault:  # noqa: BLE001 - whatever it is, the worker goes on answering and looks again
                 self._refuse(f"{type(fault).__name__}: {fault}", "E9001", fault)
 
@@ -79,6 +90,30 @@ class Follower:
                 self._took(len(changes), changes.at if begun else 0, time.perf_counter() - began)
         except RunError as fault:
             self._refuse(str(fault), fault.diagnostics[0].code, fault)
+
+    def _rebalance(self) -> None:
+        """Build an index that has grown anew, one at a time, in a thread that gives way to requests."""
+        if self._builder is not None and self._builder.is_alive():
+            return
+        due = [name for name in self._followed.items.due() if name in self._followed.recalls]
+        if due:
+            self._builder = threading.Thread(target=self._build, args=(due[0],), name=f"index {due[0]}", daemon=True)
+            self._builder.start()
+
+    def _build(self, name: str) -> None:
+        if sys.platform.startswith("linux"):
+            with contextlib.suppress(OSError):  # there a thread has a priority of its own
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        began = time.perf_counter()
+        try:
+            found = self._followed.items.rebalance(name, *self._followed.recalls[name])
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the index that answers stays
+            code = fault.diagnostics[0].code if isinstance(fault, RunError) else "E9001"
+            self._refuse(f"{name}: {fault}", code, fault)
+            return
+        self._telemetry.counts["index_rebalances", self._followed.entity] += 1
+        seconds = round(time.perf_counter() - began, 3)
+        self._log.event("index_rebalanced", entity=self._followed.entity, model=name, recall=found, seconds=seconds)
 
     def _took(self, rows: int, at: int, seconds: float) -> None:
         entity, telemetry = self._followed.entity, self._telemetry

@@ -1,6 +1,7 @@
 """Items that change while they are served, against a plain dictionary; views that stay as they were; steps on disk."""
 
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.index.vector_index import build_index
-from mlsd_framework.runtime.retrieval import item_changes
+from mlsd_framework.runtime.retrieval import item_changes, live_items
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.grown_catalogue import GrownCatalogue
@@ -111,15 +112,26 @@ def told(view: ItemsView) -> dict[Key, Known]:
 
 
 @settings(deadline=None)
-@given(STEPS, st.booleans())
-def test_items_are_what_a_dictionary_says(steps: list[Step], text: bool) -> None:
-    """After each step exactly the items that are there are found; earlier views go on saying what they said."""
+@given(STEPS, st.booleans(), st.sets(st.integers(0, 8)))
+def test_items_are_what_a_dictionary_says(
+    steps: list[Step],
+    text: bool,
+    rebalanced: set[int],
+) -> None:
+    """After each step exactly the items that are there are found; earlier views go on saying what they said.
+
+    So it is when the engine is built again after some of the steps.
+    """
     live, plain = begun(text=text)
     views = [(live.current, plain)]
     for number, step in enumerate(steps, 1):
         live.take_in(changes(step, text=text), number)
         plain = applied(plain, step, text=text)
         views.append((live.current, plain))
+        if number in rebalanced:
+            assert live.rebalance("towers", recall=0.9, k=2) == 1.0
+            assert live.indexes["towers"].current.fresh == 0
+            views.append((live.current, plain))
     for view, expected in views:
         assert told(view) == expected
     for key in range(18):
@@ -151,6 +163,74 @@ def test_steps_on_disk_lead_to_the_same(steps: list[Step], began: int, joined: i
             assert one.current.steps == len(steps)
             assert told(one.current) == plain
         assert len(folder.files()) <= max(joined, 1)
+
+
+def test_an_engine_is_built_again_when_much_has_come_and_enough_was_asked() -> None:
+    """Not before either; what finds too little is not taken, and not tried again until as much more has come."""
+    live, _ = begun(text=False)
+    draw = np.random.default_rng(0)
+
+    def come(first: int, number: int) -> None:
+        known = {first + one: Known("x", tuple(draw.normal(size=DIM))) for one in range(number)}
+        live.take_in(changes(known), live.current.steps + 1)
+
+    come(100, live_items.LEAST_BESIDE)
+    assert live.due() == []
+    come(10_000, 1)
+    assert live.due() == []  # nobody has asked
+    asked = live.current.towers["towers"].asked
+    assert asked is not None
+    asked.add(draw.normal(size=(live_items.LEAST_ASKED, DIM)).astype(np.float32))
+    assert live.due() == ["towers"]
+    with pytest.raises(RunError, match="E6809"):
+        live.rebalance("towers", recall=1.5, k=10)
+    assert live.due() == []
+    come(20_000, live_items.LEAST_BESIDE + 1)
+    assert live.due() == ["towers"]
+    assert live.rebalance("towers", recall=1.0, k=10) == 1.0
+    assert live.due() == []
+    assert len(live.indexes["towers"].current.state.base.ids) == live.current.alive
+
+
+def mixed_up(view: ItemsView) -> list[str]:
+    """Return what is wrong with an answer by a view."""
+    tower = view.towers["towers"]
+    assert tower.index is not None
+    ids, scores = tower.index.search(np.ones((1, DIM), np.float32), 20)
+    codes = ids[0][ids[0] >= 0].astype(np.int32)
+    if codes.max(initial=-1) >= len(view.catalogue):
+        return ["an item without a key"]
+    own = tower.vectors_of(codes).sum(axis=1)
+    faults = [] if np.allclose(own, scores[0][: len(codes)], rtol=1e-4, atol=1e-4) else ["a score of another vector"]
+    return faults + ([] if view.there is None or view.there[codes].all() else ["an item that is gone"])
+
+
+def test_requests_see_one_view_while_items_come_and_engines_are_built() -> None:
+    """Under writes, deletions and rebuilds every item of an answer is one of its view, by its key and its vector."""
+    live, _ = begun(text=False)
+    draw = np.random.default_rng(1)
+    over = threading.Event()
+    faults: list[str] = []
+
+    def ask() -> None:
+        while not over.is_set():
+            faults.extend(mixed_up(live.current))
+
+    def build() -> None:
+        while not over.is_set():
+            live.rebalance("towers", recall=0.9, k=5)
+
+    threads = [threading.Thread(target=run) for run in (ask, ask, build)]
+    for thread in threads:
+        thread.start()
+    for number in range(300):
+        keys = draw.integers(0, 500, 5).tolist()
+        step = {key: Known("x", tuple(draw.normal(size=DIM))) if key % 3 else None for key in keys}
+        live.take_in(changes(step), number + 1)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
 
 
 def test_what_is_of_other_towers_is_refused() -> None:

@@ -77,7 +77,7 @@ def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
 def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> Item:
     """Return the call that gives a source, which all endpoints share that ask it."""
     followed = code.module.followed.get(one.retriever.interactions.entity)
-    if followed is not None and one.retriever.name in followed.towers:
+    if followed is not None and one.retriever.name in followed.recalls:
         return Raw(f"{code.live_items(one.retriever.interactions.entity)}.towers[{literal(one.retriever.name)}]")
     kind = kinds.retrievers[one.retriever.kind]
     module, _, name = kind.source(one.retriever).partition(":")

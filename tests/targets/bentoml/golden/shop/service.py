@@ -147,6 +147,7 @@ class Recommend:
                 "indexes/items/index.json",
             ),
             within=10.0,
+            recalls={"towers": (0.9, 10)},
         )
         self.sources: dict[str, Source] = {
             "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
