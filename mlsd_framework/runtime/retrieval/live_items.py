@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.index.door import Vectors
 from mlsd_framework.runtime.index.live import Gate, LiveIndex
+from mlsd_framework.runtime.index.rebuilding import rebuilt
 from mlsd_framework.runtime.index.recent_queries import RecentQueries
-from mlsd_framework.runtime.index.vector_index import Snapshot, VectorIndex, index_of
+from mlsd_framework.runtime.index.vector_index import Snapshot, VectorIndex
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.grown_catalogue import GrownCatalogue
@@ -160,13 +161,9 @@ class LiveItems:
         where it finds less: the one that answers stays, until there is as much more beside it again.
         """
         index = self.indexes[name]
-        now = index.current
+        now, gate = index.current, Gate(self._queries(name), recall, k)
         try:
-            found = index.refresh(
-                lambda: index_of(*now.state.living(), now.about, now.threads),
-                Gate(self._queries(name), recall, k),
-                keep=False,
-            )
+            found = index.refresh(lambda: rebuilt(now, gate), gate, keep=False)
         except RunError:
             self._refused[name] = now.fresh + now.state.dead
             raise
