@@ -1,6 +1,7 @@
 """One entity's items in step with their tables: what changes is embedded, published, and left for the workers."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +57,23 @@ class Indexer:
     """The items of one entity of the version in a bundle; one process a version writes to its folder of changes."""
 
     def __init__(
-        self, items: IndexedItems, bundle: Bundle, places: Places, changes: Path, rows: RowPublisher | None
+        self,
+        items: IndexedItems,
+        bundle: Bundle,
+        places: Places,
+        changes: Path,
+        rows: RowPublisher | None,
+        patience: float = math.inf,
     ) -> None:
-        """Read what the version has; raises RunError where a file of it cannot be read."""
+        """Read what the version has; raises RunError where a file of it cannot be read.
+
+        Tables that do not come to rest are waited for `patience` seconds.
+        """
         self.items = items
         self._folder = ChangeFolder(changes / items.entity, bundle.version)
         self._publisher = rows
         self._places = places
-        self._watch = FileWatch(items.tables, places.project)
+        self._watch = FileWatch(items.tables, places.project, patience)
         self._before: ItemRows | None = None
         self._embedders = {name: OnnxTower.load(bundle.folder / "models" / name) for name in items.towers}
         towers = {name: TwoTower.load(bundle.file(f"models/{name}/{VECTORS}")) for name in items.towers}

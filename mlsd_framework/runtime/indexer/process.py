@@ -28,6 +28,8 @@ _FIRST_LOOKS: Final = 3
 """Before it says that it works: two to find the tables at rest, one where they were not."""
 
 _BETWEEN_S: Final = 0.05
+_READY_S: Final = 20.0
+"""A large table is no reason for a deployment to wait longer."""
 
 
 @dataclass
@@ -47,12 +49,16 @@ class IndexerProcess:
     _refused: dict[str, str] = field(default_factory=dict)
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Work until `stop`; `ready` is called once, when what has changed before is there or cannot be had."""
+        """Work until `stop`; `ready` is called once, when what has changed before is there, or takes long to come."""
+        late = threading.Timer(_READY_S, ready)
+        late.daemon = True
+        late.start()
         for _ in range(_FIRST_LOOKS):
             self._look()
             self._stop.wait(_BETWEEN_S)
         self.log.event("ready", entities=[one.items.entity for one in self.indexers], works=self._held is not None)
         self.log.flush()
+        late.cancel()
         ready()
         while not self._stop.wait(pause(self.within)):
             self._look()
@@ -110,6 +116,24 @@ class IndexerProcess:
             self.log.failure("items_not_indexed", fault, entity=entity)
 
 
+class Sayer:
+    """Tells whoever started the process, once, that it works and where its metrics are."""
+
+    def __init__(self, descriptor: int | None, port: int) -> None:
+        """Take where to write one line, if anywhere."""
+        self._descriptor = descriptor
+        self._line = json.dumps({"metrics_port": port}) + "\n"
+        self._once = threading.Lock()
+
+    def __call__(self) -> None:
+        """Say it, unless it was said."""
+        with self._once:
+            descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with os.fdopen(descriptor, "w") as pipe:
+                pipe.write(self._line)
+
+
 def run(
     items: Sequence[IndexedItems],
     *,
@@ -130,13 +154,13 @@ def run(
         check_fits(bundle, system=system, spec=spec, features=features)
         url = os.environ.get(given.store[1:], "") if given.store.startswith("@") else given.store
         rows = RowPublisher(url, system=system, features=features) if url else None
-        indexers = [Indexer(one, bundle, places, given.changes, rows) for one in items]
+        indexers = [Indexer(one, bundle, places, given.changes, rows, freshness / 2) for one in items]
         work = IndexerProcess(indexers, given.changes / "lock", freshness)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: work.stop())
         host, _, port = given.metrics.rpartition(":")
         with serve_metrics(work.metrics.registry, (host, int(port)) if port else None) as shown:
-            work.run(lambda: _say(given.ready_fd, shown))
+            work.run(Sayer(given.ready_fd, shown))
     except RunError as error:
         for fault in error.diagnostics:
             print(f"error[{fault.code}]: {fault.what}", file=sys.stderr)  # noqa: T201 - as a service's worker
@@ -157,10 +181,3 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--ready-fd", type=int, help="where to write one line of JSON when it works")
     parser.add_argument("--metrics", default="", help="HOST:PORT to show metrics at; port 0 takes any free one")
     return parser.parse_args(given)
-
-
-def _say(descriptor: int | None, port: int) -> None:
-    """Tell whoever started the process that it works, and where its metrics are."""
-    if descriptor is not None:
-        with os.fdopen(descriptor, "w") as pipe:
-            pipe.write(json.dumps({"metrics_port": port}) + "\n")

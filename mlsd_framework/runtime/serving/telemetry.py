@@ -72,6 +72,7 @@ class Telemetry:
     def retire(self) -> None:
         """Write the last counts of a worker that ends, durably, with nothing in flight."""
         self.in_flight = 0
+        self.gauges.clear()
         if self._file is not None:
             atomic.write_bytes(self._file, msgspec.msgpack.encode(self.snapshot()))
 
