@@ -107,6 +107,8 @@ def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
         print(f"try:    {curl(status.url + tried[0], tried[1], token=project.system.environment.token is not None)}")
     for one in status.updaters:
         print(f"live:   updater {one.updater} {one.state}, its metrics: {one.metrics or 'none'}")
+    for each in status.indexers:
+        print(f"items:  indexer {each.state}, its metrics: {each.metrics or 'none'}")
     for path in reports(project.workspace):
         print(f"report: {path}")
     print(f"stop:   mlsd stop {project.spec}")

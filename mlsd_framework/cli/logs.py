@@ -1,4 +1,4 @@
-"""`mlsd logs`: what the service, its updaters, its supervisor, its store or a stage printed."""
+"""`mlsd logs`: what the service, its updaters, its indexer, its supervisor, its store or a stage printed."""
 
 import argparse
 import contextlib
@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--part",
         metavar="PART",
         default="service",
-        help="service, updater, supervisor, store, or a stage such as `train-fraud`",
+        help="service, updater, indexer, supervisor, store, or a stage such as `train-fraud`",
     )
     parser.add_argument(
         "--lines", "-n", metavar="N", type=int, default=100, help="how many of the last lines (default: 100)"

@@ -81,6 +81,7 @@ def _served(project: Project) -> "Served":
     """Return the version that runs, with the store that it reads."""
     from mlsd_framework.plan.deployment import secret
     from mlsd_framework.runtime.operations.deployment import EmbeddedStore
+    from mlsd_framework.runtime.operations.places import changes_folder
     from mlsd_framework.runtime.operations.store import store_url
     from mlsd_framework.runtime.serving.batch import Served
 
@@ -93,7 +94,8 @@ def _served(project: Project) -> "Served":
     elif deployment.store is not None:
         url = project.system.environment.online_store
         store = secret(url, project.root) if url is not None else deployment.store.url
-    return Served(Path(deployment.service), Path(deployment.bundle), store)
+    changes = changes_folder(project.workspace, deployment.version) if deployment.indexer else None
+    return Served(Path(deployment.service), Path(deployment.bundle), store, changes)
 
 
 def readable(answer: Any, indent: int = 0) -> str:  # noqa: ANN401 - JSON

@@ -79,6 +79,18 @@ def status_of(place: Workspace) -> dict[str, object]:
             }
             for one in status.updaters
         ],
+        "indexers": [
+            {
+                "state": one.state,
+                "version": one.version,
+                "pid": one.process.pid if one.process else None,
+                "restarts": one.restarts,
+                "since": one.since,
+                "last_exit": one.last_exit,
+                "metrics": one.metrics,
+            }
+            for one in status.indexers
+        ],
         "store": None if status.store is None else {"state": status.store.state, "url": status.store.url},
         "newest_version": newest.version if newest else "",
         "versions": [one.version for one in state.history],
@@ -114,6 +126,7 @@ def _text(found: dict[str, object]) -> str:
         lines.append(f"  since     {begun:%Y-%m-%d %H:%M:%S} UTC ({_long(time.time() - since / _MICROSECONDS)})")
     lines += _processes(found, "worker")
     lines += _processes(found, "updater")
+    lines += _processes(found, "indexer")
     store = found["store"]
     if isinstance(store, dict):
         lines.append(f"  store     {store['state']}")
@@ -130,7 +143,7 @@ def _processes(found: dict[str, object], kind: str) -> Iterator[str]:
         restarts = f", {one['restarts']} restarts" if one["restarts"] else ""
         ended = f", last: {one['last_exit']}" if one["last_exit"] else ""
         shown = f", metrics {one['metrics']}" if one.get("metrics") else ""
-        name = f"{kind} {one[kind]}"
+        name = f"{kind} {one[kind]}" if kind in one else kind
         yield f"  {name:<9} {one['state']}, pid {one['pid']}{restarts}{ended}{shown}"
 
 

@@ -68,6 +68,10 @@ class BatchCode:
         """Return the name of the items that are retrieved."""
         return "catalogue"
 
+    def later(self, entity: str, model: str) -> str | None:  # noqa: ARG002 - a script has the items of one moment
+        """Return nothing: no item comes while a script runs."""
+        return None
+
     def file(self, path: str) -> str:
         """Return the source of the path of a file of the workspace."""
         return f"workspace.root / {literal(path)}"

@@ -3,7 +3,7 @@
 from mlsd_framework.codegen.python import Call, Imports, Mapping, given
 from mlsd_framework.codegen.store_types import store_dtype
 from mlsd_framework.ir.expressions import Column, Expression
-from mlsd_framework.ir.features import Aggregate, WindowGroup
+from mlsd_framework.ir.features import Aggregate, TableGroup, WindowGroup
 from mlsd_framework.ir.sources import Source
 
 FEATURES = "mlsd_framework.runtime.features"
@@ -30,6 +30,22 @@ def window_group(group: WindowGroup, source: Source, imports: Imports) -> Call:
     if any(lengths) or any(one.half_life for one in group.aggregates):
         imports.add("datetime", "timedelta")
     return Call("WindowGroup", (), named)
+
+
+def table_group(group: TableGroup, source: Source, imports: Imports) -> Call:
+    """Return the declaration of a group of a table's columns for the runtime; its imports are added."""
+    imports.add(f"{FEATURES}.columns", "ColumnGroup")
+    named = given(
+        name=group.name,
+        entity=group.key,
+        source=group.source,
+        columns=group.columns,
+        valid_from=source.event_time,
+        valid_to=source.valid_to,
+        ingest_time=source.ingest_time if source.event_time is not None else None,
+        key=source.key if source.event_time is not None else (),
+    )
+    return Call("ColumnGroup", (), named)
 
 
 def _aggregate(one: Aggregate, source: Source) -> Call:

@@ -39,6 +39,12 @@ class RowCode(Protocol):
     def catalogue(self, entity: str) -> str:
         """Return the source of the items of an entity."""
 
+    def later(self, entity: str, model: str) -> str | None:
+        """Return the source of what gives vectors of items that came after the version was made; none where none do.
+
+        It is a function as `mmr.diversified` takes it.
+        """
+
     def file(self, path: str) -> str:
         """Return the source of the path of a file of the version, where things are made once."""
 

@@ -24,6 +24,7 @@ _OURS = frozenset(
         "artefacts", "asked", "candidates", "catalogue", "examples_of", "first", "fit", "fitted", "folder", "found",
         "histories", "history", "interactions", "items", "log", "merged", "moment", "one", "parts", "requests",
         "retrieved", "sources",
+        "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
     }
 )  # fmt: skip
 

@@ -1,8 +1,10 @@
 """The parts of a generated service that stages and models write into, each in its own place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mlsd_framework.codegen import python as emitted
 from mlsd_framework.codegen.expressions_python import to_python
 from mlsd_framework.codegen.names import Names, path_name
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, assigned, emit, given, literal
@@ -15,30 +17,47 @@ RUNTIME = "mlsd_framework.runtime"
 SERVING = f"{RUNTIME}.serving"
 OURS = frozenset(
     {
-        "APP", "Aggregate", "Als", "Annotated", "Application", "Ask", "Bundle", "BuyAgain", "Call", "Candidates",
-        "Cap", "Catalogue", "CompiledTrees", "DAY", "Day", "Decision", "Ease", "FEATURES", "FallbackError",
-        "Feature", "FeatureColumn", "Feedback", "HOUR", "ItemItem", "Limits", "Literal", "Meta", "Moment",
-        "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Popularity", "Reason", "Recent",
-        "Recommendations", "ResultCache", "Retrieval", "RowLayout", "Rule", "SECOND", "Service", "Slots", "Source",
-        "Stage", "StateLayout", "Struct", "Thresholds", "WindowGroup", "action", "ages_of", "bentoml", "boosted",
-        "bundle", "calibration", "call", "candidates", "capped", "codes_of", "days", "default_columns",
-        "diversified", "entry_key", "epsilon_greedy", "expected_cost_ratio", "exposed", "feature_reasons", "field",
-        "fired", "found", "frame_of", "freshened", "history", "holds", "kept", "key", "microseconds", "now", "np",
-        "parallel", "pl", "posteriors_of", "read_columns", "reasons", "recently_interacted", "recommended",
-        "remove", "request", "risk", "rule", "rule_reason", "seeds_of", "self", "spread", "sql", "stamp",
-        "store_url", "thompson", "timedelta", "units_of", "unlogged",
+        "APP", "Aggregate", "Als", "Annotated", "Application", "Ask", "Bundle", "BuyAgain", "Call",
+        "Candidates", "Cap", "Catalogue", "CompiledTrees", "DAY", "Day", "Decision", "Ease", "FEATURES",
+        "FallbackError", "Feature", "FeatureColumn", "Feedback", "HOUR", "ItemItem", "Limits", "Literal",
+        "LiveItems", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Popularity",
+        "Reason", "Recent", "Recommendations", "ResultCache", "Retrieval", "RowLayout", "Rule", "SECOND",
+        "Service", "Slots", "Source", "Stage", "StateLayout", "Struct", "Thresholds", "WindowGroup", "action",
+        "ages_of", "bentoml", "boosted", "bundle", "calibration", "call", "candidates", "capped", "codes_of",
+        "days", "default_columns", "diversified", "entry_key", "epsilon_greedy", "expected_cost_ratio",
+        "exposed", "feature_reasons", "field", "fired", "found", "frame_of", "freshened", "history", "holds",
+        "items", "kept", "key", "microseconds", "now", "np", "parallel", "pl", "posteriors_of", "read_columns",
+        "reasons", "recently_interacted", "recommended", "remove", "request", "risk", "rule", "rule_reason",
+        "seeds_of", "self", "sources", "spread", "sql", "stamp", "store_url", "thompson", "timedelta",
+        "units_of", "unlogged",
     }
 )  # fmt: skip
 ATTRIBUTES = frozenset({"cache", "decide_on", "fall_back", "store", "version"})
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Items that change while they are served: the files of the bundle they are loaded from, and what is owed.
+
+    `recalls` has the models that find new ones, each with what its index has to find: the share of so many nearest.
+    """
+
+    files: tuple[str, ...]
+    recalls: Mapping[str, tuple[float, int]]
+    within: timedelta
+
+
 @dataclass
 class ServiceModule:
-    """What the endpoints of one service share: imports, names, and declarations above the classes, once each."""
+    """What the endpoints of one service share: imports, names, and declarations above the classes, once each.
+
+    `followed` are the entities whose items change while they are served.
+    """
 
     imports: Imports = field(default_factory=Imports)
     names: Names = field(default_factory=lambda: Names(OURS))
     declared: set[str] = field(default_factory=set)
+    followed: Mapping[str, Followed] = field(default_factory=dict)
 
 
 @dataclass
@@ -48,8 +67,10 @@ class ServiceCode:
     `prefix` tells the constants of one endpoint from another's. `declarations` stand above the class; `init` are the
     lines that load what the stages need from the bundle; `body` is the pipeline; `fallback` the answer when a stage has
     fallen back, empty without one. `values` holds the source of every value of the flow. `candidates` is the key of
-    what the pipeline has retrieved, `ordered_by` the score that they stand in the order of, and `kept` the name of the
-    stamp that tells whether a list made before is still good.
+    what the pipeline has retrieved, `listed` the source of the items that there are, `ordered_by` the score that they
+    stand in the order of, and `kept` the name of the stamp that tells whether a list made before is still good.
+    `request_ids` is the source of the ids of the requests, of which there is one; `depth` how deep the lines of a stage
+    are indented: in a `with`, in a method, in a class.
     """
 
     module: ServiceModule
@@ -65,16 +86,42 @@ class ServiceCode:
     live: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     candidates: str | None = None
+    listed: str | None = None
     ordered_by: str | None = None
     kept: str | None = None
+    request_ids: str = field(default="[call.request_id]", init=False)
+    depth: int = field(default=3, init=False)
 
     def catalogue(self, entity: str) -> str:
-        """Return the attribute that holds the items of an entity, which endpoints share."""
+        """Return the source of the items of an entity that the version has, which endpoints share."""
+        if entity in self.module.followed:
+            return f"{self.live_items(entity)}.catalogue"
         self.imports.add(f"{RUNTIME}.retrieval.catalogue", "Catalogue")
         attribute = self.attribute(f"catalogue of {entity}", "catalogue")
         path = literal(f"catalogues/{entity}.safetensors")
         self.init.setdefault(attribute, f"{attribute} = bundle.loaded(Catalogue.load, {path})")
         return attribute
+
+    def live_items(self, entity: str) -> str:
+        """Return the attribute that holds the items of an entity that change while they are served."""
+        followed = self.module.followed[entity]
+        self.imports.add(f"{RUNTIME}.retrieval.live_items", "LiveItems")
+        attribute = self.attribute(f"items of {entity}", "items")
+        loaded = Call("bundle.loaded", (Raw("LiveItems.load"), *followed.files))
+        recalls = emitted.Mapping(tuple(followed.recalls.items()))
+        named = (("within", followed.within.total_seconds()), ("recalls", recalls))
+        made = assigned(attribute, Call("APP.follow", (entity, loaded), named), 2)
+        self.init.setdefault(attribute, "\n".join(made))
+        return attribute
+
+    def later(self, entity: str, model: str) -> str | None:
+        """Return the source of what gives vectors of items that came after the version was made; none where none do."""
+        if entity not in self.module.followed:
+            return None
+        if model in self.module.followed[entity].recalls:
+            return f"items.towers[{literal(model)}].vectors_of"
+        self.imports.add(f"{RUNTIME}.reranking.mmr", "unlike_all")
+        return "unlike_all"
 
     @property
     def imports(self) -> Imports:
@@ -133,16 +180,6 @@ class ServiceCode:
         if goes_on(stage) and values:
             self.body += [""] if self.body and self.body[-1] else []
             self.body += [f"{name} = {value}" for name, value in values.items()]
-
-    @property
-    def request_ids(self) -> str:
-        """The source of the ids of the requests: there is one."""
-        return "[call.request_id]"
-
-    @property
-    def depth(self) -> int:
-        """How deep the lines of a stage are indented: in a `with`, in a method, in a class."""
-        return 3
 
     def file(self, path: str) -> str:
         """Return the source of the path of a file of the bundle."""

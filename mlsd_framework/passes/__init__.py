@@ -8,6 +8,7 @@ from mlsd_framework.passes.endpoints import endpoints
 from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
 from mlsd_framework.passes.gate_places import gate_places
+from mlsd_framework.passes.kept_indexes import kept_indexes
 from mlsd_framework.passes.known_in_time import known_in_time
 from mlsd_framework.passes.latency_budget import latency_budget
 from mlsd_framework.passes.live_values import live_values
@@ -37,6 +38,7 @@ PASSES: tuple[Pass, ...] = (
     stage_order,
     endpoints,
     latency_budget,
+    kept_indexes,
     expressible,
 )
 
@@ -51,6 +53,7 @@ _NEED_THE_WHOLE: tuple[Pass, ...] = (
     past_requests,
     stage_order,
     endpoints,
+    kept_indexes,
 )
 
 

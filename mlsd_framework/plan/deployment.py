@@ -48,6 +48,7 @@ def deployment_for(project: Project, version: str, service: Path) -> Deployment:
         workers=place.workers,
         updater=service / "updater.py" if system.live else None,
         updaters=place.updaters if system.live else 0,
+        indexer=service / "indexer.py" if (service / "indexer.py").is_file() else None,
         store=store,
         drain_s=place.drain.total_seconds(),
     )

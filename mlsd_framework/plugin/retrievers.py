@@ -11,7 +11,8 @@ from mlsd_framework.lower.kinds import RetrieverLowering
 class RetrieverKind(RetrieverLowering, Protocol):
     """A kind of retriever: its YAML and the class that answers; it is a `FittedKind` or a `TrainedKind` too.
 
-    One whose class has `item_vectors` says `has_vectors = True`.
+    One whose class has `item_vectors` says `has_vectors = True`. One whose folder has a tower of items as ONNX, which
+    embeds an item that came after the training, says `embeds_new = True`.
     """
 
     def source(self, retriever: Retriever) -> str:

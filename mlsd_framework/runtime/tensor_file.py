@@ -1,7 +1,7 @@
 """Arrays with a header in words, as a safetensors file: how it is written and read, whatever the file is of."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,3 +48,33 @@ def read_tensors(path: Path, names: Iterable[str], form: str) -> tuple[dict[str,
     if not isinstance(header, dict) or header.get("format") != form:
         raise TensorFileError(f"its format is not `{form}`")
     return header, found
+
+
+def row_of(arrays: Mapping[str, NDArray[Any]], name: str, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return one of the arrays that were read, which has to be a row of a type; raises TensorFileError."""
+    found = arrays.get(name)
+    if found is None or found.dtype != dtype or found.ndim != 1:
+        raise TensorFileError(f"the array `{name}` is missing or no row of {dtype.__name__}")
+    return found
+
+
+def text_arrays(name: str, values: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return texts as the two arrays that a file has of them: `<name>.bytes` and where each ends."""
+    encoded = [one.encode() for one in values]
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum([len(one) for one in encoded], out=offsets[1:])
+    return {f"{name}.bytes": np.frombuffer(b"".join(encoded), np.uint8), f"{name}.offsets": offsets}
+
+
+def texts_of(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[str, ...]:
+    """Return what `text_arrays` was given, from arrays that were read.
+
+    Raises TensorFileError, and UnicodeDecodeError where the bytes are no UTF-8.
+    """
+    content = row_of(arrays, f"{name}.bytes", np.uint8).tobytes()
+    ends = row_of(arrays, f"{name}.offsets", np.int64)
+    if not len(ends) or ends[0] != 0 or ends[-1] != len(content) or (np.diff(ends) < 0).any():
+        raise TensorFileError(f"`{name}.offsets` do not cut {len(content)} bytes")
+    return tuple(
+        content[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    )

@@ -30,6 +30,7 @@ class Workspace:
                      <pipeline>.pipeline.report.html, .metrics.json and .card.md; thresholds.json; requests.json
     proof.json       what the newest `mlsd verify` found; proof.html, the same for people
     versions/<id>/   bundles: models, thresholds, features and spec as one set
+    items/<id>/      what has changed of a version's items while it served
     current          the id of the version that serves
     run/             sockets, process ids and the supervisor's state
     logs/            what processes print
@@ -99,6 +100,11 @@ class Workspace:
     def versions(self) -> Path:
         """Folder of bundles."""
         return self.root / "versions"
+
+    @property
+    def items(self) -> Path:
+        """Folder of what has changed of the items of versions, a folder a version."""
+        return self.root / "items"
 
     @property
     def current(self) -> Path:

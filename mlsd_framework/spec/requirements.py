@@ -27,7 +27,7 @@ class FreshnessSpec(SpecModel):
     """How old what the system knows may be."""
 
     features: Duration | None = Field(None, description="From an event to a readable feature value.")
-    indexes: Duration | None = Field(None, description="From a new item to being found.")
+    indexes: Duration | None = Field(None, description="From a change of the items' table to what indexes find.")
 
 
 class ScaleSpec(SpecModel):

@@ -7,11 +7,12 @@ from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.bentoml.files import bentoml_files
 from mlsd_framework.targets.docs.files import docs_files
 from mlsd_framework.targets.feast.files import feast_files
+from mlsd_framework.targets.indexer.files import indexer_files
 from mlsd_framework.targets.spark.files import spark_files
 from mlsd_framework.targets.stream.files import stream_files
 from mlsd_framework.targets.training.files import training_files
 
-TARGETS = (docs_files, feast_files, training_files, bentoml_files, stream_files, spark_files)
+TARGETS = (docs_files, feast_files, training_files, bentoml_files, stream_files, indexer_files, spark_files)
 
 
 def artefacts(system: System, registry: Registry) -> tuple[Artefact, ...]:

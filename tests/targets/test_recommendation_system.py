@@ -5,7 +5,6 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -19,35 +18,16 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.operations import client as operations
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving.bundle import write_bundle
 from tests.runtime.serving.conftest import run_worker
-from tests.targets.made_shop import CUSTOMERS, KINDS, Shop, kind_of, liked, written
+from tests.targets.made_shop import CUSTOMERS, KINDS, Shop, kind_of, liked
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("recommendation-system")]
 
 TRACED = {"x-mlsd-trace": "1"}
 NUMBERS = count(10**6)
 NO_STORE = "redis://127.0.0.1:1"
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The shop, deployed."""
-    made = written(tmp_path_factory.mktemp("shop"))
-    try:
-        print(made.told("deploy", "specs/shop.yaml", "--yes"))
-        yield made
-    finally:
-        operations.stop(made.place)
-
-
-@pytest.fixture
-def ask(shop: Shop) -> Iterator[httpx.Client]:
-    """A client whose requests all go to one worker."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{shop.status.port}", timeout=20) as made:
-        yield made
 
 
 def answer(ask: httpx.Client, user: int, *, traced: bool = False, **more: Any) -> Any:

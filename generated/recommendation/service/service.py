@@ -15,21 +15,20 @@ from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, Wi
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
-from mlsd_framework.runtime.reranking.mmr import diversified, units_of
+from mlsd_framework.runtime.reranking.mmr import diversified, units_of, unlike_all
 from mlsd_framework.runtime.reranking.seeds import seeds_of
 from mlsd_framework.runtime.reranking.slots import Slots
 from mlsd_framework.runtime.retrieval.als import Als
 from mlsd_framework.runtime.retrieval.buy_again import BuyAgain
 from mlsd_framework.runtime.retrieval.candidates import Candidates
-from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
 from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
+from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.segments import SegmentPopularity
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.bento import in_front
@@ -269,16 +268,24 @@ class Recommend:
             layouts=(HOUSEHOLD, HABIT, TREND, PRODUCT),
             live=(TASTE, ACTIVITY),
         )
-        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
+        self.items = APP.follow(
+            "item",
+            bundle.loaded(
+                LiveItems.load,
+                "catalogues/item.safetensors",
+                "models/towers/item_vectors.safetensors",
+                "indexes/items/index.json",
+            ),
+            within=900.0,
+            recalls={"towers": (0.95, 10)},
+        )
         self.sources: dict[str, Source] = {
             "again": bundle.loaded(BuyAgain.load, "models/again/source.safetensors"),
             "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
             "popular": bundle.loaded(SegmentPopularity.load, "models/popular/source.safetensors"),
             "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
             "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
-            "towers": bundle.loaded(
-                TwoTower.load, "models/towers/item_vectors.safetensors", "indexes/items/index.json"
-            ),
+            "towers": self.items.towers["towers"],
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
@@ -293,7 +300,7 @@ class Recommend:
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
         self.als_units = units_of(
-            Als.load(bundle.file("models/als/source.safetensors")).item_vectors(len(self.catalogue))
+            Als.load(bundle.file("models/als/source.safetensors")).item_vectors(len(self.items.catalogue))
         )
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
@@ -319,13 +326,16 @@ class Recommend:
             activity = Activity._make(activity_row)
             household = Household._make(household_row)
 
-        key = entry_key(self.version, request.household_id, request.at, request.k)
+        items = self.items.current
+        sources = items.of(self.sources)
+
+        key = entry_key(self.version, items.steps, request.household_id, request.at, request.k)
         kept = self.cache.get(key, stamp_2, call)
         if kept is not None:
             return kept
 
         # from specs/recommendation.yaml:122
-        history = self.catalogue.history(
+        history = items.catalogue.history(
             taste.items_lifetime,
             taste.times_lifetime,
             at,
@@ -336,16 +346,16 @@ class Recommend:
                 "household.kids_count": household.kids_count,
             },
         )
-        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(self.sources, history))
+        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(sources, history))
 
         # from specs/recommendation.yaml:122
         with call.stage(RECOMMEND_RETRIEVE_STAGE):
-            candidates = RECOMMEND_RETRIEVE.merged(self.sources, found, history)
+            candidates = RECOMMEND_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:132
         with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
-            keys = self.catalogue.keys_of(candidates.items)
+            keys = items.catalogue.keys_of(candidates.items)
             asked_2 = (("habit", (request.household_id, keys)), ("trend", (keys,)), ("product", (keys,)))
             found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
             candidates = candidates.with_columns(**found_2)
@@ -412,7 +422,7 @@ class Recommend:
 
         # from specs/recommendation.yaml:134
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
-            candidates = diversified(candidates, self.als_units, 20, 0.9, score="ranker", scaled=True)
+            candidates = diversified(candidates, self.als_units, 20, 0.9, score="ranker", scaled=True, later=unlike_all)
             call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:135
@@ -434,7 +444,7 @@ class Recommend:
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
 
-        answer = recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
+        answer = recommended(candidates, Retrieved(history, found, items.catalogue), call, self.version, score="ranker")
         self.cache.put(key, stamp_2, answer, call)
         return answer
 
@@ -482,7 +492,17 @@ class Similar:
     def __init__(self, bundle: Bundle) -> None:
         """Load the parts of the version that this endpoint uses."""
         self.version = bundle.version
-        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
+        self.items = APP.follow(
+            "item",
+            bundle.loaded(
+                LiveItems.load,
+                "catalogues/item.safetensors",
+                "models/towers/item_vectors.safetensors",
+                "indexes/items/index.json",
+            ),
+            within=900.0,
+            recalls={"towers": (0.95, 10)},
+        )
         self.sources: dict[str, Source] = {
             "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
             "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
@@ -498,13 +518,16 @@ class Similar:
 
     def __call__(self, request: SimilarRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
+        items = self.items.current
+        sources = items.of(self.sources)
+
         # from specs/recommendation.yaml:144
-        history = self.catalogue.of_one(request.item, now())
-        found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(self.sources, history))
+        history = items.catalogue.of_one(request.item, now())
+        found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(sources, history))
 
         # from specs/recommendation.yaml:144
         with call.stage(SIMILAR_RETRIEVE_STAGE):
-            candidates = SIMILAR_RETRIEVE.merged(self.sources, found, history)
+            candidates = SIMILAR_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:148
@@ -512,7 +535,7 @@ class Similar:
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
 
-        return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version)
+        return recommended(candidates, Retrieved(history, found, items.catalogue), call, self.version)
 
 
 # from specs/recommendation.yaml:11

@@ -69,4 +69,16 @@ CODES: tuple[Code, ...] = (
         "The library behind the kind of index is not installed.",
         "Install the extra that the message names, or use the kind `exact`.",
     ),
+    Code(
+        "E6812",
+        "unreadable-item-changes",
+        "A file of what has changed of a version's items is damaged, or a step is missing.",
+        "Stop the system, remove the folder of changes, and deploy again: it is made from the table.",
+    ),
+    Code(
+        "E6813",
+        "most-items-gone",
+        "More than half of the items that are served are no longer in their table, which looks like a damaged table.",
+        "Mend the table; where that many are really gone, deploy again: a new version begins from the table.",
+    ),
 )

@@ -100,4 +100,12 @@ MEANING: tuple[Code, ...] = (
         "orders: {schema: {card_id: int64}}, payments: {schema: {card_id: string}}",
         "orders: {schema: {card_id: string}}, payments: {schema: {card_id: string}}",
     ),
+    Code(
+        "E2113",
+        "unkept-freshness",
+        "The system owes freshness of indexes and has none.",
+        "Declare an index over a model whose items are vectors, or leave `freshness.indexes` out.",
+        "requirements: {freshness: {indexes: 15m}}",
+        "requirements: {freshness: {indexes: 15m}}, indexes: {items: {model: towers}}",
+    ),
 )

@@ -30,11 +30,18 @@ Allowed: TypeAlias = NDArray[np.bool_] | NDArray[np.integer]
 NOWHERE = -1
 
 
-class Index(Protocol):
-    """What can be asked for neighbours and kept current. Searches never wait for writers, nor see half a write."""
+class Searchable(Protocol):
+    """What can be asked for neighbours."""
 
     def search(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """Return ids and scores of the `k` nearest of each query, [q, k], nearest first; -1 and -inf where fewer."""
+
+    def __len__(self) -> int:
+        """Return how many vectors are in it."""
+
+
+class Index(Searchable, Protocol):
+    """What can be asked for neighbours and kept current. Searches never wait for writers, nor see half a write."""
 
     def upsert(self, ids: Ids, vectors: Vectors) -> None:
         """Put vectors in, or others in their place; the next search sees them. The last of one id counts."""
@@ -47,9 +54,6 @@ class Index(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write it to a new folder, in one rename."""
-
-    def __len__(self) -> int:
-        """Return how many vectors are in it."""
 
 
 class Engine(Protocol):

@@ -96,12 +96,14 @@ class LiveIndex:
         with self._refreshing:
             self._current.rebalance()
 
-    def refresh(self, build: Callable[[], VectorIndex], gate: Gate, embed: Embed | None = None) -> float:
+    def refresh(
+        self, build: Callable[[], VectorIndex], gate: Gate, embed: Embed | None = None, *, keep: bool = True
+    ) -> float:
         """Build an index beside the one that answers, hold it to the gate, exchange them; return the recall it has.
 
         Writes that come meanwhile are replayed onto the new one. Where it is of another model, `embed` makes their
-        vectors anew; without it such writes are refused. E6809 where it finds less than the gate asks: the one that
-        answers then stays.
+        vectors anew; without it such writes are refused. Without `keep` the one before goes, and with it the way back.
+        E6809 where it finds less than the gate asks: the one that answers then stays.
         """
         with self._refreshing:
             with self._writing:
@@ -117,7 +119,7 @@ class LiveIndex:
                         help="build it with `tuned_index`, or look at the vectors that it is built of",
                     )
                 with caught_up(new, self._writing, lambda: self._translated(new, embed)):
-                    self._previous, self._current = self._current, new
+                    self._previous, self._current = self._current if keep else None, new
             finally:
                 self._log = None
         return recall

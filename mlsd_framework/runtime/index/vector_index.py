@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -51,6 +52,27 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     trace: tuple[Trial, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An index as it was at one moment: whatever is written to it later, this finds what was in it then."""
+
+    state: State
+    about: About
+    threads: int
+
+    def __len__(self) -> int:
+        """Return how many vectors were in it."""
+        return self.state.alive
+
+    def search(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
+        """Return ids and scores of the `k` nearest of each query, [q, k], nearest first; -1 and -inf where fewer.
+
+        E6802 for queries with NaN or of another dimension, E6803 for a filter that is neither a mask nor ids.
+        """
+        asked = checked_queries(queries, int(self.state.base.vectors.shape[1]), self.about.distance)
+        return self.state.search(asked, checked_k(k), allowed_mask(allowed), self.threads)
+
+
 class VectorIndex:
     """The door's index. Any number of threads may search and write; searches hold no lock and see whole writes only."""
 
@@ -93,9 +115,11 @@ class VectorIndex:
 
         E6802 for queries with NaN or of another dimension, E6803 for a filter that is neither a mask nor ids.
         """
-        state = self._state
-        asked = checked_queries(queries, self.dim, self.about.distance)
-        return state.search(asked, checked_k(k), allowed_mask(allowed), self.threads)
+        return self.snapshot().search(queries, k, allowed)
+
+    def snapshot(self) -> Snapshot:
+        """Return the index as it is now, which no later write changes."""
+        return Snapshot(self._state, self.about, self.threads)
 
     def upsert(self, ids: Ids, vectors: Vectors) -> None:
         """Put vectors in, or others in their place, all at once: [rows], [rows, dim] (E6801, E6803)."""

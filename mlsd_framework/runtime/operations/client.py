@@ -99,7 +99,7 @@ def status(place: Workspace) -> Status:
     found = read_status(place)
     if found is None:
         return Status(system=place.root.name, state="stopped")
-    return msgspec.structs.replace(found, state="dead", workers=(), updaters=(), store=None)
+    return msgspec.structs.replace(found, state="dead", workers=(), updaters=(), indexers=(), store=None)
 
 
 def reload(place: Workspace) -> Status:

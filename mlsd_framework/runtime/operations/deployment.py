@@ -36,7 +36,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one system on this machine, as the supervisor runs it.
 
     `service` is the generated `service.py`, `bundle` the folder of the version's models. `port` 0 takes any free
-    port. `updater` is the generated `updater.py`, of which `updaters` processes run; none where it is "". `ready_s`
+    port. `updater` is the generated `updater.py`, of which `updaters` processes run; none where it is "". `indexer` is
+    the generated `indexer.py`, which keeps items in step with their tables; none where it is "". `ready_s`
     bounds a start, `drain_s` the end of a worker that still has requests. `variables` names what the service and the
     updaters read from the environment beside `MLSD_*`: a change of one needs fresh processes. All paths are absolute.
     """
@@ -51,6 +52,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     updater: str = ""
     updaters: int = 0
+    indexer: str = ""
     store: EmbeddedStore | StoreAddress | None = None
     ready_s: float = 60.0
     drain_s: float = 10.0
@@ -100,6 +102,7 @@ def deployment_of(
     service: Path,
     bundle: Path,
     updater: Path | None = None,
+    indexer: Path | None = None,
     **options: Any,  # noqa: ANN401 - msgspec checks them
 ) -> Deployment:
     """Return the deployment with its paths made absolute; `options` are further fields of `Deployment`."""
@@ -110,6 +113,7 @@ def deployment_of(
         bundle=str(bundle.resolve()),
         workspace=str(workspace.root.resolve()),
         updater="" if updater is None else str(updater.resolve()),
+        indexer="" if indexer is None else str(indexer.resolve()),
         **options,
     )
 

@@ -42,6 +42,11 @@ def metrics_folder(place: Workspace) -> Path:
     return place.run / "metrics"
 
 
+def changes_folder(place: Workspace, version: str) -> Path:
+    """Return the folder of what has changed of a version's items since it was made."""
+    return place.items / version
+
+
 def socket_path(place: Workspace, name: str) -> Path:
     """Return where the Unix socket `name` lies: in `run/`, or in a private folder where that path is too long."""
     inside = place.run.resolve() / name

@@ -43,6 +43,13 @@ class UpdaterStatus(ProcessStatus, frozen=True, kw_only=True):
     metrics: str = ""
 
 
+class IndexerStatus(ProcessStatus, frozen=True, kw_only=True):
+    """The indexer of a version's items; `metrics` is where its metrics are read, "" while it is not ready."""
+
+    version: str
+    metrics: str = ""
+
+
 class StoreStatus(ProcessStatus, frozen=True, kw_only=True):
     """The store that the workers read; `process` is None where someone else runs it."""
 
@@ -66,6 +73,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     workers: tuple[WorkerStatus, ...] = ()
     updaters: tuple[UpdaterStatus, ...] = ()
+    indexers: tuple[IndexerStatus, ...] = ()
     store: StoreStatus | None = None
     change: Change = "none"
     deployment: Deployment | None = None
@@ -79,8 +87,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def processes(self) -> tuple[ProcessIdentity, ...]:
-        """Every process that the supervisor started: workers, updaters, then the store."""
-        found: list[ProcessIdentity | None] = [one.process for one in (*self.workers, *self.updaters)]
+        """Every process that the supervisor started: workers, updaters, indexers, then the store."""
+        beside = (*self.updaters, *self.indexers)
+        found: list[ProcessIdentity | None] = [one.process for one in (*self.workers, *beside)]
         found.append(self.store.process if self.store else None)
         return tuple(process for process in found if process is not None)
 

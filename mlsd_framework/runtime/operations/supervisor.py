@@ -1,4 +1,4 @@
-"""The supervisor of one system: owns the socket, keeps workers, updaters and store running, obeys the control socket.
+"""The supervisor of one system: owns the socket, keeps its processes running, obeys the control socket.
 
 Run as `python -m mlsd_framework.runtime.operations.supervisor --report-fd N` with an `Order` on standard input;
 it leaves the terminal, and writes one `Answer` to the descriptor once the service is ready or has failed to be.
@@ -35,6 +35,7 @@ from mlsd_framework.runtime.operations.control import (
 )
 from mlsd_framework.runtime.operations.control_server import serve_control
 from mlsd_framework.runtime.operations.deployment import Deployment, EmbeddedStore, Order
+from mlsd_framework.runtime.operations.indexing import Indexing
 from mlsd_framework.runtime.operations.journal import Journal, RotatingLog
 from mlsd_framework.runtime.operations.kept import NotReadyError
 from mlsd_framework.runtime.operations.places import (
@@ -74,6 +75,7 @@ class Supervisor:
             self._journal,
             RotatingLog(logs / "service.log"),
             RotatingLog(logs / "updater.log"),
+            RotatingLog(logs / "indexer.log"),
             self._changed,
         )
         self._control = socket_path(self._place, "control.sock")
@@ -119,6 +121,7 @@ class Supervisor:
         generations = [found for found in (self._serving, self._coming, *self._leaving) if found]
         workers = tuple(worker for generation in generations for worker in generation.statuses())
         updaters = tuple(updater for generation in generations for updater in generation.updater_statuses())
+        indexers = tuple(indexer for generation in generations for indexer in generation.indexer_statuses())
         address = serving.listener.getsockname() if serving and serving.listener.fileno() >= 0 else ("", 0)
         return Status(
             system=self._deployment.system,
@@ -128,9 +131,10 @@ class Supervisor:
             port=address[1],
             supervisor=self._identity,
             since=self._since,
-            restarts=sum(one.restarts for one in (*workers, *updaters)),
+            restarts=sum(one.restarts for one in (*workers, *updaters, *indexers)),
             workers=workers,
             updaters=updaters,
+            indexers=indexers,
             store=self._store.status(),
             change=change,
             deployment=self._deployment.shown,
@@ -266,7 +270,8 @@ class Supervisor:
         updaters = _free(wanted.updaters if wanted.updater else 0, [one.updaters for one in living])
         workers = _free(wanted.workers, [one.numbers for one in living])
         fed = Updaters(order, updaters, store_url, self._around)
-        return Generation(order, listener, workers, fed, store_url, self._around)
+        indexing = Indexing(order, store_url, self._around)
+        return Generation(order, listener, workers, fed, indexing, store_url, self._around)
 
     def _begin_stop(self) -> None:
         if self._stopped is None:
@@ -305,11 +310,12 @@ def _follow(handle: int) -> None:
 
 
 def _not_ready(wanted: Deployment, fault: NotReadyError, *, remains: bool) -> RunError:
-    log = "updater.log" if fault.process.startswith("updater") else "service.log"
+    kind = fault.process.partition(" ")[0]
+    log = f"{kind}.log" if kind in ("updater", "indexer") else "service.log"
     return RunError.of(
         "E6503",
         f"{fault.process} of version `{wanted.version}` of `{wanted.system}` {fault.why}",
-        expected=f"every worker and updater ready within {wanted.ready_s:g} s",
+        expected=f"every worker, updater and indexer ready within {wanted.ready_s:g} s",
         help=("the former version still serves; " if remains else "") + f"the whole log is `{wanted.place.logs / log}`",
         notes=fault.tail[-10:],
     )

@@ -15,4 +15,5 @@ class Surroundings:
     journal: Journal
     service_log: RotatingLog
     updater_log: RotatingLog
+    indexer_log: RotatingLog
     changed: Callable[[], None]

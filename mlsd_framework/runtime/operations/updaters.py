@@ -6,37 +6,12 @@ event: its position moved with the states, and whoever goes on from there repeat
 
 import os
 import socket
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
-import msgspec
-
-from mlsd_framework.runtime.operations.children import Child
+from mlsd_framework.runtime.operations.beside import Beside, Shown, recipe_of
 from mlsd_framework.runtime.operations.deployment import Order
-from mlsd_framework.runtime.operations.import_path import import_path
 from mlsd_framework.runtime.operations.kept import Kept, Recipe, start_all, stop_all
 from mlsd_framework.runtime.operations.status import UpdaterStatus
 from mlsd_framework.runtime.operations.surroundings import Surroundings
-
-_GRACE_S = 10.0  # a micro-batch that waits for the store is given up at once; one under way takes a moment
-_LOOPBACK = "127.0.0.1"
-_STORE = "MLSD_STORE_URL"
-# Its token, and what would make prometheus-client share counters among processes.
-_OF_THE_SERVICE = ("MLSD_TOKEN", "MLSD_TOKEN_FILE", "PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """The line with which an updater says that it works: where its metrics are read."""
-
-    metrics_port: int
-
-
-@dataclass(slots=True)
-class _Shown:
-    """Where the metrics of an updater's process of now are read; nowhere while none is ready."""
-
-    address: str = ""
 
 
 class Updaters:
@@ -45,7 +20,7 @@ class Updaters:
     def __init__(self, order: Order, numbers: tuple[int, ...], store_url: str, around: Surroundings) -> None:
         """Prepare one updater for each of `numbers`, which no other living updater has."""
         self._version = order.deployment.version
-        self._shown = {number: _Shown() for number in numbers}
+        self._shown = {number: Shown() for number in numbers}
         self._updaters = {
             number: Kept(_recipe(order, number, store_url, around, shown), around.journal, around.changed)
             for number, shown in self._shown.items()
@@ -86,36 +61,10 @@ class Updaters:
         await stop_all(self._updaters.values())
 
 
-def _recipe(order: Order, number: int, store_url: str, around: Surroundings, shown: _Shown) -> Recipe:
+def _recipe(order: Order, number: int, store_url: str, around: Surroundings, shown: Shown) -> Recipe:
     """Return how updater `number` is started: the command line and the environment of `updater.py`."""
     deployment = order.deployment
-    command = [
-        sys.executable, "-P", deployment.updater,
-        # Every user of the machine can read a command line, and the address may hold a password.
-        "--store", f"@{_STORE}",
-        # The same name after a crash: it goes on with its leases without waiting for their end.
-        "--replica", f"{socket.gethostname()}-{os.getpid()}-{number}",
-        "--metrics", f"{_LOOPBACK}:0",
-    ]  # fmt: skip
-    kept = {name: text for name, text in order.environment.items() if name not in _OF_THE_SERVICE}
-    environment = {**kept, **import_path(kept), "PYTHONUNBUFFERED": "1", _STORE: store_url}
-
-    def launch() -> Child:
-        return around.children.spawn(
-            command,
-            environment=environment,
-            folder=Path(deployment.updater).parent,
-            log=around.updater_log,
-            ready_argument="--ready-fd",
-        )
-
-    async def is_ready(child: Child) -> bool:
-        line = await child.ready if child.ready is not None else b""
-        try:
-            port = msgspec.json.decode(line, type=Ready).metrics_port
-        except msgspec.MsgspecError:
-            return False
-        shown.address = f"http://{_LOOPBACK}:{port}/metrics" if port else ""
-        return True
-
-    return Recipe(f"updater {number}", launch, is_ready, ready_s=deployment.ready_s, grace_s=_GRACE_S)
+    # The same name after a crash: it goes on with its leases without waiting for their end.
+    arguments = ("--replica", f"{socket.gethostname()}-{os.getpid()}-{number}")
+    beside = Beside(f"updater {number}", deployment.updater, arguments, around.updater_log, deployment.ready_s)
+    return recipe_of(beside, order.environment, store_url, around, shown)

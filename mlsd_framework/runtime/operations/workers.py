@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from mlsd_framework.runtime.operations.children import Child
-from mlsd_framework.runtime.operations.deployment import Order
+from mlsd_framework.runtime.operations.deployment import Deployment, Order
 from mlsd_framework.runtime.operations.import_path import import_path
+from mlsd_framework.runtime.operations.indexing import Indexing
 from mlsd_framework.runtime.operations.kept import Kept, Recipe, start_all, stop_all
-from mlsd_framework.runtime.operations.places import metrics_folder
-from mlsd_framework.runtime.operations.status import UpdaterStatus, WorkerStatus
+from mlsd_framework.runtime.operations.places import changes_folder, metrics_folder
+from mlsd_framework.runtime.operations.status import IndexerStatus, UpdaterStatus, WorkerStatus
 from mlsd_framework.runtime.operations.surroundings import Surroundings
 from mlsd_framework.runtime.operations.updaters import Updaters
 
@@ -25,13 +26,15 @@ class Generation:
         listener: socket.socket,
         numbers: tuple[int, ...],
         updaters: Updaters,
+        indexing: Indexing,
         store_url: str,
         around: Surroundings,
     ) -> None:
-        """Prepare one worker for each of `numbers`, which no other living worker has, and take the updaters."""
+        """Prepare one worker for each of `numbers`, which no other living worker has, beside what is given."""
         self.order = order
         self.listener = listener
         self._updaters = updaters
+        self._indexing = indexing
         self._workers = {
             number: Kept(worker_recipe(order, listener, number, store_url, around), around.journal, around.changed)
             for number in numbers
@@ -54,8 +57,8 @@ class Generation:
 
     @property
     def is_live(self) -> bool:
-        """Whether every updater works."""
-        return self._updaters.is_whole
+        """Whether every updater and the indexer work."""
+        return self._updaters.is_whole and self._indexing.is_whole
 
     def statuses(self) -> tuple[WorkerStatus, ...]:
         """Return how each worker is."""
@@ -76,18 +79,28 @@ class Generation:
         """Return how each updater is."""
         return self._updaters.statuses()
 
+    def indexer_statuses(self) -> tuple[IndexerStatus, ...]:
+        """Return how the indexer is."""
+        return self._indexing.statuses()
+
     async def start(self, at_once: int) -> None:
-        """Start the updaters, then the workers `at_once` at a time; where one fails, end all (`NotReadyError`)."""
+        """Start what runs beside the workers, then them, `at_once` at a time; where one fails, end all.
+
+        Raises `NotReadyError`.
+        """
         await self._updaters.start()
         try:
+            await self._indexing.start()
             await start_all(self._workers.values(), at_once)
         except BaseException:
+            await self._indexing.stop()
             await self._updaters.stop()
             raise
 
     async def stop(self) -> None:
-        """Drain all workers, then end the updaters: what is answered until the end is answered from fresh states."""
+        """Drain all workers, then end what runs beside them: until the end it is answered from what is fresh."""
         await stop_all(self._workers.values())
+        await self._indexing.stop()
         await self._updaters.stop()
 
 
@@ -102,6 +115,7 @@ def worker_recipe(order: Order, listener: socket.socket, number: int, store_url:
         "--worker", str(number),
         "--metrics-dir", str(metrics_folder(deployment.place)),
         "--drain", f"{deployment.drain_s:g}",
+        *_changes(deployment),
     ]  # fmt: skip
     environment = {**order.environment, **import_path(order.environment), "PYTHONUNBUFFERED": "1"}
     if store_url:
@@ -122,3 +136,8 @@ def worker_recipe(order: Order, listener: socket.socket, number: int, store_url:
 
     grace_s = deployment.drain_s + _KILL_AFTER_S
     return Recipe(f"worker {number}", launch, is_ready, ready_s=deployment.ready_s, grace_s=grace_s)
+
+
+def _changes(deployment: Deployment) -> tuple[str, ...]:
+    """Return the argument that names the folder of what changes of the items, where an indexer writes to it."""
+    return ("--changes", str(changes_folder(deployment.place, deployment.version))) if deployment.indexer else ()

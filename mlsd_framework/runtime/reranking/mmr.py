@@ -4,6 +4,8 @@ Carbonell and Goldstein, "The use of MMR, diversity-based reranking for reorderi
 SIGIR 1998. The similarity is the cosine of item vectors.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,9 @@ from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Offse
 
 Units = NDArray[np.float32]
 """Item vectors of length 1, or 0 for an item without one: [catalogue, dimensions]."""
+
+Later = Callable[[Codes], NDArray[np.floating]]
+"""Vectors of items, [rows] to [rows, dimensions], of any length."""
 
 
 def units_of(vectors: NDArray[np.floating]) -> Units:
@@ -28,8 +33,20 @@ def units_of(vectors: NDArray[np.floating]) -> Units:
     return np.asarray(units, np.float32)
 
 
+def unlike_all(items: Codes) -> Units:
+    """Return vectors of items that are like no other: [rows, 1], which go for any dimension."""
+    return np.zeros((len(items), 1), np.float32)
+
+
 def diversified(
-    candidates: Candidates, units: Units, k: int, balance: float, *, score: str = "score", scaled: bool = False
+    candidates: Candidates,
+    units: Units,
+    k: int,
+    balance: float,
+    *,
+    score: str = "score",
+    scaled: bool = False,
+    later: Later | None = None,
 ) -> Candidates:
     """Choose the first k of each request by balance * score - (1 - balance) * the largest cosine with those chosen.
 
@@ -37,25 +54,36 @@ def diversified(
     weighed as they are, so scores belong between 0 and 1, or on whatever scale makes a cosine of 1 worth a point;
     `scaled` brings them there first, request by request (`scaled_scores`), and leaves the column as it is. Of equals
     the earlier row is taken. Rows without a score (NaN) come after all that have one. Behind the first k stand the rest
-    in their order.
+    in their order. Where items may have come after the vectors were made, `later` gives those of the ones beyond.
 
-    Raises E6391 for an item beyond the vectors, ValueError for k < 1 or a balance outside 0 to 1.
+    Raises E6391 for an item beyond the vectors without `later`, ValueError for k < 1 or a balance outside 0 to 1.
     """
     check_k(k)
     if not 0 <= balance <= 1:
         raise ValueError(f"the balance of score and diversity is from 0 to 1, not {balance}")
-    beyond = (candidates.items < 0) | (candidates.items >= len(units))
-    if beyond.any():
+    items, known = candidates.items, units
+    beyond, below = items >= len(units), items < 0
+    if below.any() or (beyond.any() and later is None):
         raise RunError.of(
             "E6391",
-            f"candidate {candidates.items[np.argmax(beyond)]} has no vector",
+            f"candidate {items[np.argmax(beyond | below)]} has no vector",
             expected=f"an item of the {len(units)} that have a row of vectors",
         )
+    if beyond.any() and later is not None:
+        items, known = _of_candidates(items, units, beyond, later)
     scores = scaled_scores(candidates, score) if scaled else scores_of(candidates, score)
     worth = np.where(np.isfinite(scores), balance * scores, np.where(np.isnan(scores), -np.inf, scores))
     order = np.empty(len(candidates.items), np.int64)
-    _choose(candidates.offsets, candidates.items, worth, units, k, 1 - balance, order)
+    _choose(candidates.offsets, items, worth, known, k, 1 - balance, order)
     return permuted(candidates, order)
+
+
+def _of_candidates(items: Codes, units: Units, beyond: BoolArray, later: Later) -> tuple[Codes, Units]:
+    """Return places in an array of the candidates' own vectors, and that array: [rows], [rows, dimensions]."""
+    known = np.empty((len(items), units.shape[1]), np.float32)
+    known[~beyond] = units[items[~beyond]]
+    known[beyond] = units_of(later(items[beyond]))
+    return np.arange(len(items), dtype=np.int32), known
 
 
 def scaled_scores(candidates: Candidates, score: str) -> FloatArray:

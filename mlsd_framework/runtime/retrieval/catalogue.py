@@ -4,29 +4,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.retrieval.candidates import Codes, Column, Offsets, offsets_of
+from mlsd_framework.runtime.retrieval.candidates import Codes, Column, offsets_of
 from mlsd_framework.runtime.retrieval.interactions import Histories, Times
-from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors, write_tensors
+from mlsd_framework.runtime.retrieval.items import NOTHING_ELSE, UNKNOWN, Items, Key
+from mlsd_framework.runtime.tensor_file import (
+    TensorFileError,
+    read_tensors,
+    row_of,
+    text_arrays,
+    texts_of,
+    write_tensors,
+)
 
 if TYPE_CHECKING:
     import polars as pl
+    from numpy.typing import NDArray
 
-Key = int | str
 _FORMAT: Final = "mlsd catalogue 1"
-_UNKNOWN: Final = -1
-NOTHING_ELSE: Final[Mapping[str, Any]] = MappingProxyType({})
 _ARRAYS: Final = ("keys", "keys.bytes", "keys.offsets", "descriptions.bytes", "descriptions.offsets")
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalogue(Items):
     """`keys` rise, all integers or all text; `descriptions`, where there are some, say in words what each item is.
 
     Raises ValueError where keys do not rise.
@@ -71,9 +75,7 @@ class Catalogue:
         if self.descriptions:
             columns = {**columns, "descriptions": self.descriptions}
         for name, values in columns.items():
-            encoded = [str(one).encode() for one in values]
-            arrays[f"{name}.bytes"] = np.frombuffer(b"".join(encoded), np.uint8)
-            arrays[f"{name}.offsets"] = offsets_of(np.array([len(one) for one in encoded], np.int64))
+            arrays |= text_arrays(name, [str(one) for one in values])
         write_tensors(path, {"format": _FORMAT}, arrays)
 
     @classmethod
@@ -84,8 +86,8 @@ class Catalogue:
         """
         try:
             _, arrays = read_tensors(path, _ARRAYS, _FORMAT)
-            keys = tuple(_array(arrays, "keys", np.int64).tolist()) if "keys" in arrays else _texts(arrays, "keys")
-            descriptions = _texts(arrays, "descriptions") if "descriptions.bytes" in arrays else ()
+            keys = tuple(row_of(arrays, "keys", np.int64).tolist()) if "keys" in arrays else texts_of(arrays, "keys")
+            descriptions = texts_of(arrays, "descriptions") if "descriptions.bytes" in arrays else ()
         except (TensorFileError, OSError, UnicodeDecodeError) as fault:
             raise RunError.of(
                 "E6471", f"`{path}` cannot be read as a catalogue: {fault}", help="train the system again"
@@ -100,29 +102,37 @@ class Catalogue:
             raise RunError.of("E6472", f"`{path}` has {len(descriptions)} descriptions for {len(keys)} items")
         return made
 
+    def key(self, code: int) -> Key:
+        """Return the key at a place."""
+        return self.keys[code]
+
     def describe(self, code: int) -> str | None:
         """Return what an item is in words, or none."""
         return self.descriptions[code] if self.descriptions else None
 
     def code(self, key: Key | None) -> int:
         """Return the place of one key, -1 for one that is not there."""
-        return self._places.get(key, _UNKNOWN) if key is not None else _UNKNOWN
+        return self._places.get(key, UNKNOWN) if key is not None else UNKNOWN
 
     def keys_of(self, codes: Codes) -> list[Key]:
         """Return the keys at these places as plain values: [rows]."""
         return [self.keys[code] for code in codes.tolist()]
+
+    def codes_of(self, keys: Sequence[Key]) -> Codes:
+        """Return the place of each key as plain values have it, -1 for one that is not there: [rows]."""
+        return np.fromiter(map(self._places.get, keys, repeat(UNKNOWN)), np.int32, len(keys))
 
     def codes(self, keys: "pl.Series") -> Codes:
         """Return the place of each key, -1 for null and for one that is not there: [rows]."""
         import polars as pl  # noqa: PLC0415 - only batches pay for it
 
         if not self.keys:
-            return np.full(len(keys), _UNKNOWN, np.int32)
+            return np.full(len(keys), UNKNOWN, np.int32)
         own = pl.Series(self.keys)
         # The column takes the type of the keys: in a narrower one of its own, keys would be null, and null be found.
         wanted = keys.cast(own.dtype, strict=False)
         places = np.arange(len(self), dtype=np.int32)
-        found = wanted.replace_strict(own, places, default=_UNKNOWN, return_dtype=pl.Int32)
+        found = wanted.replace_strict(own, places, default=UNKNOWN, return_dtype=pl.Int32)
         return found.to_numpy(writable=True).astype(np.int32, copy=False)
 
     def taken(self, codes: Codes) -> "pl.Series":
@@ -130,35 +140,6 @@ class Catalogue:
         import polars as pl  # noqa: PLC0415 - only batches pay for it
 
         return pl.Series(self.keys).gather(pl.Series(codes.astype(np.uint32)))
-
-    def history(
-        self, items: Sequence[Key], times: Sequence[int], at: int, columns: Mapping[str, Any] = NOTHING_ELSE
-    ) -> Histories:
-        """Return one request's history from a user's last items and their times in microseconds UTC, newest first.
-
-        That is the order of `last_n`. Items that are not in the catalogue are left out, and so is what happened after
-        the moment `at`: a live state that is asked about the past has it. `columns` are values of the request that
-        sources read.
-        """
-        codes = np.fromiter(map(self._places.get, reversed(items), repeat(_UNKNOWN)), np.int32, len(items))
-        moments: Times = np.array(times[::-1], np.int64)
-        known = (codes >= 0) & (moments <= at)
-        if not known.all():
-            codes, moments = codes[known], moments[known]
-        return Histories(
-            np.array([0, len(codes)], np.int64),
-            codes,
-            moments,
-            np.array([at], np.int64),
-            {name: _one(value) for name, value in columns.items()},
-        )
-
-    def of_one(self, item: Key, at: int, columns: Mapping[str, Any] = NOTHING_ELSE) -> Histories:
-        """Return the history of one request that asks by an item: it counts as met at the moment itself.
-
-        One that is not in the catalogue gives an empty history, as a new user has.
-        """
-        return self.history([item], [at], at, columns)
 
     def histories(
         self, items: "pl.Series", times: "pl.Series", at: "pl.Series", columns: Mapping[str, Column] = NOTHING_ELSE
@@ -175,29 +156,3 @@ class Catalogue:
         known = (codes >= 0) & (moments <= asked[request_of])
         lengths = np.bincount(request_of[known], minlength=len(items))
         return Histories(offsets_of(lengths), codes[known], moments[known], asked, columns)
-
-
-def _one(value: object) -> Column:
-    """Return one value as candidates and histories have columns: numbers as float64, null as NaN, text as objects."""
-    if value is None or isinstance(value, bool | int | float):
-        return np.array([value], np.float64)
-    column = np.empty(1, object)
-    column[0] = value
-    return column
-
-
-def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: type[np.generic]) -> NDArray[Any]:
-    found = arrays.get(name)
-    if found is None or found.dtype != dtype or found.ndim != 1:
-        raise TensorFileError(f"the array `{name}` is missing or no row of {dtype.__name__}")
-    return found
-
-
-def _texts(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[str, ...]:
-    content = _array(arrays, f"{name}.bytes", np.uint8).tobytes()
-    ends: Offsets = _array(arrays, f"{name}.offsets", np.int64)
-    if not len(ends) or ends[0] != 0 or ends[-1] != len(content) or (np.diff(ends) < 0).any():
-        raise TensorFileError(f"`{name}.offsets` do not cut {len(content)} bytes")
-    return tuple(
-        content[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
-    )

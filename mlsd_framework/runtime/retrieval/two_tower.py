@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.digest import file_sha256
-from mlsd_framework.runtime.index.door import Index
+from mlsd_framework.runtime.index.door import Searchable
+from mlsd_framework.runtime.index.recent_queries import RecentQueries
 from mlsd_framework.runtime.index.saved import load_index
 from mlsd_framework.runtime.retrieval.best import best
-from mlsd_framework.runtime.retrieval.candidates import Candidates
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
 from mlsd_framework.runtime.retrieval.interactions import Histories
+from mlsd_framework.runtime.retrieval.later_vectors import LaterVectors
 from mlsd_framework.runtime.retrieval.source import NOTHING, Answer, Source, gathered
 from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors
 from mlsd_framework.runtime.towers.user_tower import VECTORS_FORMAT, UserTower
@@ -32,12 +34,18 @@ _SLICE: Final = 256  # requests at a time
 
 @dataclass(frozen=True)
 class TwoTower(Source):
-    """`vectors` [items, D] of the catalogue; `version` names the towers that they belong to."""
+    """`vectors` [items, D] of the catalogue; `version` names the towers that they belong to.
+
+    `later` are vectors of items that came or changed since, which the index has too; `asked` holds what the index was
+    asked last.
+    """
 
     tower: UserTower
     vectors: NDArray[np.float32]
     version: str
-    index: Index | None = None
+    index: Searchable | None = None
+    later: LaterVectors | None = None
+    asked: RecentQueries | None = None
 
     @classmethod
     def load(cls, vectors: Path, index: Path | None = None) -> "TwoTower":
@@ -71,10 +79,14 @@ class TwoTower(Source):
         """Return the score of each candidate, whoever found it: [rows]; NaN where the history is empty."""
         request_of = candidates.request_of
         users = self.users(histories)
-        products = self.vectors[candidates.items] * users[request_of]
+        products = self.vectors_of(candidates.items) * users[request_of]
         scores: NDArray[np.float64] = products.sum(axis=1, dtype=np.float64)
         scores[np.diff(histories.offsets)[request_of] == 0] = np.nan
         return scores
+
+    def vectors_of(self, items: Codes) -> NDArray[np.float32]:
+        """Return the vectors of some items: [rows, D]."""
+        return self.vectors[items] if self.later is None else self.later.of(items, self.vectors)
 
     def item_vectors(self, items: int) -> NDArray[np.float32]:
         """Return the vectors of the catalogue, which has so many items: [items, D]."""
@@ -104,6 +116,8 @@ class TwoTower(Source):
             everything = np.arange(len(self.vectors), dtype=np.int32)
             yield from (best(scores, everything, n, -np.inf) for scores in users @ self.vectors.T)
             return
+        if self.asked is not None:
+            self.asked.add(users)
         ids, scores = self.index.search(users, n)
         for found, near in zip(ids, scores, strict=True):
             yield found[found >= 0].astype(np.int32), near[found >= 0].astype(np.float64)

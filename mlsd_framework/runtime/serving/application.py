@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +21,10 @@ from mlsd_framework.runtime.serving.limits import Limits
 from mlsd_framework.runtime.serving.logs import Log, LogPolicy
 from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
 from mlsd_framework.runtime.serving.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.retrieval.live_items import LiveItems
+    from mlsd_framework.runtime.serving.following import Follower
 
 Request_contra = TypeVar("Request_contra", bound=msgspec.Struct, contravariant=True)
 PipelineType = TypeVar("PipelineType", bound="type[Pipeline[Any]]")
@@ -108,6 +112,8 @@ class Application:
         self.telemetry = Telemetry(system)
         self.version = ""
         self.draining = False
+        self._followed: dict[str, tuple[LiveItems, float, Mapping[str, tuple[float, int]]]] = {}
+        self._followers: list[Follower] = []
 
     def post(
         self,
@@ -146,15 +152,27 @@ class Application:
         path = f"/events/{source}"
         self.sources[path] = EventSource(path, source, event, stream, partitions, by, example)
 
+    def follow(
+        self, entity: str, items: "LiveItems", *, within: float, recalls: Mapping[str, tuple[float, int]]
+    ) -> "LiveItems":
+        """Keep items up to date while they are served, each change `within` so many seconds; return them.
+
+        `recalls` has for each of their towers what its index has to find when it is built anew: the share of so many
+        nearest.
+        """
+        self._followed.setdefault(entity, (items, within, recalls))
+        return items
+
     @property
     def started(self) -> bool:
         """Whether every pipeline is loaded and has answered its example."""
         return bool(self.version)
 
-    def start(self, *, telemetry: Telemetry | None = None, log: Log | None = None) -> None:
+    def start(self, *, telemetry: Telemetry | None = None, log: Log | None = None, changes: Path | None = None) -> None:
         """Find and check the bundle.
 
-        Load every pipeline and let each answer its example once, so that the first request is not slow.
+        Load every pipeline and let each answer its example once, so that the first request is not slow. `changes` is
+        the folder of what has changed of the version's items, and what will.
 
         Raises `RunError` with E6402 to E6406, E6411, E6413, E6415.
         """
@@ -168,10 +186,33 @@ class Application:
         for endpoint in self.endpoints.values():
             self._show(endpoint, real.get(endpoint.path, ()))
             endpoint.handler = endpoint.pipeline(bundle)
+        if changes is not None:
+            self.catch_up(changes, bundle.version)
+        for endpoint in self.endpoints.values():
             self._warm(endpoint)
             for stage in endpoint.stages:
                 stage.seconds = self.telemetry.stage(endpoint.path, stage.name)
         self.version = bundle.version
+        for follower in self._followers:
+            follower.start()
+
+    def stop(self) -> None:
+        """End what runs beside the requests."""
+        for follower in self._followers:
+            follower.stop()
+
+    def catch_up(self, changes: Path, version: str) -> None:
+        """Take in what has changed so far of the items that the pipelines which are loaded follow."""
+        from mlsd_framework.runtime.retrieval.item_changes import (  # noqa: PLC0415 - only services of items pay for it
+            ChangeFolder,
+        )
+        from mlsd_framework.runtime.serving.following import Followed, Follower  # noqa: PLC0415 - as above
+
+        for entity, (items, within, recalls) in self._followed.items():
+            folder = ChangeFolder(changes / entity, version)
+            follower = Follower(Followed(entity, items, within, recalls), folder, self.telemetry, self.log)
+            follower.catch_up()
+            self._followers.append(follower)
 
     def _show(self, endpoint: Endpoint, rows: Sequence[RealRequest]) -> None:
         """Take the first real rows that are requests as examples; one that is none is no reason not to serve."""

@@ -42,11 +42,15 @@ _ASKED: Final = "request."
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A version and what it needs: the file of its service, its bundle, and the URL of its store where it has one."""
+    """A version and what it needs: the file of its service, its bundle, and the URL of its store where it has one.
+
+    `changes` is the folder of what has changed of its items while it served.
+    """
 
     service: Path
     bundle: Path
     store: str | None = None
+    changes: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,10 @@ def _opened(served: Served, path: str) -> tuple[Endpoint, Pipeline[Any], str]:
         raise RunError.of("E6436", f"the service has no endpoint `{path}`", expected=f"one of: {known}")
     for stage in endpoint.stages:
         stage.budget = 0.0
-    return endpoint, endpoint.pipeline(bundle), bundle.version
+    pipeline = endpoint.pipeline(bundle)
+    if served.changes is not None:
+        application.catch_up(served.changes, bundle.version)
+    return endpoint, pipeline, bundle.version
 
 
 def _faults(served: Served, path: str, chunk: tuple[int, pl.DataFrame]) -> list[Diagnostic]:

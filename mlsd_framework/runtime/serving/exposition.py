@@ -8,6 +8,7 @@ import msgspec
 from mlsd_framework.runtime.serving.histogram import SECONDS
 
 Counted = list[tuple[list[str], int]]
+Gauged = list[tuple[list[str], float]]
 Timed = list[tuple[list[str], list[int], float]]
 
 
@@ -20,6 +21,7 @@ class Snapshot(msgspec.Struct):
     counts: Counted
     endpoints: Timed
     stages: Timed
+    gauges: Gauged = []
 
 
 # What is counted: the first word of a counter's key, then the names of the labels that the rest of the key holds.
@@ -40,7 +42,21 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "still_at_work": ("Sources left out because an earlier request still kept them at work.", ("endpoint", "stage")),
     "over_budget": ("Stages that took longer than their budget.", ("endpoint", "stage")),
     "refused": ("Requests refused, by code.", ("endpoint", "code")),
+    "index_changes": ("Items that were taken into indexes, or out of them.", ("entity",)),
+    "index_late": ("Items that were taken in later than the system owes.", ("entity",)),
+    "index_rebalances": ("Indexes whose engine was built again over what had come.", ("entity",)),
+    "index_refused": ("Changes of items that a worker could not take in, by code.", ("entity", "code")),
     "events": ("Events that callers sent, by what came of them.", ("source", "outcome")),
+}
+
+# What a worker tells of itself, with the labels that its key holds; the worker is one more.
+GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "index_items": ("Items that can be found.", ("entity",)),
+    "index_freshness_seconds": (
+        "Time from the last change of the items' table to when a worker had it.",
+        ("entity",),
+    ),
+    "index_upsert_seconds": ("Time in which a worker took the last change in.", ("entity",)),
 }
 
 
@@ -52,6 +68,7 @@ def exposition(system: str, snapshots: Sequence[Snapshot]) -> bytes:
         "mlsd_request_seconds", "Time from a request to its answer.", ("endpoint",), _timed(snapshots, "endpoints")
     )
     lines += _histogram("mlsd_stage_seconds", "Time in a stage.", ("endpoint", "stage"), _timed(snapshots, "stages"))
+    lines += _gauges(snapshots)
     lines += ["# HELP mlsd_in_flight Requests in a worker now.", "# TYPE mlsd_in_flight gauge"]
     lines += [f"mlsd_in_flight{_labels(('worker',), (s.worker,))} {s.in_flight}" for s in snapshots]
     lines += ["# HELP mlsd_info The system and the version that a worker serves.", "# TYPE mlsd_info gauge"]
@@ -71,6 +88,16 @@ def _counters(snapshots: Iterable[Snapshot]) -> Iterator[str]:
         yield f"# TYPE mlsd_{family}_total counter"
         for values, count in sorted(sums[family].items()):
             yield f"mlsd_{family}_total{_labels(names, values)} {count}"
+
+
+def _gauges(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    for family, (text, names) in GAUGES.items():
+        found = [(key[1:], value, one.worker) for one in snapshots for key, value in one.gauges if key[0] == family]
+        if found:
+            yield f"# HELP mlsd_{family} {text}"
+            yield f"# TYPE mlsd_{family} gauge"
+        for values, value, worker in sorted(found):
+            yield f"mlsd_{family}{_labels((*names, 'worker'), (*values, worker))} {value:g}"
 
 
 def _timed(snapshots: Iterable[Snapshot], which: str) -> dict[tuple[str, ...], tuple[list[int], float]]:

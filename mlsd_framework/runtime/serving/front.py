@@ -94,6 +94,7 @@ class FrontDoor:
     def _close(self) -> None:
         """Write what is still buffered."""
         self._housekeeping.cancel()
+        self._application.stop()
         self._events.close()
         self._application.log.flush()
         self._application.telemetry.retire()

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from mlsd_framework.runtime.retrieval.candidates import Candidates
-from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import Histories
+from mlsd_framework.runtime.retrieval.items import Items
 from mlsd_framework.runtime.serving.call import Call
 from mlsd_framework.runtime.serving.recommendations import (
     Recommendations,
@@ -29,7 +29,7 @@ class Retrieved:
 
     history: Histories
     found: Mapping[str, Candidates]
-    catalogue: Catalogue
+    catalogue: Items
 
 
 def recommended(
@@ -51,16 +51,16 @@ def _trace(retrieved: Retrieved, call: Call) -> Trace:
     catalogue, history = retrieved.catalogue, retrieved.history
     met = zip(history.items[::-1][:_SHOWN].tolist(), history.times[::-1][:_SHOWN].tolist(), strict=True)
     return Trace(
-        [TracedItem(catalogue.keys[code], catalogue.describe(code), at=_iso(time)) for code, time in met],
+        [TracedItem(catalogue.key(code), catalogue.describe(code), at=_iso(time)) for code, time in met],
         {name: list(_traced(found, catalogue)) for name, found in retrieved.found.items()},
         traced_stages(call, call.candidates),
     )
 
 
-def _traced(found: Candidates, catalogue: Catalogue) -> Iterator[TracedItem]:
+def _traced(found: Candidates, catalogue: Items) -> Iterator[TracedItem]:
     rows = zip(found.items[:_SHOWN].tolist(), found.columns["score"][:_SHOWN].tolist(), strict=True)
     for code, score in rows:
-        yield TracedItem(catalogue.keys[code], catalogue.describe(code), _known(score))
+        yield TracedItem(catalogue.key(code), catalogue.describe(code), _known(score))
 
 
 def _iso(time: int) -> str:
@@ -71,7 +71,7 @@ def _known(value: float) -> float | None:
     return None if value != value else value  # noqa: PLR0124 - NaN
 
 
-def _items(candidates: Candidates, catalogue: Catalogue, score: str | None) -> Iterator[RecommendedItem]:
+def _items(candidates: Candidates, catalogue: Items, score: str | None) -> Iterator[RecommendedItem]:
     scores = candidates.columns[score].tolist() if score is not None else [np.nan] * len(candidates.items)
     ranks = {
         name.removeprefix(_GROUP).removesuffix(_RANK): column.tolist()
@@ -82,7 +82,7 @@ def _items(candidates: Candidates, catalogue: Catalogue, score: str | None) -> I
     for row, code in enumerate(candidates.items.tolist()):
         ranked = {source: column[row] for source, column in ranks.items() if column[row] == column[row]}
         yield RecommendedItem(
-            item=catalogue.keys[code],
+            item=catalogue.key(code),
             score=_known(scores[row]),
             sources=list(ranked),
             describe=catalogue.describe(code),

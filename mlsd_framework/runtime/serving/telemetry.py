@@ -31,6 +31,7 @@ class Telemetry:
         self.endpoints: dict[str, Histogram] = {}
         self.stages: dict[tuple[str, str], Histogram] = {}
         self.counts: Counter[tuple[str, ...]] = Counter()
+        self.gauges: dict[tuple[str, ...], float] = {}
         self._folder = folder
         self._file = folder / f"worker-{worker}.msgpack" if folder else None
         self._resume()
@@ -43,15 +44,20 @@ class Telemetry:
         """Return the histogram of one stage of `endpoint`."""
         return self.stages.setdefault((endpoint, stage), Histogram())
 
+    def gauge(self, family: str, *labels: str, value: float) -> None:
+        """Say what a gauge of `exposition` is now, under its labels; a worker's own is shown, not a sum."""
+        self.gauges[family, *labels] = value
+
     def snapshot(self) -> Snapshot:
         """Return the counters as they are now."""
         return Snapshot(
             worker=self.worker,
             version=self.version,
             in_flight=self.in_flight,
-            counts=[(list(key), value) for key, value in self.counts.items()],
+            counts=[(list(key), value) for key, value in list(self.counts.items())],
             endpoints=[([key], h.counts, h.total) for key, h in self.endpoints.items()],
             stages=[(list(key), h.counts, h.total) for key, h in self.stages.items()],
+            gauges=[(list(key), value) for key, value in list(self.gauges.items())],
         )
 
     def flush(self) -> None:
@@ -66,6 +72,7 @@ class Telemetry:
     def retire(self) -> None:
         """Write the last counts of a worker that ends, durably, with nothing in flight."""
         self.in_flight = 0
+        self.gauges.clear()
         if self._file is not None:
             atomic.write_bytes(self._file, msgspec.msgpack.encode(self.snapshot()))
 

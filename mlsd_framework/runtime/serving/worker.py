@@ -53,6 +53,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the version")
     parser.add_argument("--worker", default=os.environ.get("MLSD_WORKER", "0"), help="name among the living workers")
     parser.add_argument("--metrics-dir", type=Path, help="folder that all workers of the service share")
+    parser.add_argument("--changes", type=Path, help="folder of what has changed of the version's items")
     parser.add_argument("--ready-fd", type=int, help="where to write one line when ready")
     parser.add_argument("--drain", type=float, default=10.0, help="most seconds that a stop may take")
     return parser.parse_args(arguments)
@@ -65,7 +66,8 @@ def _serve(options: argparse.Namespace, log: Log) -> None:
     Access.from_environment().check_binding(listening)
     module = load_service(options.service)
     application = application_of(module, options.service)
-    application.start(telemetry=Telemetry(application.system, "", options.worker, options.metrics_dir), log=log)
+    telemetry = Telemetry(application.system, "", options.worker, options.metrics_dir)
+    application.start(telemetry=telemetry, log=log, changes=options.changes)
     logging.basicConfig(handlers=[JsonHandler(log)], level=logging.WARNING, force=True)
     app = _asgi(module, options.service)
 

@@ -17,14 +17,20 @@ from mlsd_framework.runtime.towers.batches import Rows
 from mlsd_framework.runtime.towers.encoding import Encoded
 from mlsd_framework.runtime.towers.module import TwoTower
 from mlsd_framework.runtime.towers.tower import Tower
-from mlsd_framework.runtime.towers.user_tower import ENCODINGS, VECTORS, VECTORS_FORMAT, OnnxTower, UserTower
+from mlsd_framework.runtime.towers.user_tower import (
+    ENCODINGS,
+    VECTORS,
+    VECTORS_FORMAT,
+    OnnxTower,
+    UserTower,
+    in_batches,
+)
 
 FILES: Final = (ENCODINGS, VECTORS, "item_tower.onnx", "user_tower.onnx")
 """What `export` writes."""
 
 _OPSET = 17
 _CLOSE = 1e-5
-_SLICE = 8_192  # items at a time
 _PROBES = 256  # rows that are held against torch
 
 
@@ -68,16 +74,6 @@ def onnx_bytes(network: torch.nn.Module, widths: tuple[int, int], output: str) -
             dynamo=False,
         )
     return written.getvalue()
-
-
-def in_batches(tower: OnnxTower, rows: Encoded) -> NDArray[np.float32]:
-    """Return the vectors of many rows, some thousands at a time: [rows, dimension]."""
-    return np.concatenate(
-        [
-            tower.vectors(Encoded(rows.codes[start : start + _SLICE], rows.values[start : start + _SLICE]))
-            for start in range(0, max(len(rows), 1), _SLICE)
-        ]
-    )
 
 
 def _compare(side: str, tower: Tower, exported: OnnxTower, rows: Encoded) -> None:

@@ -16,6 +16,7 @@ from mlsd_framework.runtime.towers.onnx_session import FAULTS, opened
 ENCODINGS: Final = "encodings.json"
 VECTORS: Final = "item_vectors.safetensors"
 VECTORS_FORMAT: Final = "mlsd item vectors 1"
+_SLICE: Final = 8_192  # rows at a time
 
 
 class OnnxTower:
@@ -57,3 +58,13 @@ class UserTower(OnnxTower):
     """The tower of users."""
 
     side = "user"
+
+
+def in_batches(tower: OnnxTower, rows: Encoded) -> NDArray[np.float32]:
+    """Return the vectors of many rows, some thousands at a time: [rows, dimension]."""
+    return np.concatenate(
+        [
+            tower.vectors(Encoded(rows.codes[start : start + _SLICE], rows.values[start : start + _SLICE]))
+            for start in range(0, max(len(rows), 1), _SLICE)
+        ]
+    )

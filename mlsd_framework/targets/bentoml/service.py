@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mlsd_framework.codegen.files import to_yaml
+from mlsd_framework.codegen.live_indexes import followed
 from mlsd_framework.codegen.names import path_name
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, given, identifier, indented, literal
 from mlsd_framework.codegen.service_code import SERVING, ServiceCode, ServiceModule, endpoint_prefix
@@ -64,7 +65,7 @@ class ServiceFile:
 
 def service_file(system: System, spec: str, registry: Registry) -> str:
     """Return the text of `service/service.py`."""
-    module = ServiceModule()
+    module = ServiceModule(followed=followed(system, registry.retrievers))
     imports = module.imports
     imports.add("bentoml")
     imports.add(f"{SERVING}.application", "Application")
@@ -262,9 +263,8 @@ def _field(source: Source, name: str) -> str:
 def _recommended(code: ServiceCode) -> list[str]:
     """Return the lines that answer with the candidates that are left, in their order."""
     code.imports.add(f"{SERVING}.recommending", "Retrieved", "recommended")
-    catalogue = next(attribute for attribute in code.init if attribute.endswith(".catalogue"))
     score = f", score={literal(code.ordered_by)}" if code.ordered_by is not None else ""
-    retrieved = f"Retrieved(history, found, {catalogue})"
+    retrieved = f"Retrieved(history, found, {code.listed})"
     made = f"recommended(candidates, {retrieved}, call, self.version{score})"
     if code.kept is None:
         return [f"return {made}"]

@@ -51,4 +51,11 @@ def _steps(system: System, spec: str) -> Iterator[Step]:
         yield Step(f"(cd {folder}/service && bentoml build)", "pack the service as a bento")
     if system.live:
         yield Step(f"python {folder}/service/updater.py --store URL", "keep live features up to date from streams")
+    if system.indexes and system.requirements.index_freshness is not None and system.serving:
+        place = workspace(system)
+        version = f"--bundle {place}/versions/VERSION --changes {place}/items/VERSION"
+        yield Step(
+            f"python {folder}/service/indexer.py {version} --store URL",
+            "keep the items of a version in step with their tables",
+        )
     yield Step(f"mlsd deploy {spec}", "do all that is missing, and replace what runs")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from mlsd_framework.codegen.derived_code import derived_group
-from mlsd_framework.codegen.feature_code import FEATURES, window_group
-from mlsd_framework.codegen.python import Call, Imports, emit, given
+from mlsd_framework.codegen.feature_code import table_group, window_group
+from mlsd_framework.codegen.python import Imports, emit
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.source_code import DATA, source_table
@@ -25,25 +25,9 @@ def declarations(system: System, names: ScriptNames, imports: Imports) -> Iterat
             yield f"{pointer(group.span)}\n{name} = {emit(declared, 0, len(name) + 3)}"
         elif isinstance(group, TableGroup):
             name = names.group(group)
-            yield f"{pointer(group.span)}\n{name} = {emit(_table_group(group, system, imports), 0, len(name) + 3)}"
+            taken = table_group(group, system.source(group.source), imports)
+            yield f"{pointer(group.span)}\n{name} = {emit(taken, 0, len(name) + 3)}"
         elif isinstance(group, DerivedGroup):
             name = names.group(group)
             declared = derived_group(group, system, names, imports)
             yield f"{pointer(group.span)}\n{name} = {emit(declared, 0, len(name) + 3)}"
-
-
-def _table_group(group: TableGroup, system: System, imports: Imports) -> Call:
-    imports.add(f"{FEATURES}.columns", "ColumnGroup")
-    source = system.source(group.source)
-    key = source.key if source.event_time is not None else ()
-    named = given(
-        name=group.name,
-        entity=group.key,
-        source=group.source,
-        columns=group.columns,
-        valid_from=source.event_time,
-        valid_to=source.valid_to,
-        ingest_time=source.ingest_time if source.event_time is not None else None,
-        key=key,
-    )
-    return Call("ColumnGroup", (), named)

@@ -1,4 +1,4 @@
-"""An updater that keeps the contract of a generated `updater.py` and updates nothing: it says who and where it is.
+"""A script that keeps the contract of a generated `updater.py` or `indexer.py` and does nothing but say who it is.
 
 Files beside it say what else it does: `refuse` makes it end before it is ready, `deaf` makes it ignore SIGTERM.
 """
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 def main() -> int:
     """Read the contract's arguments, say that it is ready, and wait for SIGTERM."""
     parser = argparse.ArgumentParser()
-    for name in ("--store", "--replica", "--metrics"):
+    for name in ("--store", "--replica", "--metrics", "--bundle", "--changes"):
         parser.add_argument(name)
     parser.add_argument("--ready-fd", type=int)
     given = parser.parse_args()
@@ -24,6 +24,9 @@ def main() -> int:
         "event": "updating",
         "replica": given.replica,
         "store": os.environ[given.store.removeprefix("@")],
+        "bundle": given.bundle,
+        "changes": given.changes,
+        "project": os.environ.get("MLSD_PROJECT", ""),
         "token": os.environ.get("MLSD_TOKEN", ""),
     }
     print(json.dumps(facts), file=sys.stderr, flush=True)

@@ -87,7 +87,7 @@ def main() -> int:
     for name in ("--fd", "--ready-fd", "--worker"):
         parser.add_argument(name, type=int)
     parser.add_argument("--drain", type=float)
-    for name in ("--service", "--bundle", "--metrics-dir"):
+    for name in ("--service", "--bundle", "--metrics-dir", "--changes"):
         parser.add_argument(name, type=Path)
     given = parser.parse_args()
     settings = json.loads((given.bundle / "bundle.json").read_text())

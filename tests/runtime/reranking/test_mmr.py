@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.ranking_metrics.beyond_relevance import intra_list_diversity
-from mlsd_framework.runtime.reranking.mmr import diversified, scaled_scores, units_of
+from mlsd_framework.runtime.reranking.mmr import diversified, scaled_scores, units_of, unlike_all
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from tests.runtime.reranking.drawn import CATALOGUE, LENGTHS, SEEDS, alone, check_batch, drawn
 
@@ -52,6 +52,20 @@ def test_a_balance_of_one_is_the_order_of_scores(lengths: list[int], seed: int) 
     candidates = drawn(lengths, seed)
     units = units_of(np.random.default_rng(seed).normal(size=(CATALOGUE, 3)))
     assert diversified(candidates, units, 5, 1.0).items.tolist() == candidates.items.tolist()
+
+
+@settings(deadline=None)
+@given(LENGTHS, SEEDS, st.integers(0, CATALOGUE))
+def test_items_that_came_later_bring_their_vectors(lengths: list[int], seed: int, made: int) -> None:
+    """With the vectors of the items beyond from elsewhere, the order is that with all of them at once."""
+    candidates = drawn(lengths, seed)
+    vectors = np.random.default_rng(seed).normal(size=(CATALOGUE, 3)).astype(np.float32)
+    whole = diversified(candidates, units_of(vectors), 5, 0.4)
+    grown = diversified(candidates, units_of(vectors[:made]), 5, 0.4, later=lambda items: vectors[items])
+    assert grown.items.tolist() == whole.items.tolist()
+    vectors[made:] = 0
+    unlike = diversified(candidates, units_of(vectors[:made]), 5, 0.4, later=unlike_all)
+    assert unlike.items.tolist() == diversified(candidates, units_of(vectors), 5, 0.4).items.tolist()
 
 
 def test_less_balance_is_more_diversity() -> None:

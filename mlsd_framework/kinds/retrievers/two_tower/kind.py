@@ -22,6 +22,7 @@ class TwoTower:
     spec = TwoTowerSpec
     file = "item_vectors.safetensors"
     embeds = True
+    embeds_new = True
     has_vectors = True
 
     def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol

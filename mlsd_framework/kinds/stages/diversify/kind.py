@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mlsd_framework.codegen.python import Call, Item, Raw, assigned
+from mlsd_framework.codegen.python import Call, Item, Raw, assigned, given
 from mlsd_framework.codegen.row_code import RowCode
 from mlsd_framework.codegen.service_code import RUNTIME, ServiceCode
 from mlsd_framework.ir.retrieval import Retriever
@@ -60,6 +60,8 @@ class Diversify:
         vectors = Call("units_of", (Raw(f"{kind}.load({file}).item_vectors({items})"),))
         units = code.once(f"units of {name}", f"{name}_units", vectors)
         named: tuple[tuple[str, Item], ...] = (("score", settings.score.value.name), ("scaled", True))
+        later = code.later(settings.on.interactions.entity, name)
+        named += given(later=Raw(later) if later is not None else None)
         asked = (Raw("candidates"), Raw(units), settings.top, settings.balance)
         return assigned("candidates", Call("diversified", asked, named), code.depth)
 

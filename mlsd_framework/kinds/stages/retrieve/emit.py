@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier
+from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier, literal
 from mlsd_framework.codegen.row_code import row_value
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode, pointer
 from mlsd_framework.ir.features import FeatureRef
@@ -22,15 +22,20 @@ def write_retrieve(
     code.imports.add(f"{RETRIEVAL}.source", "Source")
     code.imports.add(SERVING, "parallel")
     catalogue = code.catalogue(settings.entity)
-    sources = code.attribute(f"sources of {stage.name}", "sources")
+    held = sources = code.attribute(f"sources of {stage.name}", "sources")
     loaded = Mapping(tuple((one.name, _load(one, system, kinds, code)) for one in settings.sources))
-    code.init[sources] = _attribute(f"{sources}: dict[str, Source]", loaded)
+    code.init[held] = _attribute(f"{held}: dict[str, Source]", loaded)
     retrieving = code.attribute(f"threads of {stage.name}", "retrieving")
     asked = tuple(Call("parallel.Source", (one.name, Raw(_source_stage(stage, one, code)))) for one in settings.sources)
     code.init[retrieving] = _attribute(retrieving, Call("parallel.Parallel[Candidates]", (asked,)))
     retrieve = code.own(f"retrieval of {stage.name}", stage.name)
     code.declare(retrieve, f"{retrieve} = {emit(retrieval(settings, code.imports), 0, len(retrieve) + 3)}", stage.span)
-    _answer_again(code)
+    if settings.entity in code.module.followed:
+        # Taken once: what comes or goes meanwhile is for the next request.
+        code.body += ["", f"items = {code.live_items(settings.entity)}.current", f"sources = items.of({held})"]
+        catalogue, sources = "items.catalogue", "sources"
+    code.listed = catalogue
+    _answer_again(settings.entity, code)
     code.body += ["", pointer(stage.span)]
     code.body += assigned("history", _history(settings, catalogue, code), 2)
     code.body.append(f"found = {retrieving}.run(call, {retrieve}.asking({sources}, history))")
@@ -41,8 +46,8 @@ def write_retrieve(
     code.values[settings.key] = f"{catalogue}.keys_of(candidates.items)"
 
 
-def _answer_again(code: ServiceCode) -> None:
-    """Answer the list that was made before, where it is still good; its key is all of the request."""
+def _answer_again(entity: str, code: ServiceCode) -> None:
+    """Answer the list that was made before, where it is still good; its key is all of the request, and the items."""
     cache = code.endpoint.cache
     if cache is None or code.kept is None:
         return
@@ -50,6 +55,8 @@ def _answer_again(code: ServiceCode) -> None:
     named: tuple[tuple[str, Item], ...] = (("ttl", cache.ttl.total_seconds()), ("max_bytes", cache.memory))
     code.init["cache"] = f"self.cache = {emit(Call('ResultCache', (), named))}"
     values = tuple(Raw(f"request.{identifier(one.name)}") for one in code.endpoint.columns)
+    if entity in code.module.followed:
+        values = (Raw("items.steps"), *values)
     code.body += ["", *assigned("key", Call("entry_key", (Raw("self.version"), *values)), 2)]
     code.body += [f"kept = self.cache.get(key, {code.kept}, call)", "if kept is not None:", "    return kept"]
 
@@ -67,8 +74,11 @@ def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:
     return tuple(refs.values())
 
 
-def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> Call:
+def _load(one: Source, system: System, kinds: ModelKinds, code: ServiceCode) -> Item:
     """Return the call that gives a source, which all endpoints share that ask it."""
+    followed = code.module.followed.get(one.retriever.interactions.entity)
+    if followed is not None and one.retriever.name in followed.recalls:
+        return Raw(f"{code.live_items(one.retriever.interactions.entity)}.towers[{literal(one.retriever.name)}]")
     kind = kinds.retrievers[one.retriever.kind]
     module, _, name = kind.source(one.retriever).partition(":")
     code.imports.add(module, name)

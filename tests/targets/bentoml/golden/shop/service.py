@@ -11,12 +11,11 @@ from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
 from mlsd_framework.runtime.retrieval.candidates import Candidates
-from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
+from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
 from mlsd_framework.runtime.serving.bento import in_front
@@ -139,12 +138,20 @@ class Recommend:
             layouts=(PERSON, TREND, PRODUCT),
             live=(TASTE,),
         )
-        self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
+        self.items = APP.follow(
+            "item",
+            bundle.loaded(
+                LiveItems.load,
+                "catalogues/item.safetensors",
+                "models/towers/item_vectors.safetensors",
+                "indexes/items/index.json",
+            ),
+            within=10.0,
+            recalls={"towers": (0.9, 10)},
+        )
         self.sources: dict[str, Source] = {
             "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
-            "towers": bundle.loaded(
-                TwoTower.load, "models/towers/item_vectors.safetensors", "indexes/items/index.json"
-            ),
+            "towers": self.items.towers["towers"],
             "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
@@ -174,23 +181,26 @@ class Recommend:
             taste = Taste._make(taste_row)
             person = Person._make(person_row)
 
-        key = entry_key(self.version, request.user_id, request.at, request.k)
+        items = self.items.current
+        sources = items.of(self.sources)
+
+        key = entry_key(self.version, items.steps, request.user_id, request.at, request.k)
         kept = self.cache.get(key, stamp_2, call)
         if kept is not None:
             return kept
 
         # from tests/targets/cases/shop.yaml:78
-        history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at, {"person.city": person.city})
-        found = self.retrieving.run(call, RETRIEVE.asking(self.sources, history))
+        history = items.catalogue.history(taste.items_lifetime, taste.times_lifetime, at, {"person.city": person.city})
+        found = self.retrieving.run(call, RETRIEVE.asking(sources, history))
 
         # from tests/targets/cases/shop.yaml:78
         with call.stage(RETRIEVE_STAGE):
-            candidates = RETRIEVE.merged(self.sources, found, history)
+            candidates = RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
         # from tests/targets/cases/shop.yaml:82
         with call.stage(FETCH_ITEMS_STAGE):
-            keys = self.catalogue.keys_of(candidates.items)
+            keys = items.catalogue.keys_of(candidates.items)
             asked_2 = (("trend", (keys,)), ("product", (keys,)))
             found_2 = read_columns(self.store, asked_2, len(keys), call.remaining())
             candidates = candidates.with_columns(**found_2)
@@ -222,7 +232,7 @@ class Recommend:
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
 
-        answer = recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
+        answer = recommended(candidates, Retrieved(history, found, items.catalogue), call, self.version, score="ranker")
         self.cache.put(key, stamp_2, answer, call)
         return answer
 
