@@ -7,6 +7,7 @@ requests and labels have to stay too.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -21,8 +22,6 @@ from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.planting import Plant, other_value
 from mlsd_framework.runtime.verify.subject import Candidates, Examples, Log, Subject
 from mlsd_framework.runtime.verify.thinning import thinned
-
-_NAMES = {"train": "a fold of training", "test": "the test"}
 
 
 def held_out_leakage(subject: Subject, candidates: Candidates, parts: HoldOut, seed: int = 3) -> Leakage:
@@ -39,22 +38,24 @@ def held_out_leakage(subject: Subject, candidates: Candidates, parts: HoldOut, s
     fold, test = _tried(frames[log.name], candidates, log, parts)
     result = Leakage(held_out=True)
     users = 0
-    for part, hidden, labels in ((fold, fold.held, False), (fold, test.held, True), (test, test.held, False)):
-        rows = _made(candidates, frames, part)
-        result.columns, users = rows.width, max(users, rows.get_column(candidates.user).n_unique())
-        what = f"what is held out of {_NAMES[test.name if hidden is test.held else fold.name]}"
-        changed = _changed(frames[log.name], candidates, log, hidden, draw)
-        again = _made(candidates, {**frames, log.name: changed}, part)
-        result.cuts = list(dict.fromkeys([*result.cuts, what]))
-        result.plants.append(Plant(log.name, f"{what}, changed", len(hidden)))
-        compare(rows, again, candidates, Change(_NAMES[part.name], what, labels), None, result)
+    for name, part, others in (("a fold of training", fold, ()), ("the test", test, (fold,))):
+        held = f"what is held out of {name}"
+        changed = _changed(frames[log.name], candidates, log, part.held, draw)
+        result.cuts.append(held)
+        result.plants.append(Plant(log.name, f"{held}, changed", len(part.held)))
+        for tried in (part, *others):
+            rows = _made(candidates, frames, tried)
+            again = _made(candidates, {**frames, log.name: changed}, tried)
+            result.columns, users = rows.width, max(users, rows.get_column(candidates.user).n_unique())
+            change = Change(name if tried is part else "a fold of training", held, labels=tried is not part)
+            compare(rows, again, candidates, change, None, result)
     fitted = f"fitted on {frames[log.name].height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
     result.sample = f"asked for {users:,} users in a fold of training and in the test, {fitted}"
     return result
 
 
 def _tried(events: pl.DataFrame, candidates: Candidates, log: Log, parts: HoldOut) -> tuple[Fold, Fold]:
-    """Return the first fold, which is one of training, and the test."""
+    """Return the first fold and the test; the fold is asked as a test is, which leaves no example out."""
     known = interactions(
         events.lazy(),
         Catalogue.of(events, candidates.item),
@@ -63,7 +64,7 @@ def _tried(events: pl.DataFrame, candidates: Candidates, log: Log, parts: HoldOu
         time=str(log.table.event_time),
         row=parts.row,
     )
-    return next(parts.of(known)), parts.test(known)
+    return replace(next(parts.of(known)), name="test"), parts.test(known)
 
 
 def _made(candidates: Candidates, frames: Mapping[str, pl.DataFrame], part: Fold) -> pl.DataFrame:
