@@ -21,10 +21,10 @@ def held_out_events(system: System) -> Iterator[Diagnostic]:
     for group in system.stored:
         for name in group.sources:
             if name != held.name and _same_rows(system.source(name), held):
+                what = f"`features.{group.name}` reads `{name}`, which has the rows of `{held.name}`"
                 yield Diagnostic(
                     code="E2067",
-                    what=f"`features.{group.name}` reads `{name}`, which has the rows of `{held.name}`, of which events "
-                    "are held out",
+                    what=f"{what}, of which events are held out",
                     span=group.span,
                     expected=f"`from: {held.name}`, from which they are taken away",
                 )

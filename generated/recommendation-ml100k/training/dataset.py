@@ -15,7 +15,7 @@ from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
-from mlsd_framework.runtime.training.parts import HoldOut, Part
+from mlsd_framework.runtime.training.parts import Fold, HoldOut
 
 # from specs/benchmarks/recommendation_ml100k.yaml:82
 RETRIEVE = Retrieval({"ease": Ask(100, new=True), "als": Ask(100, new=True), "popular": Ask(50, new=True)}, n=150)
@@ -44,7 +44,7 @@ def with_features(ratings: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return beside(rows, "audience", window_features_from(events, rows, AUDIENCE_GROUP, time="at"))
 
 
-def examples(ratings: pl.LazyFrame, only: Part | None = None) -> pl.DataFrame:
+def examples(ratings: pl.LazyFrame, only: Fold | None = None) -> pl.DataFrame:
     """Return what is retrieved in each part by sources that know what is known in it, and what came of it.
 
     With `only` it is that part alone, and nothing is kept beside the rows.

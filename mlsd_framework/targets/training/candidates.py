@@ -18,7 +18,6 @@ from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
 KNOWN = "known"
-ONLY = "only: Part | None = None"
 PARTS = "mlsd_framework.runtime.training.parts"
 
 
@@ -85,7 +84,7 @@ def candidates_file(system: System, spec: str) -> str:
         requests=returning(_beside(asking, parts)[1:]),
         features_def=signature("with_features", [*_typed(read, names), "rows: pl.DataFrame"], "pl.DataFrame"),
         features=returning(features[1:]) if features else [],
-        examples_def=signature("examples", [*_typed(used, names), ONLY], "pl.DataFrame"),
+        examples_def=signature("examples", [*_typed(used, names), _only(parts)], "pl.DataFrame"),
         catalogue=emit(parts.settings.entity),
         log=assigned("log", log_of(log, Raw(names.frame(log.source)), system, numbered=parts.held_out), 1),
         asked=emit(_asked(parts)),
@@ -119,7 +118,6 @@ def _imported(imports: Imports) -> None:
     imports.add("polars as pl")
     imports.add("features", "WORKSPACE", "load")
     imports.add(EXAMPLES, "Sampling", "asked", "examples_of", "interactions")
-    imports.add(PARTS, "Part")
     imports.add("mlsd_framework.runtime.training", "retrieved")
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Interactions")
@@ -130,6 +128,13 @@ def _imported(imports: Imports) -> None:
 def _beside(groups: list[StoredGroup], parts: _Parts) -> list[str]:
     """Return the lines that put the features of groups beside `rows`."""
     return [line for group in groups for line in values_beside(group, parts.system, parts.names, parts.imports, AT)]
+
+
+def _only(parts: _Parts) -> str:
+    """Return the parameter of the one part that is asked for."""
+    kind = "Fold" if parts.held_out else "Moment"
+    parts.imports.add(PARTS, kind)
+    return f"only: {kind} | None = None"
 
 
 def _frames(sources: list[str], parts: _Parts) -> list[str]:
