@@ -7,15 +7,15 @@ from mlsd_framework.ir.retrieval import Interactions
 from mlsd_framework.ir.system import System
 
 
-def log_of(log: Interactions, events: Item, system: System) -> Call:
-    """Return the call that makes a log of events; the items are those of `catalogue`."""
-    written = given(written=system.source(log.source).ingest_time)
-    return Call("interactions", (events, Raw("catalogue")), (*columns_of(log, system), *written))
+def log_of(log: Interactions, events: Item, system: System, *, numbered: bool = False) -> Call:
+    """Return the call that makes a log of events; the items are those of `catalogue`.
 
-
-def columns_of(log: Interactions, system: System) -> tuple[tuple[str, Item], ...]:
-    """Return the arguments that name the columns of a log's events."""
-    return (("user", log.user), ("item", log.item), ("time", system.source(log.source).event_time))
+    `numbered` is whether the events are told apart by numbers, which are those of the source where it has some.
+    """
+    source = system.source(log.source)
+    more = given(written=source.ingest_time, row=source.row_number if numbered else None)
+    columns = (("user", log.user), ("item", log.item), ("time", source.event_time))
+    return Call("interactions", (events, Raw("catalogue")), (*columns, *more))
 
 
 def tables_of(

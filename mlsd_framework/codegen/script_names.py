@@ -20,10 +20,11 @@ _OURS = frozenset(
         "spark", "training", "window_features_spark", "write_training",
         "Examples", "Expressions", "Log", "Row", "Stored", "Subject", "at_request", "examples", "prove", "row",
         "subject",
-        "Catalogue", "Interactions", "MOMENTS", "Moments", "RETRIEVE", "Retrieval", "SAMPLING", "Sampling", "Source",
+        "Catalogue", "Fold", "HoldOut", "Interactions", "Moment", "Moments", "PARTS", "RETRIEVE", "Retrieval",
+        "SAMPLING", "Sampling", "Source",
         "artefacts", "asked", "candidates", "catalogue", "examples_of", "first", "fit", "fitted", "folder", "found",
-        "histories", "history", "interactions", "items", "log", "merged", "moment", "one", "parts", "requests",
-        "retrieved", "sources",
+        "histories", "history", "interactions", "items", "log", "made", "merged", "one", "only", "part", "requests",
+        "retrieved", "sources", "with_features",
         "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
     }
 )  # fmt: skip

@@ -47,14 +47,15 @@ class StratifiedSplit:
 
 
 @dataclass(frozen=True, slots=True)
-class MomentSplit:
-    """The parts are those of the moments at which candidates were retrieved."""
+class CandidateSplit:
+    """The parts are those of the label of candidates: of moments of the past, or of events that are held out."""
 
+    held_out: bool = False
     validate: bool = True
     span: Span | None = None
 
 
-Split = TimeSplit | GroupSplit | StratifiedSplit | MomentSplit
+Split = TimeSplit | GroupSplit | StratifiedSplit | CandidateSplit
 
 
 @dataclass(frozen=True, slots=True)

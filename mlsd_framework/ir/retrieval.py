@@ -64,19 +64,46 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Whether a candidate of `endpoint` meets with an event of `interactions` within a time after the request.
+class Moments:
+    """Requests at `count` moments, `every` so often, the last one `within` before the end of the log.
 
-    The examples are candidates of requests at `moments` moments, `every` so often, the last one `within` before the end
-    of the log; a request of training keeps `negatives` candidates without the outcome, all of them where it is none.
+    What comes of them are events `within` so long after; known is what was before.
+    """
+
+    count: int
+    within: timedelta
+    every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOut:
+    """Requests of which events that are drawn with a seed are what comes; known are the others.
+
+    `share` of the events of each `user` or `item`, which `by` says, are of the test. `folds` parts of the rest are held
+    out in turn: the last for validation, the others for training.
+    """
+
+    share: float
+    by: str
+    folds: int
+    seed: int
+
+
+Parts = Moments | HoldOut
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a candidate of `endpoint` meets with one of the events of `interactions` that come of its request.
+
+    `parts` say what is known to the requests of training, validation and test, and what comes of them; a request of
+    training keeps `negatives` candidates without the outcome, all of them where it is none.
     """
 
     name: str
     endpoint: str
     interactions: Interactions
-    within: timedelta
-    every: timedelta
-    moments: int
+    parts: Parts
     negatives: int | None = None
     seed: int = 0
     span: Span | None = None

@@ -100,6 +100,11 @@ class Source:
     describe: str | None = None
     span: Span | None = None
 
+    @property
+    def row_number(self) -> str | None:
+        """The column that numbers the rows of its files, or none."""
+        return self.origin.row_number if isinstance(self.origin, Files) else None
+
     def column(self, name: str) -> Column | None:
         """Return the column `name`, or none."""
         return next((column for column in self.columns if column.name == name), None)

@@ -10,17 +10,17 @@ from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import FeatureGroup, FeatureRef
 from mlsd_framework.ir.label import Label
 from mlsd_framework.ir.models import (
+    CandidateSplit,
     Gate,
     GroupSplit,
     Imbalance,
     Model,
-    MomentSplit,
     Split,
     StratifiedSplit,
     TimeSplit,
     Tuning,
 )
-from mlsd_framework.ir.retrieval import CANDIDATES, Outcome
+from mlsd_framework.ir.retrieval import CANDIDATES, HoldOut, Outcome
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import MetricLowering, ModelLowering
@@ -190,9 +190,9 @@ class ModelInputs:
         split = spec.split
         if self.outcome is not None:
             if "split" in spec.model_fields_set:
-                what = f"`models.{name}` learns from candidates, whose parts are those of the label's moments"
+                what = f"`models.{name}` learns from candidates, whose parts are those of the label"
                 self.context.report("E2037", what, at, key=True, help="leave `split` out")
-            return MomentSplit()
+            return CandidateSplit(isinstance(self.outcome.parts, HoldOut))
         shares = (split.train, split.validate_, split.test)
         if all(isinstance(one, float) for one in shares) and abs(sum(cast("tuple[float, ...]", shares)) - 1) > _EXACT:
             total = sum(cast("tuple[float, ...]", shares))

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.features import FeatureGroup, FeatureRef, TableGroup
-from mlsd_framework.ir.retrieval import Interactions, Outcome, Retriever, candidate_columns
+from mlsd_framework.ir.retrieval import HoldOut, Interactions, Moments, Outcome, Parts, Retriever, candidate_columns
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.kinds import RetrieverLowering
-from mlsd_framework.spec.label import LabelSpec
+from mlsd_framework.spec.label import HoldOutSpec, LabelSpec
 from mlsd_framework.spec.loading import Loc
 from mlsd_framework.spec.retrievers import InteractionsSpec, RetrieverSpec
 from mlsd_framework.spec.system import EndpointSpec
@@ -78,34 +77,46 @@ class RetrievalLowering:
             what = f"`label.of` is `{endpoint}`, whose pipeline retrieves no candidates"
             self.context.report("E2033", what, (*at, "of"), expected="an endpoint with `- retrieve: …`")
             return None
-        spans = self._spans(spec, endpoint)
-        if spans is None:
+        parts = self._parts(spec, endpoint)
+        if parts is None:
             return None
         log = self._interactions(InteractionsSpec(**{"from": spec.source, "user": spec.user, "item": spec.item}), at)
         if log is None:
             return None
         span = self.context.span(at, key=True)
-        return Outcome(spec.name, endpoint, log, *spans, spec.negatives, span=span)
+        return Outcome(spec.name, endpoint, log, parts, spec.negatives, span=span)
 
-    def _spans(self, spec: LabelSpec, endpoint: str) -> tuple[timedelta, timedelta, int] | None:
-        """Return `within`, `every` and `moments`, or none where one is missing or they do not go together."""
+    def _parts(self, spec: LabelSpec, endpoint: str) -> Parts | None:
+        """Return what is known to which requests, or none where that is not said or said twice."""
         at: Loc = ("label",)
         surplus = [name for name in ("column", "join") if getattr(spec, name) is not None]
         if surplus:
             what = f"the label of the candidates of `{endpoint}` has `{surplus[0]}`, which means nothing for them"
             self.context.report("E2033", what, (*at, surplus[0]), help="leave it out")
             return None
+        if spec.hold_out is not None:
+            return self._held_out(spec, spec.hold_out)
         if spec.within is None or spec.moments is None:
             lacking = "within" if spec.within is None else "moments"
             what = f"the label of the candidates of `{endpoint}` lacks `{lacking}`"
-            self.context.report("E2033", what, at, key=True, expected="`within: 7d` and `moments: 6`, such as these")
+            self.context.report(
+                "E2033", what, at, key=True, expected="`within: 7d` and `moments: 6`, or `hold_out: 25%`"
+            )
             return None
         every = spec.every or spec.within
         if every < spec.within:
             what = "`label.every` is shorter than `within`: training would see what validation is asked for"
             self.context.report("E2033", what, (*at, "every"), expected="at least as long as `within`")
             return None
-        return spec.within, every, spec.moments
+        return Moments(spec.moments, spec.within, every)
+
+    def _held_out(self, spec: LabelSpec, written: HoldOutSpec) -> HoldOut | None:
+        surplus = [name for name in ("within", "every", "moments") if getattr(spec, name) is not None]
+        if surplus:
+            what = f"the label has `hold_out` and `{surplus[0]}`: events are held out by chance or by time"
+            self.context.report("E2033", what, ("label", surplus[0]), help=f"leave `hold_out` or `{surplus[0]}` out")
+            return None
+        return HoldOut(written.share, written.by, written.folds, written.seed)
 
     def _features(
         self, name: str, spec: RetrieverSpec, key: str, role: str, kind: RetrieverLowering

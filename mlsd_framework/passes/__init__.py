@@ -8,6 +8,7 @@ from mlsd_framework.passes.endpoints import endpoints
 from mlsd_framework.passes.expressible import expressible
 from mlsd_framework.passes.flow import flow
 from mlsd_framework.passes.gate_places import gate_places
+from mlsd_framework.passes.held_out_events import held_out_events
 from mlsd_framework.passes.kept_indexes import kept_indexes
 from mlsd_framework.passes.known_in_time import known_in_time
 from mlsd_framework.passes.latency_budget import latency_budget
@@ -31,6 +32,7 @@ PASSES: tuple[Pass, ...] = (
     supervised,
     split_columns,
     mature_labels,
+    held_out_events,
     metric_needs,
     gate_places,
     flow,

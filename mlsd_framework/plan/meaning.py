@@ -197,11 +197,11 @@ def retriever_parts(one: Retriever, system: System) -> Iterator[Entry]:
 
 
 def outcome_parts(system: System) -> Iterator[Entry]:
-    """Yield what the outcome of candidates means: what is retrieved by what, at which moments, and what comes of it."""
+    """Yield what the outcome of candidates means: what is retrieved by what, in which parts, and what comes of it."""
     outcome = system.outcome
     if outcome is None:
         return
-    yield "label", value((outcome.name, outcome.interactions, outcome.within, outcome.every, outcome.moments))
+    yield "label", value((outcome.name, outcome.interactions, outcome.parts))
     yield "label.negatives", value((outcome.negatives, outcome.seed))
     yield from interaction_parts(outcome.interactions, system)
     for endpoint in system.serving:

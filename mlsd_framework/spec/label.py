@@ -1,13 +1,36 @@
 """`label`: what is predicted, and when it is known."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mlsd_framework.spec.base import EndpointPath, Name, SpecModel
-from mlsd_framework.spec.quantities import Duration
+from mlsd_framework.spec.quantities import Duration, Fraction
+
+
+class HoldOutSpec(SpecModel):
+    """Which events are held out of what is known, to be found again: `hold_out: 25%` is short for `{share: 25%}`.
+
+    The events are drawn as the stratified splits of the Recommenders project (`python_stratified_split`) draw them:
+    `numpy.random.RandomState(seed)` gives each event a number, in the order of the source's `row_number`, or of time
+    where it has none. Of each user, or item, the events with the smallest numbers are known, as many as the share
+    leaves, rounded half to even; the others are the test, and nothing that is fitted or learned for it sees them.
+
+    The rest is dealt out to folds, which are held out in turn: the sources of candidates are fitted without the fold,
+    histories and window features lack it, and the label is whether a candidate is in it. The last fold is for
+    validation.
+    """
+
+    short: ClassVar[str] = "share"
+
+    share: Fraction = Field(0.25, gt=0, lt=1, description="The share of the events that is held out for the test.")
+    by: Literal["user", "item"] = Field("user", description="Of whose events each it is that share.")
+    folds: int = Field(
+        5, ge=2, le=50, description="In how many parts the rest is held out in turn; the last is the validation."
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Another seed, another draw.")
 
 
 class LabelSpec(SpecModel):
@@ -16,8 +39,9 @@ class LabelSpec(SpecModel):
     `from` is the source that holds it; `of` is the source whose rows are the examples, joined by
     `join`. Where both are one source, `of` and `join` are left out.
 
-    Where `of` is an endpoint, such as `/recommend`, the examples are the candidates that it retrieves at moments of the
-    past, and the label is whether `from` has an event of the user with the candidate `within` a time after.
+    Where `of` is an endpoint, such as `/recommend`, the examples are the candidates that it retrieves. It does so
+    either at moments of the past, and the label is whether `from` has an event of the user with it `within` a time
+    after; or with events of `from` held out, and the label is whether the candidate is among them.
     """
 
     @model_validator(mode="before")
@@ -42,6 +66,9 @@ class LabelSpec(SpecModel):
     every: Duration | None = Field(None, description="How far apart the moments of requests are; `within`, left out.")
     moments: int | None = Field(
         None, ge=3, le=1000, description="How many moments: the last is the test, the one before it the validation."
+    )
+    hold_out: HoldOutSpec | None = Field(
+        None, description="Events that are to be found again, drawn at random; instead of `within` and `moments`."
     )
     negatives: int | None = Field(
         None, ge=1, description="Candidates without the outcome that a request of training keeps; all, where left out."

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlsd_framework.diagnostics.errors import SpecError
-from mlsd_framework.ir.retrieval import CANDIDATES, Interactions
+from mlsd_framework.ir.models import CandidateSplit
+from mlsd_framework.ir.retrieval import CANDIDATES, HoldOut, Interactions, Moments
 from mlsd_framework.ir.system import System
 from mlsd_framework.plan.compilation import compile_spec
 from tests.targets.made_shop import SPEC
@@ -89,12 +90,21 @@ def test_an_outcome_is_an_event_with_a_candidate(build: Compile) -> None:
     outcome = build().outcome
     assert outcome is not None
     assert (outcome.name, outcome.endpoint, outcome.interactions.source) == ("bought", "/recommend", "purchases")
-    assert (outcome.within, outcome.every, outcome.moments, outcome.negatives) == (
-        timedelta(days=7), timedelta(days=7), 3, 20,
-    )  # fmt: skip
+    assert (outcome.parts, outcome.negatives) == (Moments(3, timedelta(days=7), timedelta(days=7)), 20)
     further = build(("negatives: 20", "every: 14d")).outcome
     assert further is not None
-    assert (further.every, further.negatives) == (timedelta(days=14), None)
+    assert (further.parts, further.negatives) == (Moments(3, timedelta(days=7), timedelta(days=14)), None)
+
+
+def test_an_outcome_may_be_what_is_held_out(build: Compile) -> None:
+    """Of each user or item; the share alone is short for it with defaults, and models have the label's parts."""
+    system = build(("within: 7d, moments: 3", "hold_out: {share: 20%, by: item, folds: 3, seed: 7}"))
+    assert system.outcome is not None
+    assert (system.outcome.parts, system.outcome.negatives) == (HoldOut(0.2, "item", 3, 7), 20)
+    assert [one.split for one in system.models] == [CandidateSplit(held_out=True)]
+    short = build(("within: 7d, moments: 3", "hold_out: 25%")).outcome
+    assert short is not None
+    assert short.parts == HoldOut(0.25, "user", 5, 0)
 
 
 def test_candidates_have_a_score_and_a_rank_of_each_source(build: Compile) -> None:

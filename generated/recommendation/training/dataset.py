@@ -37,14 +37,8 @@ from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
-from mlsd_framework.runtime.training.candidate_examples import (
-    Moment,
-    Moments,
-    Sampling,
-    asked,
-    examples_of,
-    interactions,
-)
+from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
+from mlsd_framework.runtime.training.parts import Moment, Moments
 
 # from specs/recommendation.yaml:122
 RETRIEVE = Retrieval(
@@ -60,7 +54,7 @@ RETRIEVE = Retrieval(
 )
 
 # from specs/recommendation.yaml:79
-MOMENTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
+PARTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
 
 
@@ -86,47 +80,10 @@ def requests(purchases: pl.LazyFrame, households: pl.LazyFrame, rows: pl.DataFra
     return beside(rows, "household", column_features(households, rows, HOUSEHOLD_GROUP, time="at"))
 
 
-def candidates(purchases: pl.LazyFrame, households: pl.LazyFrame, only: Moment | None = None) -> pl.DataFrame:
-    """Return what is retrieved at each moment by sources that know what was before it, and what came of it.
-
-    With `only` it is that moment alone, and nothing is kept beside the rows.
-    """
-    catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
-    log = interactions(purchases, catalogue, user="household_id", item="product_id", time="at")
-    parts: list[pl.DataFrame] = []
-    histories: list[pl.DataFrame] = []
-    first = 0
-    for moment in MOMENTS.of(log) if only is None else (only,):
-        one = asked(purchases, catalogue, moment, MOMENTS.horizon, user="household_id", item="product_id", time="at")
-        rows = requests(purchases, households, one.rows)
-        history = catalogue.histories(
-            rows["taste.items_lifetime"],
-            rows["taste.times_lifetime"],
-            rows["at"],
-            columns_of(rows, ["household.age", "household.income", "household.household_size", "household.kids_count"]),
-        )
-        histories.append(retrieved.numbered(history, first))
-        fitted = sources(log.as_of(moment.at))
-        found = RETRIEVE.found(fitted, history)
-        merged = RETRIEVE.merged(fitted, found, history)
-        parts.append(
-            examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING),
-        )
-        if moment.part == "test" and only is None:
-            alone = RETRIEVE.alone(fitted, history)
-            retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
-        first += one.rows.height
-    if only is None:
-        retrieved.write_histories(WORKSPACE.retrieved, histories)
-    return pl.concat(parts)
-
-
-def examples(
-    purchases: pl.LazyFrame, households: pl.LazyFrame, products: pl.LazyFrame, only: Moment | None = None
+def with_features(
+    purchases: pl.LazyFrame, households: pl.LazyFrame, products: pl.LazyFrame, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the candidates with their features as of the moments of their requests."""
-    rows = candidates(purchases, households, only)
-
+    """Return candidates with their features, as of the moments of their requests."""
     # from specs/recommendation.yaml:59
     events = activity_events(purchases)
     rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
@@ -144,6 +101,42 @@ def examples(
 
     # from specs/recommendation.yaml:77
     return beside(rows, "product", column_features(products, rows, PRODUCT_GROUP, time="at"))
+
+
+def examples(
+    purchases: pl.LazyFrame, households: pl.LazyFrame, products: pl.LazyFrame, only: Moment | None = None
+) -> pl.DataFrame:
+    """Return what is retrieved in each part by sources that know what is known in it, and what came of it.
+
+    With `only` it is that part alone, and nothing is kept beside the rows.
+    """
+    catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
+    log = interactions(purchases, catalogue, user="household_id", item="product_id", time="at")
+    made: list[pl.DataFrame] = []
+    histories: list[pl.DataFrame] = []
+    first = 0
+    for part in PARTS.of(log) if only is None else (only,):
+        one = asked(purchases, log, part, user="household_id")
+        rows = requests(purchases, households, one.rows)
+        history = catalogue.histories(
+            rows["taste.items_lifetime"],
+            rows["taste.times_lifetime"],
+            rows["at"],
+            columns_of(rows, ["household.age", "household.income", "household.household_size", "household.kids_count"]),
+        )
+        histories.append(retrieved.numbered(history, first))
+        fitted = sources(part.known(log))
+        found = RETRIEVE.found(fitted, history)
+        merged = RETRIEVE.merged(fitted, found, history)
+        rows = examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING)
+        made.append(rows)
+        if part.name == "test" and only is None:
+            alone = RETRIEVE.alone(fitted, history)
+            retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
+        first += one.rows.height
+    if only is None:
+        retrieved.write_histories(WORKSPACE.retrieved, histories)
+    return with_features(purchases, households, products, pl.concat(made))
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:ccb9369dee8d8268",
+    spec="sha256:4336070fcf1b9ad3",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -183,6 +183,7 @@ def main(workspace: Workspace) -> None:
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"household_id": "household_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="household_id", item="product_id", time="at")
+    known = log.until(int(asked.history.at[0]))
     requests.write_items(workspace, "/similar", catalogue.keys_of(log.items), "item")
     subject = Subject(
         "/recommend",
@@ -190,9 +191,7 @@ def main(workspace: Workspace) -> None:
         user="household_id",
         relevant=asked.relevant,
         histories=asked.history,
-        catalogue=ItemFacts.of_log(
-            log.until(int(asked.history.at[0])), catalogue.keys, descriptions=catalogue.descriptions
-        ),
+        catalogue=ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions),
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,

@@ -55,4 +55,13 @@ CODES: tuple[Code, ...] = (
         "retrieve: {history: {item: item}, sources: {again: 100}}",
         "retrieve: {history: {item: item}, sources: {together: 100, popular: 50}}",
     ),
+    Code(
+        "E2067",
+        "held-out-by-another-name",
+        "A feature group reads a source with the very rows of the one of which the label holds events out. From the "
+        "label's source they are taken away, from the other they are not, so that features would know the answers.",
+        "Let the group read the label's source.",
+        "label: {from: ratings, hold_out: 25%, …}, features: {fame: {from: same_ratings, …}}",
+        "label: {from: ratings, hold_out: 25%, …}, features: {fame: {from: ratings, …}}",
+    ),
 )

@@ -17,6 +17,8 @@ from mlsd_framework.runtime.data.types import converted, direct
 
 EXAMPLES = 5
 LONGEST_TEXT = 1 << 20
+# The last three are the files of RecBole.
+_TABBED = (".tsv", ".tsv.gz", ".inter", ".item", ".user")
 # polars reports some damaged files by a Rust panic, which is no Exception.
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
@@ -154,7 +156,7 @@ def _typed(
 
 def _read_csv(table: SourceTable, path: Path, columns: list[Column]) -> pl.DataFrame:
     """Read the columns' text, numbers parsed where the whole file allows it."""
-    delimiter = "\t" if ".tsv" in path.name else table.delimiter
+    delimiter = "\t" if path.name.endswith(_TABBED) else table.delimiter
     _require_columns(table, path, csv_header(table, path, delimiter), columns)
     try:
         return _scan_csv(table, path, delimiter, columns, parse=True)

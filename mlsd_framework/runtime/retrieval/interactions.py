@@ -25,7 +25,7 @@ class Interactions:
     """A log in the order of time, a row an event: who, with which item, when; users and items are codes from 0.
 
     `user_keys` are the keys of the users by code, where somebody asks for them. `written` is when each event became
-    known, where that is not when it happened.
+    known, where that is not when it happened. `rows` number the events as their source does.
     """
 
     users: NDArray[np.int32]
@@ -35,12 +35,11 @@ class Interactions:
     item_count: int
     user_keys: tuple[int | str, ...] = ()
     written: Times | None = None
+    rows: NDArray[np.int64] | None = None
 
     def until(self, moment: int) -> "Interactions":
         """Return the events before a moment."""
-        end = int(np.searchsorted(self.times, moment))
-        written = None if self.written is None else self.written[:end]
-        return replace(self, users=self.users[:end], items=self.items[:end], times=self.times[:end], written=written)
+        return self._taken(slice(int(np.searchsorted(self.times, moment))))
 
     def as_of(self, moment: int) -> "Interactions":
         """Return what was known at a moment as a log of its own: events before it that were written by then.
@@ -49,10 +48,24 @@ class Interactions:
         """
         log = self.until(moment)
         known = np.ones(len(log.times), np.bool_) if log.written is None else log.written <= moment
-        users, codes = np.unique(log.users[known], return_inverse=True)
+        return replace(log.where(known), written=None)
+
+    def where(self, kept: NDArray[np.bool_]) -> "Interactions":
+        """Return some of the events as a log of its own: users without one are none of its users."""
+        users, codes = np.unique(self.users[kept], return_inverse=True)
         keys = tuple(self.user_keys[user] for user in users.tolist()) if self.user_keys else ()
-        return Interactions(
-            codes.astype(np.int32), log.items[known], log.times[known], len(users), self.item_count, keys
+        return replace(self._taken(kept), users=codes.astype(np.int32), user_count=len(users), user_keys=keys)
+
+    def _taken(self, events: "slice | NDArray[np.bool_]") -> "Interactions":
+        written = None if self.written is None else self.written[events]
+        rows = None if self.rows is None else self.rows[events]
+        return replace(
+            self,
+            users=self.users[events],
+            items=self.items[events],
+            times=self.times[events],
+            written=written,
+            rows=rows,
         )
 
 

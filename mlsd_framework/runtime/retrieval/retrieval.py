@@ -43,8 +43,12 @@ class Retrieval:
         return {name: partial(ask.of, sources[name], histories) for name, ask in self.asks.items()}
 
     def alone(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
-        """Return what each source would recommend by itself, items of the history too: what merging has to beat."""
-        return {name: sources[name].retrieve(histories, self.n) for name in self.asks}
+        """Return what each source would recommend by itself: what merging has to beat.
+
+        Items of the history are among them, unless every source is asked for new ones.
+        """
+        ask = Ask(self.n, new=all(one.new for one in self.asks.values()))
+        return {name: ask.of(sources[name], histories) for name in self.asks}
 
     def merged(
         self, sources: Mapping[str, Source], found: Mapping[str, Candidates], histories: Histories

@@ -1,81 +1,46 @@
-"""Examples of a ranker: the candidates that retrieval returns at moments of the past, and what came of them.
+"""Examples of a ranker: the candidates that retrieval returns in parts of a log, and what came of them.
 
-A moment's sources of candidates are fitted on what was before it, and its features are as of it. A candidate's label is
-true where its user has an event with it within the horizon after the moment.
+A part's sources of candidates are fitted on what is known in it, and its features are of that too. A candidate's label
+is true where its user has an event with it among those that say what comes of the part's requests.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.ranking_metrics.relevance import Relevant
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import Interactions
+from mlsd_framework.runtime.training.parts import Part
 
-Part = Literal["train", "validate", "test"]
 AT = "at"
 REQUEST = "request"
 PART = "part"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment in microseconds UTC, and the part that its requests belong to."""
-
-    at: int
-    part: Part
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Moments `every` so often, the last one `within` before the end of the log, so that all outcomes are known.
-
-    The last is for the test, the one before it for validation, the others for training. Outcomes of a moment are those
-    of `[moment, moment + within)`; `every` is at least as long, so that no part sees another's.
-    """
-
-    count: int
-    within: timedelta
-    every: timedelta
-
-    def of(self, log: Interactions) -> Iterator[Moment]:
-        """Yield them in the order of time; raises RunError E6245 where the log is too short for them."""
-        end = int(log.times[-1]) + 1 if len(log.times) else 0
-        first = end - self.horizon - (self.count - 1) * round(self.every / timedelta(microseconds=1))
-        if not len(log.times) or first <= log.times[0]:
-            days = (end - int(log.times[0])) / 86_400_000_000 if len(log.times) else 0.0
-            raise RunError.of(
-                "E6245",
-                f"the log is {days:.0f} days long, and {self.count} moments begin before it does",
-                help="take fewer `moments`, or an older log",
-            )
-        step = round(self.every / timedelta(microseconds=1))
-        parts: list[Part] = [*(["train"] * (self.count - 2)), "validate", "test"]  # type: ignore[list-item] # literals
-        yield from (Moment(first + place * step, part) for place, part in enumerate(parts))
-
-    @property
-    def horizon(self) -> int:
-        """How long outcomes count, in microseconds."""
-        return round(self.within / timedelta(microseconds=1))
+_ROW = "__row"
 
 
 def interactions(
-    events: pl.LazyFrame, catalogue: Catalogue, *, user: str, item: str, time: str, written: str | None = None
+    events: pl.LazyFrame,
+    catalogue: Catalogue,
+    *,
+    user: str,
+    item: str,
+    time: str,
+    written: str | None = None,
+    row: str | None = None,
 ) -> Interactions:
     """Return the log of who met which item, in the order of time; events of items outside the catalogue are left out.
 
-    Users are codes in the order of their keys. `written` is the column that says when an event became known. Says how
-    many events are left out.
+    Users are codes in the order of their keys. `written` is the column that says when an event became known, `row` the
+    one that numbers the rows of the source; without one they are numbered as they stand. Says how many events are left
+    out.
     """
     columns = [user, item, time, *([] if written is None else [written])]
-    rows = events.select(columns).drop_nulls().sort(time, maintain_order=True).collect()
+    number = pl.int_range(pl.len(), dtype=pl.Int64) if row is None else pl.col(row)
+    rows = events.select(*columns, number.alias(_ROW)).drop_nulls().sort(time, maintain_order=True).collect()
     codes = catalogue.codes(rows[item])
     known = codes >= 0
     if not known.all():
@@ -84,30 +49,32 @@ def interactions(
     times = rows[time].dt.timestamp("us").to_numpy()[known]
     keys = tuple(rows[user].unique().sort().to_list())
     stamps = None if written is None else rows[written].dt.timestamp("us").to_numpy()[known]
-    return Interactions(users, codes[known], times, len(keys), len(catalogue), keys, stamps)
+    numbers = rows[_ROW].to_numpy().astype(np.int64)[known]
+    return Interactions(users, codes[known], times, len(keys), len(catalogue), keys, stamps, numbers)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The requests of one moment, a row each in `rows` (the user's key and `at`), and what came of them."""
+    """The requests of one part, a row each in `rows` (the user's key and `at`), and what came of them."""
 
     rows: pl.DataFrame
     relevant: Relevant
-    moment: Moment
+    part: Part
 
 
-def asked(
-    events: pl.LazyFrame, catalogue: Catalogue, moment: Moment, horizon: int, *, user: str, item: str, time: str
-) -> Asked:
-    """Return a request for each user that has events within the horizon after the moment, in the order of keys."""
-    at = pl.lit(moment.at).cast(pl.Datetime("us", "UTC"))
-    after = pl.col(time).dt.timestamp("us") - moment.at
-    within = events.filter((after >= 0) & (after < horizon))
-    came = within.select(user, item).drop_nulls().unique().sort(user, item).collect()
-    came = came.with_columns(pl.Series("code", catalogue.codes(came[item]))).filter(pl.col("code") >= 0)
-    rows = came.select(pl.col(user).unique(maintain_order=True)).with_columns(at.alias(AT))
-    requests = came[user].rank("dense").to_numpy().astype(np.int64) - 1
-    return Asked(rows, Relevant.of_pairs(requests, came["code"].to_numpy(), rows.height), moment)
+def asked(events: pl.LazyFrame, log: Interactions, part: Part, *, user: str) -> Asked:
+    """Return a request for each user with events that say what comes of the part's requests, in the order of keys.
+
+    `events` are those of which the log is made: users are of the type that they have there.
+    """
+    came = part.came(log)
+    pairs = np.unique(log.users[came].astype(np.int64) * log.item_count + log.items[came])
+    asking, requests = np.unique(pairs // log.item_count, return_inverse=True)
+    keys = pl.Series([log.user_keys[code] for code in asking.tolist()], dtype=events.collect_schema()[user])
+    at = pl.lit(part.at).cast(pl.Datetime("us", "UTC"))
+    rows = pl.DataFrame({user: keys}).with_columns(at.alias(AT))
+    items = (pairs % log.item_count).astype(np.int32)
+    return Asked(rows, Relevant.of_pairs(requests, items, rows.height), part)
 
 
 def outcomes(found: Candidates, relevant: Relevant) -> NDArray[np.bool_]:
@@ -135,13 +102,13 @@ def examples_of(
     """
     outcome = outcomes(found, one.relevant)
     rows = np.arange(len(found.items))
-    if one.moment.part == "train":
+    if one.part.name == "train":
         rows = np.flatnonzero(_taught(found, outcome, sampling))
     request_of = found.request_of[rows]
     columns = {name: pl.Series(column[rows]) for name, column in found.columns.items()}
-    beside: Mapping[str, pl.Series] = {
+    beside: dict[str, pl.Series] = {
         REQUEST: pl.Series(request_of + first),
-        PART: pl.Series([one.moment.part]).new_from_index(0, len(rows)),
+        PART: pl.Series([one.part.name]).new_from_index(0, len(rows)),
         item: catalogue.taken(found.items[rows]),
         **columns,
         label: pl.Series(outcome[rows]),

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from mlsd_framework.runtime.features.dtypes import Value
-from mlsd_framework.runtime.training.candidate_examples import AT, PART, REQUEST, Moment
-from mlsd_framework.runtime.verify.leakage import Leak, Leakage
+from mlsd_framework.runtime.training.parts import Moment, Moments
+from mlsd_framework.runtime.verify.candidate_changes import Change, compare
+from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.parity import said
 from mlsd_framework.runtime.verify.planting import planted
 from mlsd_framework.runtime.verify.subject import Candidates, Examples, Subject
 from mlsd_framework.runtime.verify.thinning import thinned
-from mlsd_framework.runtime.verify.values import plain
 
 EVENTS = 60_000
-_SHOWN = 50
-_THERE = "__there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class _Cut:
     labels: bool
 
 
-def candidate_leakage(subject: Subject, candidates: Candidates, seed: int = 3) -> Leakage:
+def candidate_leakage(subject: Subject, candidates: Candidates, moments: Moments, seed: int = 3) -> Leakage:
     """Retrieve at one moment, with and without the plants, and return what differs."""
     draw = np.random.default_rng(seed)
     as_examples = Examples(
@@ -49,28 +46,28 @@ def candidate_leakage(subject: Subject, candidates: Candidates, seed: int = 3) -
     events = frames[candidates.source]
     times = events.get_column(str(log.table.event_time)).to_physical().to_list()
     # Beyond the horizon there have to be events, or nothing after it could be changed.
-    moment = max(times, default=0) + 1 - 2 * candidates.horizon
+    moment = max(times, default=0) + 1 - 2 * moments.horizon
     moment = _free(moment, None if log.ingest_time is None else events.get_column(log.ingest_time))
-    rows = _made(candidates, frames, moment)
+    requests = Moment(moment, "test", moments.horizon)  # of a test, which leaves no example out
+    rows = _made(candidates, frames, requests)
     users = rows.get_column(candidates.user).n_unique()
     part = f"fitted on {events.height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
     result = Leakage(columns=rows.width, sample=f"asked for {users:,} users at {said(moment)}, {part}")
     if log.ingest_time is None:
         result.notes.append(f"`{log.name}` has no ingest time: a row counts as known when it happened")
-    for cut in (_Cut(moment, moment, labels=False), _Cut(moment + candidates.horizon, moment, labels=True)):
+    for cut in (_Cut(moment, moment, labels=False), _Cut(moment + moments.horizon, moment, labels=True)):
         changed, plants = planted(subject, as_examples, frames, cut.at, draw)
         result.cuts.append(said(cut.at))
         result.plants += plants
         changed = _later(changed, subject, cut.at)
-        again = _made(candidates, changed, moment)
+        again = _made(candidates, changed, requests)
         late = _known_later(subject, candidates, (frames, changed), cut)
-        _compare(rows, again, candidates, cut, late, result)
+        compare(rows, again, candidates, Change(said(moment), said(cut.at), cut.labels), late, result)
     return result
 
 
-def _made(candidates: Candidates, frames: Mapping[str, pl.DataFrame], moment: int) -> pl.DataFrame:
-    """Return the examples of one moment, none of which is left out: those of a test."""
-    return candidates.make(*(frames[name].lazy() for name in candidates.reads), Moment(moment, "test"))
+def _made(candidates: Candidates, frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
+    return candidates.make(*(frames[name].lazy() for name in candidates.reads), moment)
 
 
 def _free(moment: int, written: pl.Series | None) -> int:
@@ -104,53 +101,3 @@ def _known_later(
     late = (stamp >= cut.moment) & (stamp < cut.at) & (written >= cut.at)
     found = [one[log.name].filter(late).select(candidates.user, candidates.item) for one in versions]
     return pl.concat(found).unique()
-
-
-def _compare(
-    rows: pl.DataFrame,
-    again: pl.DataFrame,
-    candidates: Candidates,
-    cut: _Cut,
-    late: pl.DataFrame | None,
-    result: Leakage,
-) -> None:
-    key = [candidates.user, candidates.item]
-    result.rows += rows.height
-    gone = ~_among(rows.select(key), again.select(key))
-    beside = rows.select(key).join(again, on=key, how="left", maintain_order="left")
-    # Users who ask only because of a planted event have candidates of their own.
-    known = again.join(rows.select(candidates.user).unique(), on=candidates.user, how="semi")
-    fresh = known.join(rows.select(key), on=key, how="anti")
-    result.leaking += int(gone.sum()) + fresh.height
-    lost = rows.filter(gone)
-    _show(lost.select(key), "(candidate)", ["there"] * lost.height, ["gone"] * lost.height, cut, result)
-    _show(fresh.select(key), "(candidate)", ["not there"] * fresh.height, ["there"] * fresh.height, cut, result)
-    left, right = rows.filter(~gone), beside.filter(~gone)
-    for name in rows.columns:
-        if name in (*key, AT, PART, REQUEST) or (name == candidates.label and not cut.labels):
-            continue
-        differs = left.get_column(name).ne_missing(right.get_column(name))
-        if name == candidates.label and late is not None:
-            differs &= ~_among(left.select(key), late)
-        if differs.any():
-            result.leaking += int(differs.sum())
-            old, new = ([row[0] for row in plain(one.filter(differs).select(name))] for one in (left, right))
-            _show(left.filter(differs).select(key), name, old, new, cut, result)
-
-
-def _among(rows: pl.DataFrame, others: pl.DataFrame) -> pl.Series:
-    """Return whether each row is one of the others."""
-    marked = others.with_columns(pl.lit(value=True).alias(_THERE))
-    found = rows.join(marked, on=rows.columns, how="left", maintain_order="left")
-    return found.get_column(_THERE).is_not_null()
-
-
-def _show(
-    rows: pl.DataFrame, name: str, before: Sequence[Value], after: Sequence[Value], cut: _Cut, result: Leakage
-) -> None:
-    """Keep the first findings: a row's key, and what the column held before and after."""
-    for row, old, new in list(zip(rows.iter_rows(named=True), before, after, strict=True))[:5]:
-        if len(result.leaks) >= _SHOWN:
-            return
-        shown = {column: str(value) for column, value in row.items()}
-        result.leaks.append(Leak(name, shown, said(cut.moment), said(cut.at), old, new))

@@ -34,7 +34,8 @@ class Leak:
 class Leakage:
     """What came of the plants: how many rows and columns were compared, what was planted, what has changed.
 
-    `sample` says what part of the system was tried, where it is one.
+    `sample` says what part of the system was tried, where it is one. `held_out` is whether what has changed is what
+    `cuts` name as held out, and not what is known from the moments `cuts` on.
     """
 
     rows: int = 0
@@ -45,6 +46,7 @@ class Leakage:
     leaking: int = 0
     leaks: list[Leak] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    held_out: bool = False
 
     @property
     def holds(self) -> bool:

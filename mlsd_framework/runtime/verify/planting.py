@@ -52,7 +52,7 @@ def _changed(frame: pl.DataFrame, log: Log, cut: int, entities: frozenset[str]) 
     later = known_at >= cut
     fixed = {*log.table.key, *entities, log.table.event_time, log.ingest_time, log.table.row_number}
     values = [
-        pl.when(later).then(_other(name, dtype)).otherwise(pl.col(name)).cast(dtype).alias(name)
+        pl.when(later).then(other_value(name, dtype)).otherwise(pl.col(name)).cast(dtype).alias(name)
         for name, dtype in frame.schema.items()
         if name not in fixed
     ]
@@ -103,7 +103,7 @@ def _strangers(rows: pl.DataFrame, log: Log, entities: frozenset[str]) -> pl.Dat
     )
 
 
-def _other(name: str, dtype: pl.DataType) -> pl.Expr:
+def other_value(name: str, dtype: pl.DataType) -> pl.Expr:
     """Return other values than a column has; null where it is of a type that is left alone."""
     value = pl.col(name)
     if dtype == pl.Boolean:

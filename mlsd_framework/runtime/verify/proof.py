@@ -95,14 +95,19 @@ def _said(one: Difference) -> str:
 
 def _leaks(found: Leakage) -> Diagnostic:
     columns = "`, `".join(list(dict.fromkeys(one.column for one in found.leaks))[:_TOLD])
+    later, after, expected = (
+        ("held out", "of {}", "examples that do not depend on anything that is held out of what is known")
+        if found.held_out
+        else ("known later", "from {} on", "rows before a moment that do not depend on anything after it")
+    )
     return Diagnostic(
         code="E6702",
-        what=f"{found.leaking:,} values of the training set change with what is known later, of `{columns}`",
-        expected="rows before a moment that do not depend on anything after it",
+        what=f"{found.leaking:,} values of the training set change with what is {later}, of `{columns}`",
+        expected=expected,
         help="`mlsd explain E6702`; the report has every change",
         notes=tuple(
             f"`{one.column}` of {', '.join(f'{k}={v}' for k, v in one.row.items())} at {one.moment}: {one.before!r}, "
-            f"and {one.after!r} after changes from {one.cut} on"
+            f"and {one.after!r} after changes {after.format(one.cut)}"
             for one in found.leaks[: 2 * _TOLD]
         ),
     )

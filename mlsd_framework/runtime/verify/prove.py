@@ -11,17 +11,19 @@ import polars as pl
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.data.files import source_files
+from mlsd_framework.runtime.training.parts import HoldOut, Moments
 from mlsd_framework.runtime.verify import coverage, fingerprints, proof, report
 from mlsd_framework.runtime.verify.candidate_leakage import candidate_leakage
 from mlsd_framework.runtime.verify.coverage import FeatureCoverage
 from mlsd_framework.runtime.verify.expressions import expressions_hold
+from mlsd_framework.runtime.verify.held_out_leakage import held_out_leakage
 from mlsd_framework.runtime.verify.homes.spark import spark_home
 from mlsd_framework.runtime.verify.homes.store import temporary_store
 from mlsd_framework.runtime.verify.leakage import Leakage, leakage
 from mlsd_framework.runtime.verify.parity import GroupParity, compared, homes_of
 from mlsd_framework.runtime.verify.proof import Proof
 from mlsd_framework.runtime.verify.sampling import sampled
-from mlsd_framework.runtime.verify.subject import Subject
+from mlsd_framework.runtime.verify.subject import Candidates, Subject
 from mlsd_framework.runtime.workspace import Workspace
 
 ROWS = 2000
@@ -62,8 +64,7 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
             compared_groups.append(result)
             covered += exercised
     if subject.candidates is not None:
-        print("retrieving at a moment of the past with rows from its future", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
-        leaks = candidate_leakage(subject, subject.candidates)
+        leaks = _candidates(subject, subject.candidates)
     files = {file.path for log in subject.logs for file in source_files(log.table, root)}
     return Proof(
         subject.system,
@@ -80,6 +81,16 @@ def prove(subject: Subject, root: Path, *, rows: int = ROWS, spark: bool = False
         leaks,
         covered,
     )
+
+
+def _candidates(subject: Subject, candidates: Candidates) -> Leakage:
+    match candidates.parts:
+        case Moments():
+            print("retrieving at a moment of the past with rows from its future", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
+            return candidate_leakage(subject, candidates, candidates.parts)
+        case HoldOut():
+            print("retrieving with what is held out changed", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
+            return held_out_leakage(subject, candidates, candidates.parts)
 
 
 def _stored(subject: Subject, rows: int, *, spark: bool) -> Iterator[tuple[GroupParity, list[FeatureCoverage]]]:

@@ -110,10 +110,12 @@ def _leakage(found: Leakage | None) -> str:
     rows = [[f"<code>{escape(source)}</code>", escape(kind), f"{number:,}"] for (source, kind), number in sums.items()]
     cuts = ", ".join(found.cuts)
     notes = "".join(f'<p class="soft">{_words(note)}.</p>' for note in (found.sample, *found.notes) if note)
-    lead = (
-        f'<p class="soft">{found.rows:,} rows of {found.columns} columns before {escape(cuts or "no cut")}, made again '
-        f"after everything that was known later had changed.</p>{notes}"
+    again = (
+        f"made again after this had changed: {escape(cuts)}"
+        if found.held_out
+        else f"before {escape(cuts or 'no cut')}, made again after everything that was known later had changed"
     )
+    lead = f'<p class="soft">{found.rows:,} rows of {found.columns} columns, {again}.</p>{notes}'
     text = _section("Leakage", f"{lead}{_table(['source', 'planted', 'rows'], rows)}")
     if found.leaks:
         shown = [

@@ -11,6 +11,7 @@ from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.materialisation import Group
 from mlsd_framework.runtime.features.windows import WindowGroup, column_names
 from mlsd_framework.runtime.stream.live import LiveSource
+from mlsd_framework.runtime.training.parts import Parts
 
 Events = Callable[..., pl.LazyFrame]
 """A function of whole sources, in a declared order."""
@@ -81,10 +82,10 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """How examples of a ranker are made of the sources `reads`: `make(*sources, moment)` for requests at one moment.
+    """How examples of a ranker are made of the sources `reads`: `make(*sources, part)` for the requests of one part.
 
-    The events of `source` say which `user` met which `item`, and by `label` whether a candidate is met within
-    `horizon` microseconds after the moment. `fitted` names what is fitted anew for it.
+    The events of `source` say which `user` met which `item`, and by `label` whether a candidate is met by what comes of
+    a request, as `parts` has it. `fitted` names what is fitted anew for each.
     """
 
     make: Frames
@@ -93,7 +94,7 @@ class Candidates:
     user: str
     item: str
     label: str
-    horizon: int
+    parts: Parts
     fitted: tuple[str, ...]
 
 

@@ -3,7 +3,7 @@
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, emit, given, identifier
 from mlsd_framework.codegen.service_code import SERVING, pointer
 from mlsd_framework.ir.serving import NOW, Endpoint
-from mlsd_framework.ir.sources import Column, Files, Setting, Source
+from mlsd_framework.ir.sources import Column, Setting, Source
 from mlsd_framework.ir.system import System
 
 _TYPES = {
@@ -102,7 +102,7 @@ def event_example(source: Source) -> Mapping:
 
 def _event(source: Source) -> list[Column]:
     """Return the columns that an event has: all but a row number, which only files have."""
-    numbered = source.origin.row_number if isinstance(source.origin, Files) else None
+    numbered = source.row_number
     return [one for one in source.columns if one.name != numbered]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlsd_framework.codegen.files import markdown
-from mlsd_framework.ir.models import GroupSplit, Model, MomentSplit, Split, StratifiedSplit, TimeSplit
+from mlsd_framework.ir.models import CandidateSplit, GroupSplit, Model, Split, StratifiedSplit, TimeSplit
 from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.system import System
 from mlsd_framework.targets.docs.words import NONE, Table, code, codes, duration, number, percent
@@ -54,7 +54,9 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _split(split: Split) -> str:
-    if isinstance(split, MomentSplit):
+    if isinstance(split, CandidateSplit):
+        if split.held_out:
+            return "the last of the label's folds is the validation, what is held out of all of them the test"
         return "the last of the label's moments is the test, the one before it the validation"
     shares = f"train {_share(split.train)}, validate {_share(split.validate)}, test {_share(split.test)}"
     match split:

@@ -1,23 +1,24 @@
-"""`training/dataset.py` where the examples are candidates that were retrieved at moments of the past."""
+"""`training/dataset.py` where the examples are candidates: of moments of the past, or with events held out."""
 
 from dataclasses import dataclass, replace
 
-from mlsd_framework.codegen.interactions_code import columns_of, log_of
+from mlsd_framework.codegen.interactions_code import log_of
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.features import RequestGroup, StoredGroup
-from mlsd_framework.ir.retrieval import Outcome
+from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
-from mlsd_framework.targets.training.dataset import called, returning, signature, sources_of, values_beside
+from mlsd_framework.targets.training.dataset import returning, signature, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
-ONLY = "only: Moment | None = None"
+KNOWN = "known"
+PARTS = "mlsd_framework.runtime.training.parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,22 @@ class CandidatesFile:
     """The context of `training/candidates.py.j2`."""
 
     spec: str
+    what: str
     imports: str
     declarations: list[str]
     sources: list[str]
     requests: list[str]
-    log: list[str]
-    asked: list[str]
-    history: list[str]
-    examples: list[str]
-    catalogue: str
+    features_def: str
     features: list[str]
     examples_def: str
-    candidates_def: str
+    catalogue: str
+    log: list[str]
+    asked: str
+    known: list[str]
+    history: list[str]
+    examples: list[str]
+    made: str
+    result: str
     asking: str
     asked_frames: str
     loads: list[str]
@@ -55,6 +60,11 @@ class _Parts:
     names: ScriptNames
     imports: Imports
 
+    @property
+    def held_out(self) -> bool:
+        """Whether parts are told apart by events that are held out, and not by time."""
+        return isinstance(self.outcome.parts, HoldOut)
+
 
 def candidates_file(system: System, spec: str) -> str:
     """Return the text of `training/dataset.py`."""
@@ -62,35 +72,52 @@ def candidates_file(system: System, spec: str) -> str:
     imports, names, log = parts.imports, parts.names, parts.outcome.interactions
     _imported(imports)
     asking, ranking = _history_groups(parts), row_groups(system, parts.endpoint)
-    asked = list(dict.fromkeys([log.source, *sources_of(asking, system)]))
-    used = candidate_sources(system)
+    asked, read = list(dict.fromkeys([log.source, *sources_of(asking, system)])), sources_of(ranking, system)
+    used, features = candidate_sources(system), _beside(ranking, parts)
+    made, result = _put_together(", ".join(_frames(read, parts)) if features else None, parts)
     context = CandidatesFile(
         spec=spec,
+        what="in parts of the log" if parts.held_out else "at moments of the past",
         imports="",
         declarations=_declarations(parts),
         sources=_fitted(parts),
         requests=returning(_beside(asking, parts)[1:]),
-        log=assigned("log", log_of(log, Raw(names.frame(log.source)), system), 1),
-        asked=assigned("one", _asked(parts), 2),
-        history=assigned("history", _history(parts), 2),
-        examples=called(_examples(parts)),
+        features_def=signature("with_features", [*_typed(read, names), "rows: pl.DataFrame"], "pl.DataFrame"),
+        features=returning(features[1:]) if features else [],
+        examples_def=signature("examples", [*_typed(used, names), _only(parts)], "pl.DataFrame"),
         catalogue=emit(parts.settings.entity),
-        features=_with_features(_beside(ranking, parts), _frames(asked, names)),
-        examples_def=signature("examples", [*_typed(used, names), ONLY], "pl.DataFrame"),
-        candidates_def=signature("candidates", [*_typed(asked, names), ONLY], "pl.DataFrame"),
+        log=assigned("log", log_of(log, Raw(names.frame(log.source)), system, numbered=parts.held_out), 1),
+        asked=emit(_asked(parts)),
+        known=[f"{KNOWN} = part.known_events({names.frame(log.source)})"] if parts.held_out else [],
+        history=assigned("history", _history(parts), 2),
+        examples=assigned("rows", _examples(parts), 2),
+        made=made,
+        result=result,
         asking=", ".join(_typed(asked, names)),
-        asked_frames=_frames(asked, names),
+        asked_frames=", ".join(_frames(asked, parts)),
         loads=[f"{names.frame(one)} = load({_table(one, parts)})" for one in used],
-        passed=_frames(used, names),
+        passed=", ".join(names.frame(one) for one in used),
     )
     return render("training/candidates.py.j2", replace(context, imports="\n".join(imports.lines())))
+
+
+def _put_together(frames: str | None, parts: _Parts) -> tuple[str, str]:
+    """Return how rows of a part are kept, and how those of all parts are returned; `frames` are read by features.
+
+    Features of moments are as of them, whichever part a row is of; what a fold knows is its own.
+    """
+    rows, whole = "rows", "pl.concat(made)"
+    if frames is None:
+        return rows, whole
+    if parts.held_out:
+        return f"with_features({frames}, rows)", whole
+    return rows, f"with_features({frames}, {whole})"
 
 
 def _imported(imports: Imports) -> None:
     imports.add("polars as pl")
     imports.add("features", "WORKSPACE", "load")
-    imports.add("datetime", "timedelta")
-    imports.add(EXAMPLES, "Moment", "Moments", "Sampling", "asked", "examples_of", "interactions")
+    imports.add(EXAMPLES, "Sampling", "asked", "examples_of", "interactions")
     imports.add("mlsd_framework.runtime.training", "retrieved")
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Interactions")
@@ -103,14 +130,17 @@ def _beside(groups: list[StoredGroup], parts: _Parts) -> list[str]:
     return [line for group in groups for line in values_beside(group, parts.system, parts.names, parts.imports, AT)]
 
 
-def _frames(sources: list[str], names: ScriptNames) -> str:
-    return ", ".join(names.frame(one) for one in sources)
+def _only(parts: _Parts) -> str:
+    """Return the parameter of the one part that is asked for."""
+    kind = "Fold" if parts.held_out else "Moment"
+    parts.imports.add(PARTS, kind)
+    return f"only: {kind} | None = None"
 
 
-def _with_features(lines: list[str], frames: str) -> list[str]:
-    """Return the lines that make candidates and put features beside them."""
-    made = f"candidates({frames}, only)"
-    return returning([f"rows = {made}", *lines]) if lines else [f"return {made}"]
+def _frames(sources: list[str], parts: _Parts) -> list[str]:
+    """Return the frames that are passed for a part; with events held out that of the log is of those that are known."""
+    hidden = parts.outcome.interactions.source if parts.held_out else None
+    return [KNOWN if one == hidden else parts.names.frame(one) for one in sources]
 
 
 def _typed(sources: list[str], names: ScriptNames) -> list[str]:
@@ -174,17 +204,25 @@ def _table(source: str, parts: _Parts) -> str:
 
 def _declarations(parts: _Parts) -> list[str]:
     outcome = parts.outcome
-    moments: tuple[tuple[str, Item], ...] = (
-        ("count", outcome.moments),
-        ("within", outcome.within),
-        ("every", outcome.every),
-    )
     sampling = given(negatives=outcome.negatives, seed=outcome.seed or None)
     return [
         f"{pointer(parts.stage.span)}\nRETRIEVE = {emit(retrieval(parts.settings, parts.imports), 0, 11)}",
-        f"\n{pointer(outcome.span)}\nMOMENTS = {emit(Call('Moments', (), moments), 0, 10)}",
+        f"\n{pointer(outcome.span)}\nPARTS = {emit(parts_call(outcome, parts.system, parts.imports), 0, 8)}",
         f"SAMPLING = {emit(Call('Sampling', (), sampling), 0, 11)}",
     ]
+
+
+def parts_call(outcome: Outcome, system: System, imports: Imports) -> Call:
+    """Return the declaration of the parts that a label's examples are of."""
+    match outcome.parts:
+        case HoldOut(share=share, by=by, folds=folds, seed=seed):
+            imports.add(PARTS, "HoldOut")
+            row = system.source(outcome.interactions.source).row_number
+            return Call("HoldOut", (), given(share=share, by=by, folds=folds, seed=seed, row=row))
+        case Moments(count=count, within=within, every=every):
+            imports.add("datetime", "timedelta")
+            imports.add(PARTS, "Moments")
+            return Call("Moments", (), (("count", count), ("within", within), ("every", every)))
 
 
 def _fitted(parts: _Parts) -> list[str]:
@@ -197,9 +235,8 @@ def _fitted(parts: _Parts) -> list[str]:
 
 
 def _asked(parts: _Parts) -> Call:
-    frame = Raw(parts.names.frame(parts.outcome.interactions.source))
-    named = columns_of(parts.outcome.interactions, parts.system)
-    return Call("asked", (frame, Raw("catalogue"), Raw("moment"), Raw("MOMENTS.horizon")), named)
+    log = parts.outcome.interactions
+    return Call("asked", (Raw(parts.names.frame(log.source)), Raw("log"), Raw("part")), (("user", log.user),))
 
 
 def _history(parts: _Parts) -> Call:

@@ -13,7 +13,7 @@ from mlsd_framework.ir.expressions import Column, Expression
 from mlsd_framework.ir.expressions import Literal as LiteralNode
 from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint
 from mlsd_framework.ir.metrics import Metric
-from mlsd_framework.ir.models import GroupSplit, Model, MomentSplit, StratifiedSplit
+from mlsd_framework.ir.models import CandidateSplit, GroupSplit, Model, StratifiedSplit
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.decide.kind import DecideSettings
@@ -163,8 +163,8 @@ def _split_words(model: Model) -> str:
         return f"stratified, seed {split.seed}"
     if isinstance(split, GroupSplit):
         return f"by group {split.group}, seed {split.seed}"
-    if isinstance(split, MomentSplit):
-        return "by the moments of requests"
+    if isinstance(split, CandidateSplit):
+        return "by the parts of the label"
     return f"by time, gap {split.gap.total_seconds() / 86400:g} days"
 
 

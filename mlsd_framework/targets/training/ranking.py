@@ -12,12 +12,12 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, ass
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
-from mlsd_framework.ir.retrieval import Outcome
+from mlsd_framework.ir.retrieval import HoldOut, Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
-from mlsd_framework.targets.training.candidates import AT, retrieving
+from mlsd_framework.targets.training.candidates import AT, parts_call, retrieving
 from mlsd_framework.targets.training.dataset import called
 from mlsd_framework.targets.training.evaluate import metric_name, origin
 from mlsd_framework.targets.training.retrieval import EXAMPLES
@@ -29,12 +29,13 @@ TRAINING = "mlsd_framework.runtime.training"
 _OURS = frozenset(
     {
         "Als", "BOOTSTRAP", "Bootstrap", "COLUMNS", "Cap", "Catalogue", "CompiledTrees", "DAY", "GATES", "Gate", "HOUR",
-        "ItemFacts", "METRICS", "MODELS", "ORIGIN", "Path", "SECOND", "Slots", "Subject", "Workspace", "ages_of",
-        "artefacts", "asked", "at", "boosted", "bundle", "candidates", "capped", "catalogue", "codes_of", "data",
-        "diversified", "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates", "history", "holds",
-        "index", "interactions", "load", "log", "main", "measured", "np", "one", "pl", "posteriors_of", "project",
-        "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of", "spread", "sql", "stages",
-        "subject", "summary", "sys", "thompson", "tracking", "units_of", "user", "version", "workspace", "writing",
+        "HoldOut", "ItemFacts", "METRICS", "MODELS", "ORIGIN", "PARTS", "Path", "SECOND", "Slots", "Subject",
+        "Workspace", "ages_of", "artefacts", "asked", "at", "boosted", "bundle", "candidates", "capped", "catalogue",
+        "codes_of", "data", "diversified", "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates",
+        "history", "holds", "index", "interactions", "known", "load", "log", "main", "measured", "np", "one", "pl",
+        "posteriors_of", "project", "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of",
+        "spread", "sql", "stages", "subject", "summary", "sys", "thompson", "tracking", "units_of", "user", "version",
+        "workspace", "writing",
     }
 )  # fmt: skip
 
@@ -92,10 +93,15 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         if lines:
             pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
     given = _given(outcome, "\n".join(pipeline))
-    log = assigned("log", _log(outcome, system, imports), 1)
+    log = _log(outcome, system, imports)
     subject = assigned("subject", _subject(outcome, system), 1)
     measured = assigned("measured", _measure(system), 1)
-    declared = [*_measures(system, imports), f"COLUMNS = {emit(columns, 0, 10)}", *code.declarations]
+    declared = [
+        *_measures(system, imports),
+        *_held_out(outcome, system, imports),
+        f"COLUMNS = {emit(columns, 0, 10)}",
+        *code.declarations,
+    ]
     context = RankingFile(
         system=system.name,
         spec=spec,
@@ -162,19 +168,29 @@ def _measures(system: System, imports: Imports) -> list[str]:
     return lines
 
 
-def _log(outcome: Outcome, system: System, imports: Imports) -> Call:
-    """Return the call that reads who met what, from which facts of items are counted."""
+def _log(outcome: Outcome, system: System, imports: Imports) -> list[str]:
+    """Return the lines that read who met what, and what of it was known, from which facts of items are counted."""
     table = ScriptNames(system).table(system.source(outcome.interactions.source))
     imports.add("features", "load", table)
     imports.add(EXAMPLES, "interactions")
-    return log_of(outcome.interactions, Raw(f"load({table})"), system)
+    held_out = isinstance(outcome.parts, HoldOut)
+    known = "PARTS.test(log).known(log)" if held_out else "log.until(int(asked.history.at[0]))"
+    read = log_of(outcome.interactions, Raw(f"load({table})"), system, numbered=held_out)
+    return [*assigned("log", read, 1), f"known = {known}"]
+
+
+def _held_out(outcome: Outcome, system: System, imports: Imports) -> list[str]:
+    """Return the declaration of what is held out, from which the log that was known is made."""
+    if not isinstance(outcome.parts, HoldOut):
+        return []
+    return [f"PARTS = {emit(parts_call(outcome, system, imports), 0, 8)}"]
 
 
 def _subject(outcome: Outcome, system: System) -> Call:
     titled = system.entity(outcome.interactions.entity).title
     counted = Call(
         "ItemFacts.of_log",
-        (Raw("log.until(int(asked.history.at[0]))"), Raw("catalogue.keys")),
+        (Raw("known"), Raw("catalogue.keys")),
         (("descriptions", Raw("catalogue.descriptions")),) if titled else (),
     )
     named: tuple[tuple[str, Item], ...] = (

@@ -131,7 +131,7 @@ class _Verify:
     def candidates(self, outcome: Outcome) -> Call:
         """Return the declaration of how examples of a ranker are made."""
         self.imports.add(f"{VERIFY}.subject", "Candidates")
-        self.imports.add("dataset", "MOMENTS", "examples")
+        self.imports.add("dataset", "PARTS", "examples")
         named: tuple[tuple[str, Item], ...] = (
             ("make", Raw("examples")),
             ("reads", tuple(candidate_sources(self.system))),
@@ -139,7 +139,7 @@ class _Verify:
             ("user", outcome.interactions.user),
             ("item", outcome.interactions.item),
             ("label", outcome.name),
-            ("horizon", Raw("MOMENTS.horizon")),
+            ("parts", Raw("PARTS")),
             ("fitted", fitted_sources(self.system)),
         )
         return Call("Candidates", (), named)

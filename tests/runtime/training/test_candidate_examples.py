@@ -1,18 +1,14 @@
-"""Examples of a ranker: moments of a log, who asks at them, what came of it, and nothing of what came after."""
-
-from datetime import timedelta
+"""Examples of a ranker: the log, who asks, what came of it, and nothing of what came after."""
 
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.ranking_metrics.relevance import Relevant
 from mlsd_framework.runtime.retrieval.candidates import Candidates, offsets_of
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
-from mlsd_framework.runtime.retrieval.interactions import DAY, Interactions, histories_of
+from mlsd_framework.runtime.retrieval.interactions import DAY, histories_of
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.recent import Recent
@@ -22,18 +18,15 @@ from mlsd_framework.runtime.training.candidate_examples import (
     PART,
     REQUEST,
     Asked,
-    Moment,
-    Moments,
-    Part,
     Sampling,
     asked,
     examples_of,
     interactions,
     outcomes,
 )
+from mlsd_framework.runtime.training.parts import Moment, PartName
 
 CATALOGUE = Catalogue((1, 2, 3, 5, 8))
-WEEK = timedelta(days=7)
 NAMES = {"user": "who", "item": "what", "time": "when"}
 RETRIEVAL = Retrieval({"last": Ask(3), "near": Ask(3, new=True), "popular": Ask(3)}, n=5)
 
@@ -59,32 +52,6 @@ def frame(events: list[Event]) -> pl.LazyFrame:
     ).with_columns(pl.col("when").cast(pl.Datetime("us", "UTC")))
 
 
-def log_of(times: list[int]) -> Interactions:
-    """Return a log with events of one user at some days."""
-    count = len(times)
-    days = np.array(times, np.int64) * DAY
-    return Interactions(np.zeros(count, np.int32), np.zeros(count, np.int32), days, 1, 1)
-
-
-def test_the_last_moments_are_for_validation_and_test() -> None:
-    """They are `every` so far apart, and the outcomes of the last end with the log."""
-    found = list(Moments(4, within=WEEK, every=2 * WEEK).of(log_of([0, 100])))
-    assert [one.part for one in found] == ["train", "train", "validate", "test"]
-    end = 100 * DAY + 1
-    assert [one.at for one in found] == [end - 7 * DAY - back * 14 * DAY for back in (3, 2, 1, 0)]
-
-
-@pytest.mark.parametrize(("days", "enough"), [([], False), ([0], False), ([0, 20], False), ([0, 21], True)])
-def test_a_log_that_begins_too_late_is_refused(days: list[int], enough: bool) -> None:
-    """The first moment has to lie behind the first event; E6245 says how long the log is."""
-    moments = Moments(3, within=WEEK, every=WEEK)
-    if enough:
-        assert next(moments.of(log_of(days))).at == 1
-    else:
-        with pytest.raises(RunError, match="E6245"):
-            list(moments.of(log_of(days)))
-
-
 @given(EVENTS)
 @settings(max_examples=60, deadline=None)
 def test_the_log_has_the_events_with_known_items(events: list[Event]) -> None:
@@ -103,8 +70,9 @@ def test_the_log_has_the_events_with_known_items(events: list[Event]) -> None:
 @settings(max_examples=100, deadline=None)
 def test_who_has_events_within_the_horizon_asks(events: list[Event], at: int) -> None:
     """A request a user, by key, with the distinct known items of `[moment, moment + horizon)`."""
-    moment = Moment(at * DAY // 2, "train")
-    found = asked(frame(events), CATALOGUE, moment, 7 * DAY, **NAMES)
+    moment = Moment(at * DAY // 2, "train", 7 * DAY)
+    source = frame(events)
+    found = asked(source, interactions(source, CATALOGUE, **NAMES), moment, user="who")
     came = {(user, item) for user, item, half in events if user and item and item != 4 and at <= half < at + 14}
     users = sorted({user for user, _ in came})
     assert found.rows["who"].to_list() == users
@@ -134,12 +102,12 @@ def test_an_outcome_is_a_relevant_item_of_the_same_request(found: list[set[int]]
     assert outcomes(candidates, Relevant(*pairs(relevant))).tolist() == expected
 
 
-def made(found: list[set[int]], relevant: list[set[int]], part: Part) -> tuple[Asked, Candidates]:
+def made(found: list[set[int]], relevant: list[set[int]], part: PartName) -> tuple[Asked, Candidates]:
     """Return three requests and their candidates with a score that names the row."""
     candidates = Candidates(*pairs(found))
     scored = candidates.with_columns(score=np.arange(len(candidates.items)) * 1.0)
     rows = pl.DataFrame({"who": ["ann", "bob", "cy"], AT: [7, 7, 7]})
-    return Asked(rows, Relevant(*pairs(relevant)), Moment(7, part)), scored
+    return Asked(rows, Relevant(*pairs(relevant)), Moment(7, part, 1)), scored
 
 
 def of(one: Asked, found: Candidates, sampling: Sampling) -> pl.DataFrame:
@@ -150,7 +118,7 @@ def of(one: Asked, found: Candidates, sampling: Sampling) -> pl.DataFrame:
 @given(ITEM_SETS, ITEM_SETS, st.sampled_from(["train", "validate", "test"]), st.one_of(st.none(), st.integers(1, 4)))
 @settings(max_examples=150, deadline=None)
 def test_examples_are_candidates_with_their_outcome(
-    found: list[set[int]], relevant: list[set[int]], part: Part, negatives: int | None
+    found: list[set[int]], relevant: list[set[int]], part: PartName, negatives: int | None
 ) -> None:
     """Parts that measure have every candidate, training those of requests that teach, with all of their positives."""
     one, candidates = made(found, relevant, part)
@@ -200,7 +168,7 @@ def learned(events: list[Event], at: int) -> pl.DataFrame:
     }
     nothing = Relevant(np.zeros(len(users) + 1, np.int64), np.empty(0, np.int32))
     found = RETRIEVAL.candidates(sources, histories)
-    return of(Asked(rows, nothing, Moment(at, "test")), found, Sampling())
+    return of(Asked(rows, nothing, Moment(at, "test", 1)), found, Sampling())
 
 
 @given(EVENTS, EVENTS)

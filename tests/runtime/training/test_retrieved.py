@@ -13,7 +13,8 @@ from mlsd_framework.runtime.ranking_metrics.relevance import Relevant
 from mlsd_framework.runtime.retrieval.candidates import Candidates, offsets_of
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import Histories
-from mlsd_framework.runtime.training.candidate_examples import AT, REQUEST, Asked, Moment, Sampling, examples_of
+from mlsd_framework.runtime.training.candidate_examples import AT, REQUEST, Asked, Sampling, examples_of
+from mlsd_framework.runtime.training.parts import Moment
 from mlsd_framework.runtime.training.retrieved import Retrieved, candidates_from, write
 
 CATALOGUE = Catalogue(("a", "b", "c", "d", "e"))
@@ -37,7 +38,7 @@ def found_of(lists: list[list[int]]) -> Candidates:
 def asked_of(relevant: list[list[int]]) -> Asked:
     """Return two requests of one moment."""
     rows = pl.DataFrame({"who": [7, 9]}).with_columns(pl.lit(AT_NOON).cast(pl.Datetime("us", "UTC")).alias(AT))
-    return Asked(rows, Relevant(*rows_of(relevant)), Moment(AT_NOON, "test"))
+    return Asked(rows, Relevant(*rows_of(relevant)), Moment(AT_NOON, "test", 1))
 
 
 @given(LISTS, LISTS, LISTS, LISTS, LISTS, st.integers(0, 5))

@@ -1,6 +1,7 @@
 """Examples of a ranker are proved: an honest way to make them holds, and each planted defect is found and named."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -18,7 +19,8 @@ from mlsd_framework.runtime.retrieval.interactions import DAY, Interactions
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
-from mlsd_framework.runtime.training.candidate_examples import Moment, Sampling, asked, examples_of, interactions
+from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
+from mlsd_framework.runtime.training.parts import Moment, Moments
 from mlsd_framework.runtime.verify.candidate_leakage import candidate_leakage
 from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.proof import Proof
@@ -27,6 +29,7 @@ from mlsd_framework.runtime.verify.subject import Candidates, Log, Subject
 
 USERS, ITEMS, DAYS = 30, 40, 60
 HORIZON = 7 * DAY
+MOMENTS = Moments(3, within=timedelta(days=7), every=timedelta(days=7))
 COLUMNS = {"user": "user_id", "item": "item_id", "time": "at"}
 CATALOGUE = Catalogue(tuple(range(ITEMS)))
 RETRIEVE = Retrieval({"popular": Ask(8), "together": Ask(8), "again": Ask(8)}, n=20)
@@ -97,7 +100,7 @@ def make(
 ) -> pl.DataFrame:
     """Return the examples of a moment; `known`, `ahead` and `horizon` are what defects are planted by."""
     log = interactions(events, CATALOGUE, **COLUMNS, written=written)
-    one = asked(events, CATALOGUE, moment, horizon, **COLUMNS)
+    one = asked(events, log, replace(moment, horizon=horizon), user="user_id")
     then = one.rows.with_columns(pl.col("at") + pl.duration(microseconds=ahead))
     features = window_features_from(events, then, group(written), time="at")
     rows = beside(one.rows, "taste", features)
@@ -125,10 +128,10 @@ def prove(written: str | None = None, **defect: object) -> Leakage:
         user="user_id",
         item="item_id",
         label="bought",
-        horizon=HORIZON,
+        parts=MOMENTS,
         fitted=("popular", "together", "again"),
     )
-    return candidate_leakage(Subject(system="shop", definitions="", features="", logs=(log,)), candidates)
+    return candidate_leakage(Subject(system="shop", definitions="", features="", logs=(log,)), candidates, MOMENTS)
 
 
 def leaking(found: Leakage) -> set[str]:

@@ -30,7 +30,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:07045a6837a2921f"
 APP = Application(
     "similar",
-    spec="sha256:a9363aa9656bf159",
+    spec="sha256:96f83d583f9bc004",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

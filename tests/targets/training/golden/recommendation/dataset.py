@@ -33,14 +33,8 @@ from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
-from mlsd_framework.runtime.training.candidate_examples import (
-    Moment,
-    Moments,
-    Sampling,
-    asked,
-    examples_of,
-    interactions,
-)
+from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
+from mlsd_framework.runtime.training.parts import Moment, Moments
 
 # from tests/targets/cases/recommendation.yaml:91
 RETRIEVE = Retrieval(
@@ -56,7 +50,7 @@ RETRIEVE = Retrieval(
 )
 
 # from tests/targets/cases/recommendation.yaml:66
-MOMENTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
+PARTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=50)
 
 
@@ -79,42 +73,10 @@ def requests(purchases: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return beside(rows, "taste", window_features_from(events, rows, TASTE_GROUP, time="at"))
 
 
-def candidates(purchases: pl.LazyFrame, only: Moment | None = None) -> pl.DataFrame:
-    """Return what is retrieved at each moment by sources that know what was before it, and what came of it.
-
-    With `only` it is that moment alone, and nothing is kept beside the rows.
-    """
-    catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
-    log = interactions(purchases, catalogue, user="user_id", item="item_id", time="at")
-    parts: list[pl.DataFrame] = []
-    histories: list[pl.DataFrame] = []
-    first = 0
-    for moment in MOMENTS.of(log) if only is None else (only,):
-        one = asked(purchases, catalogue, moment, MOMENTS.horizon, user="user_id", item="item_id", time="at")
-        rows = requests(purchases, one.rows)
-        history = catalogue.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
-        histories.append(retrieved.numbered(history, first))
-        fitted = sources(log.as_of(moment.at))
-        found = RETRIEVE.found(fitted, history)
-        merged = RETRIEVE.merged(fitted, found, history)
-        parts.append(
-            examples_of(one, merged, catalogue, item="item_id", label="bought", first=first, sampling=SAMPLING),
-        )
-        if moment.part == "test" and only is None:
-            alone = RETRIEVE.alone(fitted, history)
-            retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
-        first += one.rows.height
-    if only is None:
-        retrieved.write_histories(WORKSPACE.retrieved, histories)
-    return pl.concat(parts)
-
-
-def examples(
-    purchases: pl.LazyFrame, views: pl.LazyFrame, products: pl.LazyFrame, only: Moment | None = None
+def with_features(
+    purchases: pl.LazyFrame, views: pl.LazyFrame, products: pl.LazyFrame, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the candidates with their features as of the moments of their requests."""
-    rows = candidates(purchases, only)
-
+    """Return candidates with their features, as of the moments of their requests."""
     # from tests/targets/cases/recommendation.yaml:53
     events = activity_events(purchases)
     rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
@@ -125,6 +87,37 @@ def examples(
 
     # from tests/targets/cases/recommendation.yaml:64
     return beside(rows, "product", column_features(products, rows, PRODUCT_GROUP, time="at"))
+
+
+def examples(
+    purchases: pl.LazyFrame, views: pl.LazyFrame, products: pl.LazyFrame, only: Moment | None = None
+) -> pl.DataFrame:
+    """Return what is retrieved in each part by sources that know what is known in it, and what came of it.
+
+    With `only` it is that part alone, and nothing is kept beside the rows.
+    """
+    catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
+    log = interactions(purchases, catalogue, user="user_id", item="item_id", time="at")
+    made: list[pl.DataFrame] = []
+    histories: list[pl.DataFrame] = []
+    first = 0
+    for part in PARTS.of(log) if only is None else (only,):
+        one = asked(purchases, log, part, user="user_id")
+        rows = requests(purchases, one.rows)
+        history = catalogue.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
+        histories.append(retrieved.numbered(history, first))
+        fitted = sources(part.known(log))
+        found = RETRIEVE.found(fitted, history)
+        merged = RETRIEVE.merged(fitted, found, history)
+        rows = examples_of(one, merged, catalogue, item="item_id", label="bought", first=first, sampling=SAMPLING)
+        made.append(rows)
+        if part.name == "test" and only is None:
+            alone = RETRIEVE.alone(fitted, history)
+            retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
+        first += one.rows.height
+    if only is None:
+        retrieved.write_histories(WORKSPACE.retrieved, histories)
+    return with_features(purchases, views, products, pl.concat(made))
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shelf",
-    spec="sha256:95fb09a7131238c6",
+    spec="sha256:6c2f2179fa8c32aa",
     features="sha256:dfe59d1c9e6b3aa1",
     created_from={"spec": "tests/targets/cases/recommendation.yaml"},
 )
@@ -212,6 +212,7 @@ def main(workspace: Workspace) -> None:
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"user_id": "user_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="user_id", item="item_id", time="at")
+    known = log.until(int(asked.history.at[0]))
     requests.write_items(workspace, "/alike", catalogue.keys_of(log.items), "like")
     subject = Subject(
         "/recommend",
@@ -219,9 +220,7 @@ def main(workspace: Workspace) -> None:
         user="user_id",
         relevant=asked.relevant,
         histories=asked.history,
-        catalogue=ItemFacts.of_log(
-            log.until(int(asked.history.at[0])), catalogue.keys, descriptions=catalogue.descriptions
-        ),
+        catalogue=ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions),
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,

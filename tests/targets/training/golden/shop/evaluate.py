@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:2cbec0bf5df95aa8",
+    spec="sha256:05608edab5ff0d97",
     features="sha256:72ee69fa0fcf975f",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
@@ -77,15 +77,14 @@ def main(workspace: Workspace) -> None:
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"user_id": "user_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="user_id", item="product_id", time="at")
+    known = log.until(int(asked.history.at[0]))
     subject = Subject(
         "/recommend",
         asked.requests,
         user="user_id",
         relevant=asked.relevant,
         histories=asked.history,
-        catalogue=ItemFacts.of_log(
-            log.until(int(asked.history.at[0])), catalogue.keys, descriptions=catalogue.descriptions
-        ),
+        catalogue=ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions),
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,

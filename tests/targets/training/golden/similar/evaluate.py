@@ -19,7 +19,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "similar",
-    spec="sha256:a9363aa9656bf159",
+    spec="sha256:96f83d583f9bc004",
     features="sha256:07045a6837a2921f",
     created_from={"spec": "tests/targets/cases/similar.yaml"},
 )
@@ -49,6 +49,7 @@ def main(workspace: Workspace) -> None:
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"user_id": "user_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="user_id", item="item_id", time="at")
+    known = log.until(int(asked.history.at[0]))
     requests.write_items(workspace, "/similar", catalogue.keys_of(log.items), "item")
     subject = Subject(
         "/recommend",
@@ -56,9 +57,7 @@ def main(workspace: Workspace) -> None:
         user="user_id",
         relevant=asked.relevant,
         histories=asked.history,
-        catalogue=ItemFacts.of_log(
-            log.until(int(asked.history.at[0])), catalogue.keys, descriptions=catalogue.descriptions
-        ),
+        catalogue=ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions),
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,
