@@ -96,6 +96,7 @@ def _tell(project: Project, plan: Plan, *, as_json: bool) -> None:
                 "url": status.url,
                 "version": status.version,
                 "updater_metrics": [one.metrics for one in status.updaters if one.metrics],
+                "indexer_metrics": [one.metrics for one in status.indexers if one.metrics],
                 "reports": [str(path) for path in reports(project.workspace)],
                 "example": None if tried is None else {"endpoint": tried[0], "request": tried[1]},
             }

@@ -16,6 +16,7 @@ QUICK = {
     "fraud_quality": "ours, better features",
     "fraud_ulb": "ours, trees by validation",
     "hostile_yaml": "billion laughs",
+    "live_items": "new items taken in",
     "ready": "stopped to ready",
     "recommend": "fetch of 500 candidates",
     "rerank": "us a request of 500 candidates",

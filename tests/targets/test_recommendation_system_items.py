@@ -19,7 +19,8 @@ from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.windows import FeatureColumn
 from mlsd_framework.runtime.operations.store import store_url
-from tests.targets.made_shop import PRODUCTS, Shop, kind_of
+from mlsd_framework.runtime.retrieval.live_items import LEAST_BESIDE
+from tests.targets.made_shop import PRODUCTS, Shop, kind_of, liked
 from tests.targets.test_recommendation_system import answer, await_history, buy, items_of
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("recommendation-system")]
@@ -203,8 +204,10 @@ def test_a_product_that_is_gone_is_recommended_by_nobody(shop: Shop, table: Tabl
     """Not by the towers and not by what is popular, and lists are as long as before."""
     unknown = 10**9 + 11
     popular = items_of(answer(ask, unknown, k=10))
+    assert answer(ask, unknown, k=10)["cached"]
     table.put(table.without(*popular[:3]))
     await_items(shop, PRODUCTS - 3)
+    assert not answer(ask, unknown, k=10)["cached"]  # it has what is gone
     for user in (unknown, 1, 2, 3):
         found = answer(ask, user, k=50, traced=True)
         seen = {one["item"] for own in found["trace"]["candidates"].values() for one in own}
@@ -228,6 +231,43 @@ def test_killed_processes_come_back_with_what_has_changed(shop: Shop, table: Tab
         assert NEW in by_towers(ask, 2)
     table.put(table.with_rows((NEW, "kind 2", "brand new"), (NEW + 1, "kind 2", "newer")))
     await_items(shop, PRODUCTS + 2)
+
+
+def test_an_index_that_has_grown_much_is_built_again(shop: Shop, table: Table) -> None:
+    """Each worker builds its own beside the one that answers, after enough was asked; no request fails meanwhile."""
+    many = LEAST_BESIDE + 100
+    rows = [(NEW + one, f"kind {one % 6}", f"brand new {one}") for one in range(many)]
+    words = {1000 + one: {f"product {1000 + one}, kind {kind_of(one)}"} for one in range(PRODUCTS)}
+    words |= {item: {f"{name}, {kind}"} for item, kind, name in rows}
+
+    def rebuilt() -> int:
+        text = httpx.get(f"http://127.0.0.1:{shop.status.port}/metrics").text
+        return int(sum(metric(text, "mlsd_index_rebalances_total").values()))
+
+    before = rebuilt()
+    with load_on(shop, words) as load:
+        table.put(table.with_rows(*rows))
+        await_items(shop, PRODUCTS + many)
+        await_that(lambda: rebuilt() >= before + 2, 60)
+        time.sleep(1)
+    for left in (600, 300, 120):  # more than half at once would be taken for damage
+        table.put(table.with_rows(*rows[:left]))
+        await_items(shop, PRODUCTS + left)
+    assert load.faults == []
+    assert '"index_rebalanced"' in (shop.place.logs / "service.log").read_text()
+
+
+def test_a_file_of_requests_is_answered_with_what_has_changed(shop: Shop, table: Table, tmp_path: Path) -> None:
+    """Without HTTP, by the version with its new products."""
+    table.put(table.with_rows((NEW, "kind 2", "brand new")))
+    await_items(shop, PRODUCTS + 1)
+    users = [user for user in range(240) if liked(user) == 2]
+    asked, out = tmp_path / "asked.parquet", tmp_path / "answers.parquet"
+    pl.DataFrame({"user_id": users, "k": 50}, {"user_id": pl.Int64, "k": pl.Int32}).write_parquet(asked)
+    shop.told("predict", "specs/shop.yaml", "--batch", str(asked), "--out", str(out))
+    found = pl.read_parquet(out)
+    assert found.filter(pl.col("item") == NEW).height > 0
+    assert found["row"].n_unique() == len(users)
 
 
 @pytest.mark.parametrize(

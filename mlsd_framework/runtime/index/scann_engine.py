@@ -8,6 +8,7 @@ them: the engine is never changed once it is built.
 import contextlib
 import math
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ PARALLEL = 32
 """From this many queries on, threads are worth their start."""
 
 ASSETS = "scann_assets.pbtxt"
+
+_QUIET = threading.Lock()
 
 
 class ScannSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,13 +142,17 @@ def _library() -> Any:  # noqa: ANN401 - a module without types
 
 @contextlib.contextmanager
 def _without_remarks() -> Iterator[None]:
-    """Keep quiet what ScaNN tells of its training, on the descriptor itself: there is no setting for it."""
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+    """Keep quiet what ScaNN tells of its training, on the descriptor itself: there is no setting for it.
+
+    Whatever else the process writes there meanwhile is lost too: a service logs to a copy of its own.
+    """
+    with _QUIET:
+        kept = os.dup(2)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nothing, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nothing)

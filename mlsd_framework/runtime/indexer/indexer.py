@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.towers.user_tower import VECTORS, OnnxTower, in_batches
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _SAME: Final = 1e-4
 """Vectors that differ by less, of a length of one, are of the same row: a batch of another size rounds otherwise."""
@@ -74,7 +77,7 @@ class Indexer:
         self._publisher = rows
         self._places = places
         self._watch = FileWatch(items.tables, places.project, patience)
-        self._before: ItemRows | None = None
+        self._before: pl.DataFrame | None = None
         self._embedders = {name: OnnxTower.load(bundle.folder / "models" / name) for name in items.towers}
         towers = {name: TwoTower.load(bundle.file(f"models/{name}/{VECTORS}")) for name in items.towers}
         for name, tower in towers.items():
@@ -105,7 +108,7 @@ class Indexer:
         if not self._watch.is_still(stamp):
             return None
         found = self._deal_with(rows, stamp)
-        self._before = rows
+        self._before = rows.digests
         self._watch.done(stamp)
         return found
 

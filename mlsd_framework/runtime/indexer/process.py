@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import polars as pl
+
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.indexer.declarations import IndexedItems
 from mlsd_framework.runtime.indexer.indexer import Indexer, Places
@@ -87,7 +89,7 @@ class IndexerProcess:
         began = time.perf_counter()
         try:
             done = one.step()
-        except (RunError, OSError) as fault:
+        except (RunError, OSError, pl.exceptions.PolarsError) as fault:
             self._refuse(entity, fault)
             return
         self._refused.pop(entity, None)
@@ -107,7 +109,7 @@ class IndexerProcess:
             seconds=round(seconds, 3),
         )
 
-    def _refuse(self, entity: str, fault: RunError | OSError) -> None:
+    def _refuse(self, entity: str, fault: Exception) -> None:
         """Count a step that could not be made; the same fault is said once until a step succeeds."""
         code = fault.diagnostics[0].code if isinstance(fault, RunError) else type(fault).__name__
         self.metrics.refused(entity, code)

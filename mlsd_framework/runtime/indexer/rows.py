@@ -43,11 +43,14 @@ class ItemRows:
         """Return the key of every item, rising."""
         return self.digests[_KEY].to_list()
 
-    def changed_since(self, before: "ItemRows | None") -> list[Key]:
-        """Return the keys of items that are new, or of which something else is said: all, where nothing was before."""
+    def changed_since(self, before: pl.DataFrame | None) -> list[Key]:
+        """Return the keys of items that are new, or of which something else is said than the digests `before` say.
+
+        All, where nothing was before.
+        """
         if before is None:
             return self.keys()
-        return self.digests.join(before.digests, on=[_KEY, _DIGEST], how="anti").sort(_KEY)[_KEY].to_list()
+        return self.digests.join(before, on=[_KEY, _DIGEST], how="anti").sort(_KEY)[_KEY].to_list()
 
     def of(self, keys: Sequence[Key]) -> "ItemRows":
         """Return the rows of some items."""

@@ -36,7 +36,8 @@ KEEP_ALIVE_SECONDS = 75
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker; return 0 when it drained, 3 when what it was given cannot be served."""
     options = _options(arguments)
-    log = Log(options.worker)
+    # A copy: an index that is built while it serves keeps its library quiet on the descriptor itself.
+    log = Log(options.worker, os.dup(2))
     try:
         _serve(options, log)
     except RunError as error:
