@@ -4,7 +4,7 @@ What is learned is that of ListNet (Cao et al. 2007) with the positives of a req
 that Newton's method finds the one optimum, and the same data gives the same weights.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.retrieval.candidates import Offsets
+from mlsd_framework.runtime.retrieval.candidates import Offsets, offsets_of
 from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors, write_tensors
 
 _FORMAT: Final = "mlsd linear ranker 1"
 _ARRAYS: Final = ("means", "deviations", "by", "weights")
-_REQUESTS: Final = 256  # at a time, so that no copy of a whole table is made
+# At a time: a whole table is held once, in single precision.
+_REQUESTS: Final = 256
+_ROWS: Final = 32_768
 _STEPS: Final = 60
+_STILL: Final = 1e-7
+"""A step that changes no weight by more ends the search."""
 _EXACT: Final = 1e-9
 
 Floats = NDArray[np.float64]
@@ -58,7 +62,9 @@ class LinearRanker:
         lengths = np.diff(offsets)
         positives = np.bincount(np.repeat(np.arange(len(lengths)), lengths), label, len(lengths))
         teaching = np.flatnonzero((positives > 0) & (positives < lengths))
-        weights = _newton(blank, table, offsets, label, teaching, l2)
+        taught = np.isin(np.repeat(np.arange(len(lengths)), lengths), teaching)
+        begins = offsets_of(lengths[teaching])
+        weights = _newton(blank.design(table[taught]), begins, label[taught], l2)
         return cls(means, deviations, blank.by, weights.reshape(blank.weights.shape))
 
     def score(self, columns: Sequence[Any], rows: int) -> Floats:
@@ -103,17 +109,13 @@ class LinearRanker:
         plain = np.nan_to_num((_scaled(table, self.by) - self.means) / self.deviations, nan=0.0, posinf=0.0, neginf=0.0)
         return plain, np.column_stack([np.ones(len(plain)), plain[:, self.by]])
 
-    def blocks(
-        self, table: NDArray[np.floating], offsets: Offsets, requests: NDArray[np.int64]
-    ) -> Iterator[tuple[Floats, NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield what weights are multiplied with, [rows, (1 + B) * F], the rows, and where their requests begin."""
-        for first in range(0, len(requests), _REQUESTS):
-            some = requests[first : first + _REQUESTS]
-            lengths = np.diff(offsets)[some]
-            begins = np.cumsum(lengths) - lengths
-            rows = np.arange(lengths.sum()) - np.repeat(begins - offsets[some], lengths)
-            plain, changes = self._standardised(table[rows])
-            yield (changes[:, :, None] * plain[:, None, :]).reshape(len(rows), -1), rows, begins
+    def design(self, table: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return what the weights are multiplied with: [rows, F] to [rows, (1 + B) * F]."""
+        found = np.empty((len(table), self.weights.size), np.float32)
+        for first in range(0, len(table), _ROWS):
+            plain, changes = self._standardised(table[first : first + _ROWS])
+            found[first : first + _ROWS] = (changes[:, :, None] * plain[:, None, :]).reshape(len(plain), -1)
+        return found
 
 
 def ndcg(scores: Floats, label: NDArray[np.bool_], offsets: Offsets, top: int) -> float:
@@ -154,22 +156,17 @@ def _moments(table: Floats) -> tuple[Floats, Floats]:
     return means, np.where(deviations > _EXACT * np.maximum(np.abs(means), 1.0), deviations, 1.0)
 
 
-def _newton(
-    blank: LinearRanker,
-    table: NDArray[np.floating],
-    offsets: Offsets,
-    label: NDArray[np.bool_],
-    teaching: NDArray[np.int64],
-    l2: float,
-) -> Floats:
+def _newton(design: NDArray[np.float32], offsets: Offsets, label: NDArray[np.bool_], l2: float) -> Floats:
     """Return the weights at the optimum; a step that does not help is halved."""
-    weights = np.zeros(blank.weights.size)
+    weights = np.zeros(design.shape[1])
 
     def at(found: Floats) -> tuple[float, Floats, Floats]:
         loss, slope = 0.5 * l2 * float(found @ found), l2 * found
         curve = l2 * np.eye(len(found))
-        for rows, numbers, begins in blank.blocks(table, offsets, teaching):
-            block = _softmax(rows, begins, label[numbers], found)
+        for first in range(0, len(offsets) - 1, _REQUESTS):
+            some = offsets[first : first + _REQUESTS + 1]
+            rows = slice(some[0], some[-1])
+            block = _softmax(design[rows].astype(np.float64), some[:-1] - some[0], label[rows], found)
             loss, slope, curve = loss + block[0], slope + block[1], curve + block[2]
         return loss, slope, curve
 
@@ -184,7 +181,7 @@ def _newton(
                 break
             length /= 2
         weights, (loss, slope, curve) = tried, found
-        if np.abs(length * step).max(initial=0.0) < _EXACT:
+        if np.abs(length * step).max(initial=0.0) < _STILL:
             break
     return weights
 
