@@ -109,10 +109,16 @@ class Outcome:
     span: Span | None = None
 
 
-def candidate_columns(sources: tuple[str, ...], span: Span | None = None) -> tuple[FeatureRef, ...]:
-    """Return what retrieval says of each candidate: of each source its score and its rank, null where it has none."""
+def candidate_columns(
+    sources: tuple[str, ...], span: Span | None = None, *, standardised: bool = False
+) -> tuple[FeatureRef, ...]:
+    """Return what retrieval says of each candidate: of each source its score and its rank, null where it has none.
+
+    `standardised` adds the score's deviation from the mean of the request's candidates.
+    """
+    said = {"score": "score", "rank": "rank", **({"z": "standardised score"} if standardised else {})}
     return tuple(
-        FeatureRef(CANDIDATES, f"{source}_{what}", FLOAT64.or_null(), f"{what} of {source.replace('_', ' ')}", span)
+        FeatureRef(CANDIDATES, f"{source}_{what}", FLOAT64.or_null(), f"{words} of {source.replace('_', ' ')}", span)
         for source in sources
-        for what in ("score", "rank")
+        for what, words in said.items()
     )

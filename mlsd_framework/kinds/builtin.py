@@ -7,6 +7,7 @@ from mlsd_framework.kinds.models.catboost_classifier.kind import CatBoostClassif
 from mlsd_framework.kinds.models.catboost_ranker.kind import CatBoostRanker
 from mlsd_framework.kinds.models.deep_ranker.kind import DeepRanker
 from mlsd_framework.kinds.models.isolation_forest.kind import IsolationForest
+from mlsd_framework.kinds.models.linear_ranker.kind import LinearRanker
 from mlsd_framework.kinds.retrievers.als import Als
 from mlsd_framework.kinds.retrievers.buy_again import BuyAgain
 from mlsd_framework.kinds.retrievers.content import Content
@@ -42,7 +43,7 @@ PLUGIN = Plugin(
     version=__version__,
     sources=(Events(), Table(), Simulated()),
     aggregates=AGGREGATES,
-    models=(CatBoostClassifier(), CatBoostRanker(), DeepRanker(), IsolationForest()),
+    models=(CatBoostClassifier(), CatBoostRanker(), DeepRanker(), IsolationForest(), LinearRanker()),
     retrievers=(Popularity(), BuyAgain(), Recent(), ItemItem(), Ease(), Als(), Content(), TwoTower()),
     stages=(
         Fetch(),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from typing import Any, Final, cast
 
 from mlsd_framework.ir.entities import Entity
@@ -114,7 +115,7 @@ class ModelInputs:
         return [ref for ref in refs if self._fits(ref, model, shown, at, kind)]
 
     def _of_candidates(self, name: str, text: str, shown: str, at: Loc) -> list[FeatureRef]:
-        chosen = [replace(one, span=self.context.span(at)) for one in self.candidates if name in ("*", one.name)]
+        chosen = [replace(one, span=self.context.span(at)) for one in self.candidates if fnmatchcase(one.name, name)]
         if not chosen:
             what = f"{shown} refers to feature `{text}`, which no source of candidates gives"
             self.context.unknown("E2001", what, at, text, [one.dotted for one in self.candidates])

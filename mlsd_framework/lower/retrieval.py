@@ -19,8 +19,12 @@ def candidates_of(label: LabelSpec, serving: Mapping[str, EndpointSpec]) -> tupl
     """Return what the retrieval of the label's endpoint says of each candidate."""
     endpoint = serving.get(str(label.of))
     stages = endpoint.pipeline if endpoint is not None else ()
-    named = [name for stage in stages for name in getattr(stage, "sources", ()) if stage.stage == "retrieve"]
-    return candidate_columns(tuple(named))
+    for stage in stages:
+        if stage.stage == "retrieve":
+            return candidate_columns(
+                tuple(getattr(stage, "sources", ())), standardised=getattr(stage, "standardise", False)
+            )
+    return ()
 
 
 @dataclass

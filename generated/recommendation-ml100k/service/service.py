@@ -7,14 +7,18 @@ import bentoml
 from msgspec import Meta, Struct, field
 
 from mlsd_framework.runtime.features.online import OnlineStore
+from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
-from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
+from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.rankers.linear import LinearRanker
 from mlsd_framework.runtime.retrieval.als import Als
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
+from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
+from mlsd_framework.runtime.retrieval.segments import SegmentPopularity
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.serving import parallel
 from mlsd_framework.runtime.serving.application import Application
@@ -26,21 +30,20 @@ from mlsd_framework.runtime.serving.moments import Moment, microseconds, now
 from mlsd_framework.runtime.serving.recommendations import Recommendations
 from mlsd_framework.runtime.serving.recommending import Retrieved, recommended
 from mlsd_framework.runtime.serving.store import store_url
-from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
 FEATURES = "sha256:c1a0889f273c9400"
 APP = Application(
     "recommendation-ml100k",
-    spec="sha256:108ca958229f8fa9",
+    spec="sha256:ac5aebd9d880a252",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
 )
 
 
-# from specs/benchmarks/recommendation_ml100k.yaml:75
+# from specs/benchmarks/recommendation_ml100k.yaml:86
 class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/recommend` is asked."""
 
@@ -77,16 +80,82 @@ TASTE = StateLayout(
     {"user_id": "int64", "film_id": "int64", "at": "timestamp", "stars": "float64"},
 )
 
+
+# from specs/benchmarks/recommendation_ml100k.yaml:56
+class Person(NamedTuple):
+    """A row of the feature group `person`."""
+
+    age: int | None
+    gender: str | None
+    occupation: str | None
+
+
+PERSON = RowLayout(
+    "person",
+    (FeatureColumn("age", "int64"), FeatureColumn("gender", "string"), FeatureColumn("occupation", "string")),
+    ("user_id",),
+)
+
 FETCH_STAGE = Stage("fetch", on_error="default")
+
+RETRIEVE_ALS_32_STAGE = Stage("retrieve.als_32", on_error="skip")
 
 RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
 
-RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
+RETRIEVE_EASE_WORDS_STAGE = Stage("retrieve.ease_words", on_error="skip")
+
+RETRIEVE_ALS_48_STAGE = Stage("retrieve.als_48", on_error="skip")
+
+RETRIEVE_COSINE_STAGE = Stage("retrieve.cosine", on_error="skip")
+
+RETRIEVE_MINUTES_STAGE = Stage("retrieve.minutes", on_error="skip")
 
 RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
-# from specs/benchmarks/recommendation_ml100k.yaml:82
-RETRIEVE = Retrieval({"ease": Ask(100, new=True), "als": Ask(100, new=True), "popular": Ask(50, new=True)}, n=150)
+RETRIEVE_POPULAR_BY_GENDER_STAGE = Stage("retrieve.popular_by_gender", on_error="skip")
+
+RETRIEVE_POPULAR_BY_OCCUPATION_STAGE = Stage("retrieve.popular_by_occupation", on_error="skip")
+
+RETRIEVE_EASE_LESS_STAGE = Stage("retrieve.ease_less", on_error="skip")
+
+RETRIEVE_EASE_MORE_STAGE = Stage("retrieve.ease_more", on_error="skip")
+
+RETRIEVE_EASE_MINUTES_STAGE = Stage("retrieve.ease_minutes", on_error="skip")
+
+RETRIEVE_EASE_SECONDS_STAGE = Stage("retrieve.ease_seconds", on_error="skip")
+
+RETRIEVE_ALS_8_STAGE = Stage("retrieve.als_8", on_error="skip")
+
+RETRIEVE_ALS_16_STAGE = Stage("retrieve.als_16", on_error="skip")
+
+RETRIEVE_LIFT_STAGE = Stage("retrieve.lift", on_error="skip")
+
+RETRIEVE_SECONDS_STAGE = Stage("retrieve.seconds", on_error="skip")
+
+# from specs/benchmarks/recommendation_ml100k.yaml:93
+RETRIEVE = Retrieval(
+    {
+        "als_32": Ask(100, new=True),
+        "ease": Ask(80, new=True),
+        "ease_words": Ask(80, new=True),
+        "als_48": Ask(50, new=True),
+        "cosine": Ask(50, new=True),
+        "minutes": Ask(50, new=True),
+        "popular": Ask(20, new=True),
+        "popular_by_gender": Ask(10, new=True),
+        "popular_by_occupation": Ask(10, new=True),
+        "ease_less": Ask(20, new=True),
+        "ease_more": Ask(20, new=True),
+        "ease_minutes": Ask(50, new=True),
+        "ease_seconds": Ask(20, new=True),
+        "als_8": Ask(20, new=True),
+        "als_16": Ask(20, new=True),
+        "lift": Ask(10, new=True),
+        "seconds": Ask(20, new=True),
+    },
+    n=150,
+    standardise=True,
+)
 
 RETRIEVE_STAGE = Stage("retrieve")
 
@@ -116,9 +185,23 @@ TAKE_STAGE = Stage("take")
     example={"user_id": 1, "at": "2026-01-31T12:00:00Z", "k": 10},
     stages=(
         FETCH_STAGE,
+        RETRIEVE_ALS_32_STAGE,
         RETRIEVE_EASE_STAGE,
-        RETRIEVE_ALS_STAGE,
+        RETRIEVE_EASE_WORDS_STAGE,
+        RETRIEVE_ALS_48_STAGE,
+        RETRIEVE_COSINE_STAGE,
+        RETRIEVE_MINUTES_STAGE,
         RETRIEVE_POPULAR_STAGE,
+        RETRIEVE_POPULAR_BY_GENDER_STAGE,
+        RETRIEVE_POPULAR_BY_OCCUPATION_STAGE,
+        RETRIEVE_EASE_LESS_STAGE,
+        RETRIEVE_EASE_MORE_STAGE,
+        RETRIEVE_EASE_MINUTES_STAGE,
+        RETRIEVE_EASE_SECONDS_STAGE,
+        RETRIEVE_ALS_8_STAGE,
+        RETRIEVE_ALS_16_STAGE,
+        RETRIEVE_LIFT_STAGE,
+        RETRIEVE_SECONDS_STAGE,
         RETRIEVE_STAGE,
         FETCH_FILMS_STAGE,
         SCORE_STAGE,
@@ -137,46 +220,83 @@ class Recommend:
             store_url(),
             system="recommendation-ml100k",
             features=FEATURES,
-            layouts=(),
+            layouts=(PERSON,),
             live=(TASTE, AUDIENCE),
         )
         self.catalogue = bundle.loaded(Catalogue.load, "catalogues/item.safetensors")
         self.sources: dict[str, Source] = {
+            "als_32": bundle.loaded(Als.load, "models/als_32/source.safetensors"),
             "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
-            "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
+            "ease_words": bundle.loaded(Ease.load, "models/ease_words/source.safetensors"),
+            "als_48": bundle.loaded(Als.load, "models/als_48/source.safetensors"),
+            "cosine": bundle.loaded(ItemItem.load, "models/cosine/source.safetensors"),
+            "minutes": bundle.loaded(ItemItem.load, "models/minutes/source.safetensors"),
             "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
+            "popular_by_gender": bundle.loaded(SegmentPopularity.load, "models/popular_by_gender/source.safetensors"),
+            "popular_by_occupation": bundle.loaded(
+                SegmentPopularity.load, "models/popular_by_occupation/source.safetensors"
+            ),
+            "ease_less": bundle.loaded(Ease.load, "models/ease_less/source.safetensors"),
+            "ease_more": bundle.loaded(Ease.load, "models/ease_more/source.safetensors"),
+            "ease_minutes": bundle.loaded(Ease.load, "models/ease_minutes/source.safetensors"),
+            "ease_seconds": bundle.loaded(Ease.load, "models/ease_seconds/source.safetensors"),
+            "als_8": bundle.loaded(Als.load, "models/als_8/source.safetensors"),
+            "als_16": bundle.loaded(Als.load, "models/als_16/source.safetensors"),
+            "lift": bundle.loaded(ItemItem.load, "models/lift/source.safetensors"),
+            "seconds": bundle.loaded(ItemItem.load, "models/seconds/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
+                parallel.Source("als_32", RETRIEVE_ALS_32_STAGE),
                 parallel.Source("ease", RETRIEVE_EASE_STAGE),
-                parallel.Source("als", RETRIEVE_ALS_STAGE),
+                parallel.Source("ease_words", RETRIEVE_EASE_WORDS_STAGE),
+                parallel.Source("als_48", RETRIEVE_ALS_48_STAGE),
+                parallel.Source("cosine", RETRIEVE_COSINE_STAGE),
+                parallel.Source("minutes", RETRIEVE_MINUTES_STAGE),
                 parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
+                parallel.Source("popular_by_gender", RETRIEVE_POPULAR_BY_GENDER_STAGE),
+                parallel.Source("popular_by_occupation", RETRIEVE_POPULAR_BY_OCCUPATION_STAGE),
+                parallel.Source("ease_less", RETRIEVE_EASE_LESS_STAGE),
+                parallel.Source("ease_more", RETRIEVE_EASE_MORE_STAGE),
+                parallel.Source("ease_minutes", RETRIEVE_EASE_MINUTES_STAGE),
+                parallel.Source("ease_seconds", RETRIEVE_EASE_SECONDS_STAGE),
+                parallel.Source("als_8", RETRIEVE_ALS_8_STAGE),
+                parallel.Source("als_16", RETRIEVE_ALS_16_STAGE),
+                parallel.Source("lift", RETRIEVE_LIFT_STAGE),
+                parallel.Source("seconds", RETRIEVE_SECONDS_STAGE),
             ),
         )
-        self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
+        self.ranker = LinearRanker.load(bundle.file("models/ranker/weights.safetensors"))
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
         at = microseconds(request.at) if request.at is not None else now()
 
         taste = Taste._make(TASTE.defaults)
+        person = Person._make(PERSON.defaults)
 
-        # from specs/benchmarks/recommendation_ml100k.yaml:81
+        # from specs/benchmarks/recommendation_ml100k.yaml:92
         with call.stage(FETCH_STAGE):
-            asked = (("taste", (request.user_id,)),)
-            (taste_row,) = self.store.read(asked, call.remaining(), at=at)
+            asked = (("taste", (request.user_id,)), ("person", (request.user_id,)))
+            taste_row, person_row = self.store.read(asked, call.remaining(), at=at)
             taste = Taste._make(taste_row)
+            person = Person._make(person_row)
 
-        # from specs/benchmarks/recommendation_ml100k.yaml:82
-        history = self.catalogue.history(taste.films_lifetime, taste.times_lifetime, at)
+        # from specs/benchmarks/recommendation_ml100k.yaml:93
+        history = self.catalogue.history(
+            taste.films_lifetime,
+            taste.times_lifetime,
+            at,
+            {"person.gender": person.gender, "person.occupation": person.occupation},
+        )
         found = self.retrieving.run(call, RETRIEVE.asking(self.sources, history))
 
-        # from specs/benchmarks/recommendation_ml100k.yaml:82
+        # from specs/benchmarks/recommendation_ml100k.yaml:93
         with call.stage(RETRIEVE_STAGE):
             candidates = RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/benchmarks/recommendation_ml100k.yaml:89
+        # from specs/benchmarks/recommendation_ml100k.yaml:115
         with call.stage(FETCH_FILMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("audience", (keys,)),)
@@ -184,26 +304,38 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from specs/benchmarks/recommendation_ml100k.yaml:90
+        # from specs/benchmarks/recommendation_ml100k.yaml:116
         with call.stage(SCORE_STAGE):
-            ranker_rows = self.ranker.table(
+            ranker_scores = self.ranker.score(
                 (
-                    candidates.columns["candidates.ease_score"],
-                    candidates.columns["candidates.ease_rank"],
-                    candidates.columns["candidates.als_score"],
-                    candidates.columns["candidates.als_rank"],
-                    candidates.columns["candidates.popular_score"],
-                    candidates.columns["candidates.popular_rank"],
+                    candidates.columns["candidates.als_32_z"],
+                    candidates.columns["candidates.ease_z"],
+                    candidates.columns["candidates.ease_words_z"],
+                    candidates.columns["candidates.als_48_z"],
+                    candidates.columns["candidates.cosine_z"],
+                    candidates.columns["candidates.minutes_z"],
+                    candidates.columns["candidates.popular_z"],
+                    candidates.columns["candidates.popular_by_gender_z"],
+                    candidates.columns["candidates.popular_by_occupation_z"],
+                    candidates.columns["candidates.ease_less_z"],
+                    candidates.columns["candidates.ease_more_z"],
+                    candidates.columns["candidates.ease_minutes_z"],
+                    candidates.columns["candidates.ease_seconds_z"],
+                    candidates.columns["candidates.als_8_z"],
+                    candidates.columns["candidates.als_16_z"],
+                    candidates.columns["candidates.lift_z"],
+                    candidates.columns["candidates.seconds_z"],
+                    taste.ratings_lifetime,
                     candidates.columns["audience.ratings_lifetime"],
                     candidates.columns["audience.stars_lifetime"],
                 ),
                 len(candidates.items),
             )
-            candidates = candidates.with_columns(ranker=self.ranker.raw_batch(ranker_rows))
+            candidates = candidates.with_columns(ranker=ranker_scores)
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from specs/benchmarks/recommendation_ml100k.yaml:91
+        # from specs/benchmarks/recommendation_ml100k.yaml:117
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

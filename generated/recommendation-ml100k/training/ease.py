@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> Ease:
     """Return the source, fitted on a log."""
-    # from specs/benchmarks/recommendation_ml100k.yaml:62
+    # from specs/benchmarks/recommendation_ml100k.yaml:64
     return Ease.fit(log, l2=500.0, most=5000)
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         kind="ease",
         features=[],
         files=["source.safetensors"],
-        parameters={"l2": 500.0, "items": 5000, "half_life": None, "repeats": "once"},
+        parameters={"l2": 500.0, "items": 5000, "sessions": None, "half_life": None, "repeats": "once"},
     )
     print(f"ease: fitted on {len(log.items):,} events")
 

@@ -13,7 +13,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 def fit(log: Interactions) -> Popularity:
     """Return the source, fitted on a log."""
     # from specs/benchmarks/recommendation_ml100k.yaml:61
-    return Popularity.fit(log, keep=1000)
+    return Popularity.fit(log, keep=2000)
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         kind="popularity",
         features=[],
         files=["source.safetensors"],
-        parameters={"window": None, "half_life": None, "keep": 1000, "by": None},
+        parameters={"window": None, "half_life": None, "keep": 2000, "by": None},
     )
     print(f"popular: fitted on {len(log.items):,} events")
 

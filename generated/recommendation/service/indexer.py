@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/recommendation")
-SPEC = "sha256:4336070fcf1b9ad3"
+SPEC = "sha256:e4e5c06df5be2f0f"
 FEATURES = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:26

@@ -47,7 +47,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:4336070fcf1b9ad3",
+    spec="sha256:e4e5c06df5be2f0f",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

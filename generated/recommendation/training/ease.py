@@ -29,7 +29,7 @@ def main() -> None:
         kind="ease",
         features=[],
         files=["source.safetensors"],
-        parameters={"l2": 200.0, "items": 3000, "half_life": 7776000000000, "repeats": "log"},
+        parameters={"l2": 200.0, "items": 3000, "sessions": None, "half_life": 7776000000000, "repeats": "log"},
     )
     print(f"ease: fitted on {len(log.items):,} events")
 

@@ -28,7 +28,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:4336070fcf1b9ad3",
+    spec="sha256:e4e5c06df5be2f0f",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )

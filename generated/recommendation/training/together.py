@@ -43,6 +43,7 @@ def main() -> None:
             "neighbours": 200,
             "least": 10,
             "fade": 7776000000000,
+            "sessions": None,
             "half_life": 7776000000000,
             "repeats": "log",
         },

@@ -7,12 +7,10 @@ from pydantic import Field
 from mlsd_framework.codegen.python import Call, Imports, Raw, given
 from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.settings import SettingValue
-from mlsd_framework.kinds.retrievers.parts import FILE, fading, weighting
+from mlsd_framework.kinds.retrievers.parts import FILE, fading, vectors_call, weighting
 from mlsd_framework.spec.base import Name
 from mlsd_framework.spec.quantities import OneOrMore
 from mlsd_framework.spec.retrievers import FadingSpec
-
-_TEXT = "mlsd_framework.runtime.text"
 
 
 class ContentSpec(FadingSpec):
@@ -46,11 +44,8 @@ class Content:
         return (("embedding", spec.embedding), ("dimensions", spec.dimensions), *fading(spec))
 
     def vectors(self, retriever: Retriever, imports: Imports) -> Call:
-        """Return the call that makes vectors of words; a language model is kept in the workspace."""
-        embedding = str(retriever.setting("embedding"))
-        imports.add(_TEXT, embedding)
-        folder = (Raw('WORKSPACE.pretrained("minilm")'),) if embedding == "minilm" else ()
-        return Call(f"{embedding}.vectors", (Raw("words"), *folder))
+        """Return the call that makes vectors of words."""
+        return vectors_call(str(retriever.setting("embedding")), imports)
 
     def fit(self, retriever: Retriever, imports: Imports) -> Call:
         """Return the call that takes the vectors of the items."""

@@ -23,6 +23,9 @@ class ItemItemSpec(FadingSpec):
     neighbours: int = Field(200, ge=1, le=10_000, description="Neighbours that an item keeps.")
     least: int = Field(2, ge=1, description="Users that an item needs.")
     fade: Duration | None = Field(None, description="After what time an event counts half in what is learned.")
+    sessions: Duration | None = Field(
+        None, description="The pause that ends a session: what is learned then comes together in one, not with a user."
+    )
 
 
 class ItemItem:
@@ -39,7 +42,8 @@ class ItemItem:
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return what is counted and how."""
         own = ("similarity", "shrinkage", "neighbours", "least")
-        return (*((name, getattr(spec, name)) for name in own), ("fade", microseconds(spec.fade)), *fading(spec))
+        lengths = tuple((name, microseconds(getattr(spec, name))) for name in ("fade", "sessions"))
+        return (*((name, getattr(spec, name)) for name in own), *lengths, *fading(spec))
 
     def fit(self, retriever: Retriever, imports: Imports) -> Call:
         """Return the call that counts what comes together."""
@@ -49,5 +53,6 @@ class ItemItem:
             neighbours=int(str(retriever.setting("neighbours"))),
             least=int(str(retriever.setting("least"))),
             fade=length(retriever.setting("fade"), imports),
+            sessions=length(retriever.setting("sessions"), imports),
         )
         return Call("ItemItem.fit", (Raw("log"),), (*named, *weighting(retriever, imports)))

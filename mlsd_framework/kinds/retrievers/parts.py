@@ -45,3 +45,10 @@ def weighting(retriever: Retriever, imports: Imports) -> tuple[tuple[str, Item],
     imports.add(f"{RETRIEVAL}.profile", "Weighting")
     named = given(half_life=length(half_life, imports), amount=str(repeats) if repeats != "once" else None)
     return (("weighting", Call("Weighting", (), named)),)
+
+
+def vectors_call(embedding: str, imports: Imports) -> Call:
+    """Return the call that makes vectors of words; a language model is kept in the workspace."""
+    imports.add("mlsd_framework.runtime.text", embedding)
+    folder = (Raw('WORKSPACE.pretrained("minilm")'),) if embedding == "minilm" else ()
+    return Call(f"{embedding}.vectors", (Raw("words"), *folder))

@@ -28,16 +28,31 @@ class Ease(ModelSource):
     amount: str
 
     @classmethod
-    def fit(cls, log: Interactions, *, l2: float = 500.0, most: int = 5000, weighting: Weighting | None = None) -> Self:
+    def fit(
+        cls,
+        log: Interactions,
+        *,
+        l2: float = 500.0,
+        most: int = 5000,
+        sessions: int = 0,
+        vectors: NDArray[np.floating] | None = None,
+        likeness: float = 0.0,
+        weighting: Weighting | None = None,
+    ) -> Self:
         """Learn from the profiles of all users, on the `most` items that most users have.
 
-        `l2` is the regularisation of the weights, in users. Takes memory for `most` squared doubles three times, time
-        with its cube: 5,000 items take some ten seconds.
+        `l2` is the regularisation of the weights, in users. `sessions` learns from sessions that end with a pause of so
+        many microseconds, each as if it were a user. `vectors` [items, D] of length 1 say what items are: two that
+        are alike count as if `likeness` times their product more users had both (Jeunen et al. 2020). Takes memory for
+        `most` squared doubles three times, time with its cube: 5,000 items take some ten seconds.
         """
         how = weighting or Weighting()
-        profiles = how.of_users(log)
+        profiles = how.of_users(log.sessions(sessions) if sessions else log)
         codes = common_items(profiles, log.item_count, most)
         gram = _gram(*known_rows(profiles, codes, log.item_count), len(codes))
+        if vectors is not None:
+            known = np.asarray(vectors, np.float64)[codes]
+            gram += likeness * (known @ known.T)
         gram[np.diag_indices(len(codes))] += l2
         inverse = np.linalg.inv(gram)
         weights = -inverse / np.diag(inverse)

@@ -56,6 +56,16 @@ class Interactions:
         keys = tuple(self.user_keys[user] for user in users.tolist()) if self.user_keys else ()
         return replace(self._taken(kept), users=codes.astype(np.int32), user_count=len(users), user_keys=keys)
 
+    def sessions(self, pause: int) -> "Interactions":
+        """Return the log with sessions for its users: one ends where its user does nothing for more than `pause`."""
+        order = np.lexsort((np.arange(len(self.users)), self.users))
+        users, times = self.users[order], self.times[order]
+        begins = np.ones(len(order), np.bool_)
+        begins[1:] = (users[1:] != users[:-1]) | (times[1:] - times[:-1] > pause)
+        codes = np.empty(len(order), np.int32)
+        codes[order] = np.cumsum(begins) - 1
+        return replace(self, users=codes, user_count=int(begins.sum()), user_keys=())
+
     def _taken(self, events: "slice | NDArray[np.bool_]") -> "Interactions":
         written = None if self.written is None else self.written[events]
         rows = None if self.rows is None else self.rows[events]

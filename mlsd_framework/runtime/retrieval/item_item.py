@@ -54,16 +54,19 @@ class ItemItem(ModelSource):
         neighbours: int = 200,
         least: int = 2,
         fade: int = 0,
+        sessions: int = 0,
         weighting: Weighting | None = None,
     ) -> Self:
         """Count what stands together with one user, or in one basket where the log has baskets for its users.
 
         An event counts half as much after `fade` microseconds (0: always the same), a pair by the geometric mean of
-        its two. A similarity is multiplied by c / (c + `shrinkage`), c being what the pair counts. Items of fewer than
-        `least` users are left out. `weighting` is for the histories that are asked about, not for what is learned.
+        its two. With `sessions` it is what stands together in one session of a user, which ends with a pause of so many
+        microseconds. A similarity is multiplied by c / (c + `shrinkage`), c being what the pair counts. Items of fewer
+        than `least` users, or sessions, are left out. `weighting` is for the histories that are asked about, not for
+        what is learned.
         """
         how = weighting or Weighting()
-        profiles = Weighting(fade).of_users(log)
+        profiles = Weighting(fade).of_users(log.sessions(sessions) if sessions else log)
         codes = common_items(profiles, log.item_count, log.item_count, least)
         users, places, weights = known_rows(profiles, codes, log.item_count)
         order = np.argsort(places, kind="stable")

@@ -6,13 +6,18 @@ The same object answers one request in the service and thousands where training 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.candidates import Candidates, Column
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.merge import merge
 from mlsd_framework.runtime.retrieval.source import Source
+
+_ALIKE: Final = 1e-9
+"""Of a score: a spread below it is nothing but rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,11 @@ class Ask:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Who is asked for what, and how many candidates come of it."""
+    """Who is asked for what, and how many candidates come of it; `standardise` adds a column for each source."""
 
     asks: Mapping[str, Ask]
     n: int
+    standardise: bool = False
 
     def found(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
         """Return what each source finds, the best first with its `score`."""
@@ -56,7 +62,8 @@ class Retrieval:
         """Return the candidates of what was found, each source in its turn.
 
         For each source there are the columns `candidates.<source>_score`, what it says of the candidate whoever found
-        it, and `candidates.<source>_rank`, from 0: NaN where it says nothing, or is not among `found`.
+        it, and `candidates.<source>_rank`, from 0: NaN where it says nothing, or is not among `found`. With
+        `standardise` there is `candidates.<source>_z` too, the score as `standardised` has it.
         """
         if not found:
             merged = Candidates(np.zeros(histories.requests + 1, np.int64), np.empty(0, np.int32))
@@ -77,3 +84,21 @@ class Retrieval:
             scores = sources[name].score(histories, merged).astype(np.float64) if there else missing
             yield f"candidates.{name}_score", scores
             yield f"candidates.{name}_rank", merged.columns[f"{name}.rank"] if there else missing
+            if self.standardise:
+                yield f"candidates.{name}_z", standardised(merged, scores)
+
+
+def standardised(candidates: Candidates, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how many standard deviations each score is above the mean of its request's: [rows].
+
+    Scores that are NaN stay so and do not count; where all of a request are alike, each is 0.
+    """
+    request_of = candidates.request_of
+    there = np.isfinite(scores)
+    said, of = scores[there], request_of[there]
+    count = np.maximum(np.bincount(of, minlength=candidates.requests), 1)
+    off = said - (np.bincount(of, said, candidates.requests) / count)[of]
+    spread = np.sqrt(np.bincount(of, off**2, candidates.requests) / count)[of]
+    found = np.full(len(scores), np.nan)
+    found[there] = np.divide(off, spread, out=np.zeros_like(off), where=spread > _ALIKE * np.abs(said))
+    return found

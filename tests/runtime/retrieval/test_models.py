@@ -64,6 +64,45 @@ def _check_scores(source: ModelSource, expected: np.ndarray, floor: float) -> No
     assert set(unseen) == set(found) - {item for item, _ in REQUEST}
 
 
+@given(logs(), st.integers(0, 4))
+@QUICK
+def test_a_session_ends_with_a_pause(log: Interactions, days: int) -> None:
+    """Events of one user no further apart than the pause, one after the other, are of one session."""
+    found = log.sessions(days * DAY)
+    last: dict[int, tuple[int, int]] = {}
+    number, expected = 0, {}
+    for row in np.lexsort((np.arange(len(log.users)), log.users)):
+        user, time = int(log.users[row]), int(log.times[row])
+        if user not in last or time - last[user][0] > days * DAY:
+            last[user] = (time, number)
+            number += 1
+        last[user] = (time, last[user][1])
+        expected[int(row)] = last[user][1]
+    assert found.users.tolist() == [expected[row] for row in range(len(log.users))]
+    assert (found.user_count, found.items.tolist()) == (number, log.items.tolist())
+    whole = ItemItem.fit(log, sessions=days * DAY, least=1) if days else None
+    if whole is not None:
+        alone = ItemItem.fit(found, least=1)
+        assert np.array_equal(whole.similarities, alone.similarities)
+        assert np.array_equal(Ease.fit(log, sessions=days * DAY).weights, Ease.fit(found).weights)
+
+
+@given(logs(), st.floats(0.5, 30.0))
+@QUICK
+def test_words_count_as_users_who_have_both(log: Interactions, likeness: float) -> None:
+    """Items that are alike are near from the start: as if each dimension were a user with its items."""
+    draw = np.random.default_rng(1)
+    vectors = draw.normal(size=(ITEMS, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    model = Ease.fit(log, l2=10.0, vectors=vectors, likeness=likeness)
+    matrix, known = _matrix(log, Weighting()), model.codes
+    rows = np.concatenate([matrix, np.sqrt(likeness) * vectors.T])[:, known]
+    inverse = np.linalg.inv(rows.T @ rows + 10.0 * np.eye(len(known)))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0.0)
+    assert model.weights == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
 @given(logs(), WEIGHTINGS, st.sampled_from(SIMILARITIES), st.sampled_from([0, 7 * DAY]), st.integers(1, 3))
 @QUICK
 def test_item_item_is_counted_as_by_hand(

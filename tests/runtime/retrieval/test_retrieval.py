@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlsd_framework.runtime.retrieval.candidates import Candidates, offsets_of
 from mlsd_framework.runtime.retrieval.ease import Ease
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.recent import Recent
-from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
+from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval, standardised
 from mlsd_framework.runtime.retrieval.source import Source
 from tests.runtime.retrieval.drawn import DAY, ITEMS, asked, history, logs
 
@@ -36,7 +37,9 @@ def held(histories: Histories, request: int) -> set[int]:
 def test_many_requests_get_what_each_gets_alone(log: Interactions, n: int, quota: int, new: bool) -> None:
     """A batch is its requests one by one, in items, order and columns."""
     sources, histories = sources_of(log), asked(log)
-    retrieval = Retrieval({"popular": Ask(quota, new=new), "last": Ask(2), "like": Ask(3, new=True)}, n)
+    retrieval = Retrieval(
+        {"popular": Ask(quota, new=new), "last": Ask(2), "like": Ask(3, new=True)}, n, standardise=new
+    )
     together = retrieval.candidates(sources, histories)
     for request in range(histories.requests):
         alone = retrieval.candidates(sources, histories.request(request))
@@ -62,6 +65,29 @@ def test_each_source_brings_what_it_is_asked_for(log: Interactions) -> None:
     calls = RETRIEVAL.asking(sources, histories)
     for name, ask in calls.items():
         assert ask().items.tolist() == found[name].items.tolist()
+
+
+@given(st.lists(st.lists(st.one_of(st.just(np.nan), st.integers(-3, 3).map(float)), max_size=6), max_size=5))
+@settings(max_examples=80, deadline=None)
+def test_a_standardised_score_is_off_the_mean_of_its_request(lists: list[list[float]]) -> None:
+    """In standard deviations of the request's scores; NaN stays and does not count, and scores that are alike are 0."""
+    lengths = [len(one) for one in lists]
+    items = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths] or [np.empty(0, np.int32)])
+    found = standardised(Candidates(offsets_of(lengths), items), np.concatenate([np.empty(0), *map(np.array, lists)]))
+    expected: list[float] = []
+    for one in lists:
+        known = [score for score in one if not np.isnan(score)]
+        spread = np.std(known) if known else 0.0
+        expected += [np.nan if np.isnan(score) else (score - np.mean(known)) / (spread or 1.0) for score in one]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_a_source_alone_is_asked_as_the_pipeline_asks() -> None:
+    """What it would recommend by itself leaves the history out where every source does, and not where one has it."""
+    log = Interactions(np.array([0, 0, 1], np.int32), np.array([0, 1, 1], np.int32), np.arange(3) * DAY, 2, ITEMS)
+    sources, asking = {"popular": Popularity.fit(log, at=4 * DAY)}, history((1, 1))
+    for new, expected in ((True, [0]), (False, [1, 0])):
+        assert Retrieval({"popular": Ask(2, new=new)}, n=5).alone(sources, asking)["popular"].of(0).tolist() == expected
 
 
 @given(logs(least=1))

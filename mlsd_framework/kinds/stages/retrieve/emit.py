@@ -65,7 +65,7 @@ def retrieval(settings: RetrieveSettings, imports: Imports) -> Call:
     """Return the declaration of a retrieval for the runtime; its imports are added."""
     imports.add(f"{RETRIEVAL}.retrieval", "Ask", "Retrieval")
     asks = tuple((one.name, Call("Ask", (one.n,), given(new=True if one.new else None))) for one in settings.sources)
-    return Call("Retrieval", (Mapping(asks),), (("n", settings.n),))
+    return Call("Retrieval", (Mapping(asks),), (("n", settings.n), *given(standardise=settings.standardise or None)))
 
 
 def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:

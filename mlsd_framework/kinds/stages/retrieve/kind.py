@@ -49,7 +49,7 @@ class Retrieve:
             return None
         span = scope.context.span(scope.at)
         entity = scope.entities[log.entity]
-        said = candidate_columns(tuple(one.name for one in sources), span)
+        said = candidate_columns(tuple(one.name for one in sources), span, standardised=spec.standardise)
         writes = (
             Value(None, entity.key[0], type_, span, CANDIDATES),
             *(Value(CANDIDATES, ref.name, ref.type, span, CANDIDATES) for ref in said),
@@ -65,6 +65,7 @@ class Retrieve:
             spec.history.times,
             spec.history.item,
             moment[0].name if moment else None,
+            spec.standardise,
         )
         users = tuple(Value(ref.group, ref.name, ref.type, span) for ref in user_features(settings))
         return StageDraft((*history, *(one for one in moment if one.name not in names), *users), writes, settings)

@@ -22,6 +22,7 @@ class RetrieveSettings:
     """Who is asked, by which history: lists of items and times, or one item that the request names.
 
     `entity` is what is retrieved, `key` its column; `moment` the column of the request that says when it happened.
+    `standardise` is whether scores are told standardised within the request too.
     """
 
     sources: tuple[Source, ...]
@@ -32,3 +33,4 @@ class RetrieveSettings:
     times: str | None
     item: str | None
     moment: str | None
+    standardise: bool = False

@@ -37,3 +37,8 @@ class RetrieveSpec(StageSpec):
     history: HistorySpec = Field(description="What the user dealt with before.")
     sources: dict[Name, AskSpec] = Field(min_length=1, description="Who is asked, and for how many.")
     n: int = Field(500, ge=1, le=100_000, description="How many candidates are kept.")
+    standardise: bool = Field(
+        default=False,
+        description="Whether each source also says `candidates.<source>_z`: by how many standard deviations its score "
+        "is above the mean of the request's candidates.",
+    )

@@ -10,9 +10,11 @@ from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.rankers.linear import LinearRanker
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.ease import Ease
+from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.segments import SegmentPopularity
 from mlsd_framework.runtime.retrieval.source import Source
@@ -26,14 +28,13 @@ from mlsd_framework.runtime.serving.moments import Moment, microseconds, now
 from mlsd_framework.runtime.serving.recommendations import Feedback, Recommendations
 from mlsd_framework.runtime.serving.recommending import Retrieved, recommended
 from mlsd_framework.runtime.serving.store import store_url
-from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.serving.whole import Int64
 from mlsd_framework.runtime.state.layout import StateLayout
 
-FEATURES = "sha256:ac45d8167e1c1f60"
+FEATURES = "sha256:2856c360c97bed09"
 APP = Application(
     "held-out",
-    spec="sha256:7741e11241168217",
+    spec="sha256:cc4c361fb47eb7c1",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -55,6 +56,7 @@ class Taste(NamedTuple):
 
     items_lifetime: tuple[int, ...]
     times_lifetime: tuple[int, ...]
+    count_lifetime: int
 
 
 TASTE = StateLayout(
@@ -64,7 +66,11 @@ TASTE = StateLayout(
         source="purchases",
         event_time="at",
         windows=(None,),
-        aggregates=(Aggregate("items", "last_n", "product_id", n=50), Aggregate("times", "last_n", "at", n=50)),
+        aggregates=(
+            Aggregate("items", "last_n", "product_id", n=50),
+            Aggregate("times", "last_n", "at", n=50),
+            Aggregate("count", "count"),
+        ),
         key=("basket_id", "product_id"),
     ),
     {"basket_id": "int64", "product_id": "int64", "at": "timestamp"},
@@ -86,8 +92,10 @@ RETRIEVE_EASE_STAGE = Stage("retrieve.ease", on_error="skip")
 
 RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
+RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
+
 # from tests/targets/cases/held_out.yaml:60
-RETRIEVE = Retrieval({"ease": Ask(60), "popular": Ask(60)}, n=60)
+RETRIEVE = Retrieval({"ease": Ask(60), "popular": Ask(60), "together": Ask(20)}, n=60, standardise=True)
 
 RETRIEVE_STAGE = Stage("retrieve")
 
@@ -121,6 +129,7 @@ TAKE_STAGE = Stage("take")
         FETCH_STAGE,
         RETRIEVE_EASE_STAGE,
         RETRIEVE_POPULAR_STAGE,
+        RETRIEVE_TOGETHER_STAGE,
         RETRIEVE_STAGE,
         FETCH_ITEMS_STAGE,
         SCORE_STAGE,
@@ -147,11 +156,16 @@ class Recommend:
         self.sources: dict[str, Source] = {
             "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
             "popular": bundle.loaded(SegmentPopularity.load, "models/popular/source.safetensors"),
+            "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
-            (parallel.Source("ease", RETRIEVE_EASE_STAGE), parallel.Source("popular", RETRIEVE_POPULAR_STAGE))
+            (
+                parallel.Source("ease", RETRIEVE_EASE_STAGE),
+                parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
+                parallel.Source("together", RETRIEVE_TOGETHER_STAGE),
+            ),
         )
-        self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
+        self.ranker = LinearRanker.load(bundle.file("models/ranker/weights.safetensors"))
 
     def __call__(self, request: RecommendRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
@@ -176,7 +190,7 @@ class Recommend:
             candidates = RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/held_out.yaml:64
+        # from tests/targets/cases/held_out.yaml:65
         with call.stage(FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("trend", (keys,)), ("product", (keys,)))
@@ -184,25 +198,23 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/held_out.yaml:65
+        # from tests/targets/cases/held_out.yaml:66
         with call.stage(SCORE_STAGE):
-            ranker_rows = self.ranker.table(
+            ranker_scores = self.ranker.score(
                 (
-                    candidates.columns["candidates.ease_score"],
-                    candidates.columns["candidates.ease_rank"],
-                    candidates.columns["candidates.popular_score"],
-                    candidates.columns["candidates.popular_rank"],
+                    candidates.columns["candidates.ease_z"],
+                    candidates.columns["candidates.popular_z"],
+                    candidates.columns["candidates.together_z"],
                     candidates.columns["trend.purchases_lifetime"],
-                    candidates.columns["product.kind"],
-                    person.city,
+                    taste.count_lifetime,
                 ),
                 len(candidates.items),
             )
-            candidates = candidates.with_columns(ranker=self.ranker.raw_batch(ranker_rows))
+            candidates = candidates.with_columns(ranker=ranker_scores)
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/held_out.yaml:66
+        # from tests/targets/cases/held_out.yaml:67
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

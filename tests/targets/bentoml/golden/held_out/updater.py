@@ -11,7 +11,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:ac45d8167e1c1f60"
+FEATURES = "sha256:2856c360c97bed09"
 
 # from tests/targets/cases/held_out.yaml:6
 PURCHASES = SourceTable(
@@ -36,7 +36,11 @@ TASTE_GROUP = WindowGroup(
     source="purchases",
     event_time="at",
     windows=(None,),
-    aggregates=(Aggregate("items", "last_n", "product_id", n=50), Aggregate("times", "last_n", "at", n=50)),
+    aggregates=(
+        Aggregate("items", "last_n", "product_id", n=50),
+        Aggregate("times", "last_n", "at", n=50),
+        Aggregate("count", "count"),
+    ),
     key=("basket_id", "product_id"),
 )
 

@@ -53,7 +53,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dfe59d1c9e6b3aa1"
 APP = Application(
     "shelf",
-    spec="sha256:6c2f2179fa8c32aa",
+    spec="sha256:8f7c51aeae9b9d31",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

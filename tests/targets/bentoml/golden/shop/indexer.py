@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:05608edab5ff0d97"
+SPEC = "sha256:ff5439e686aee599"
 FEATURES = "sha256:72ee69fa0fcf975f"
 
 # from tests/targets/cases/shop.yaml:16

@@ -34,7 +34,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:72ee69fa0fcf975f"
 APP = Application(
     "shop",
-    spec="sha256:05608edab5ff0d97",
+    spec="sha256:ff5439e686aee599",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

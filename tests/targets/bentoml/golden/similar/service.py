@@ -30,7 +30,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:07045a6837a2921f"
 APP = Application(
     "similar",
-    spec="sha256:96f83d583f9bc004",
+    spec="sha256:0de9c4c9c1e4875e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

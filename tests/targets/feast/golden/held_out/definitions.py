@@ -21,7 +21,11 @@ TASTE_VIEW = FeatureView(
     name="taste",
     entities=[USER_ID_ENTITY],
     ttl=timedelta(0),
-    schema=[Field(name="items_lifetime", dtype=Array(Int64)), Field(name="times_lifetime", dtype=Array(UnixTimestamp))],
+    schema=[
+        Field(name="items_lifetime", dtype=Array(Int64)),
+        Field(name="times_lifetime", dtype=Array(UnixTimestamp)),
+        Field(name="count_lifetime", dtype=Int64),
+    ],
     source=FileSource(name="taste_rows", path=str(FEATURES / "taste.parquet"), timestamp_field="event_timestamp"),
     tags=live_tags(
         WindowGroup(
@@ -30,7 +34,11 @@ TASTE_VIEW = FeatureView(
             source="purchases",
             event_time="at",
             windows=(None,),
-            aggregates=(Aggregate("items", "last_n", "product_id", n=50), Aggregate("times", "last_n", "at", n=50)),
+            aggregates=(
+                Aggregate("items", "last_n", "product_id", n=50),
+                Aggregate("times", "last_n", "at", n=50),
+                Aggregate("count", "count"),
+            ),
             key=("basket_id", "product_id"),
         ),
         {"basket_id": "int64", "product_id": "int64", "at": "timestamp"},

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 from features import PURCHASES, load
 
+from mlsd_framework.runtime.rankers.linear import LinearRanker
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
-from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
 from mlsd_framework.runtime.training.candidate_examples import interactions
 from mlsd_framework.runtime.training.gates import Gate
@@ -21,11 +21,11 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "held-out",
-    spec="sha256:7741e11241168217",
-    features="sha256:ac45d8167e1c1f60",
+    spec="sha256:cc4c361fb47eb7c1",
+    features="sha256:2856c360c97bed09",
     created_from={"spec": "tests/targets/cases/held_out.yaml"},
 )
-MODELS = ("popular", "ease", "ranker")
+MODELS = ("popular", "ease", "together", "ranker")
 METRICS = ["ndcg@10", "recall@50"]
 GATES = [Gate("ndcg@10", ">=", 0.05)]
 BOOTSTRAP = Bootstrap(count=20, level=0.95, seed=7)
@@ -33,11 +33,15 @@ PARTS = HoldOut(share=0.25, by="user", folds=3, seed=42, row="number")
 COLUMNS = [
     "candidates.ease_score",
     "candidates.ease_rank",
+    "candidates.ease_z",
     "candidates.popular_score",
     "candidates.popular_rank",
+    "candidates.popular_z",
+    "candidates.together_score",
+    "candidates.together_rank",
+    "candidates.together_z",
     "trend.purchases_lifetime",
-    "product.kind",
-    "person.city",
+    "taste.count_lifetime",
 ]
 
 
@@ -48,26 +52,24 @@ def main(workspace: Workspace) -> None:
     catalogue = Catalogue.load(workspace.catalogue("item"))
     candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="product_id", columns=COLUMNS)
     stages = {"retrieve": candidates}
-    ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
+    ranker = LinearRanker.load(workspace.root / "models/ranker/weights.safetensors")
 
-    # from tests/targets/cases/held_out.yaml:65
-    ranker_rows = ranker.table(
+    # from tests/targets/cases/held_out.yaml:66
+    ranker_scores = ranker.score(
         (
-            candidates.columns["candidates.ease_score"],
-            candidates.columns["candidates.ease_rank"],
-            candidates.columns["candidates.popular_score"],
-            candidates.columns["candidates.popular_rank"],
+            candidates.columns["candidates.ease_z"],
+            candidates.columns["candidates.popular_z"],
+            candidates.columns["candidates.together_z"],
             candidates.columns["trend.purchases_lifetime"],
-            candidates.columns["product.kind"],
-            candidates.columns["person.city"],
+            candidates.columns["taste.count_lifetime"],
         ),
         len(candidates.items),
     )
-    candidates = candidates.with_columns(ranker=ranker.raw_batch(ranker_rows))
+    candidates = candidates.with_columns(ranker=ranker_scores)
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from tests/targets/cases/held_out.yaml:66
+    # from tests/targets/cases/held_out.yaml:67
     candidates = candidates.top(10)
     stages["take"] = candidates
 

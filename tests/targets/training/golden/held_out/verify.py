@@ -30,7 +30,7 @@ def main() -> None:
     people = load(PEOPLE).collect()
     subject = Subject(
         system="held-out",
-        definitions="sha256:d3230dd4dbd93e89",
+        definitions="sha256:19f317771673a67b",
         features=FINGERPRINT,
         logs=(Log(PURCHASES, purchases), Log(PRODUCTS, products), Log(PEOPLE, people)),
         stored=(
@@ -41,13 +41,13 @@ def main() -> None:
         ),
         candidates=Candidates(
             make=examples,
-            reads=("purchases", "people", "products"),
+            reads=("purchases", "people"),
             source="purchases",
             user="user_id",
             item="product_id",
             label="bought",
             parts=PARTS,
-            fitted=("ease", "popular"),
+            fitted=("ease", "popular", "together"),
         ),
     )
     prove.main(subject, WORKSPACE, PROJECT)

@@ -32,7 +32,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shelf",
-    spec="sha256:6c2f2179fa8c32aa",
+    spec="sha256:8f7c51aeae9b9d31",
     features="sha256:dfe59d1c9e6b3aa1",
     created_from={"spec": "tests/targets/cases/recommendation.yaml"},
 )

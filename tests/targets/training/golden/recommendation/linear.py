@@ -28,7 +28,7 @@ def main() -> None:
         kind="ease",
         features=[],
         files=["source.safetensors"],
-        parameters={"l2": 50.0, "items": 500, "half_life": None, "repeats": "once"},
+        parameters={"l2": 50.0, "items": 500, "sessions": None, "half_life": None, "repeats": "once"},
     )
     print(f"linear: fitted on {len(log.items):,} events")
 

@@ -34,6 +34,7 @@ def main() -> None:
             "neighbours": 200,
             "least": 2,
             "fade": None,
+            "sessions": None,
             "half_life": None,
             "repeats": "once",
         },

@@ -20,7 +20,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:05608edab5ff0d97",
+    spec="sha256:ff5439e686aee599",
     features="sha256:72ee69fa0fcf975f",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )

@@ -19,7 +19,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "similar",
-    spec="sha256:96f83d583f9bc004",
+    spec="sha256:0de9c4c9c1e4875e",
     features="sha256:07045a6837a2921f",
     created_from={"spec": "tests/targets/cases/similar.yaml"},
 )

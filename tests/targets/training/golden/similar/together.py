@@ -42,6 +42,7 @@ def main() -> None:
             "neighbours": 200,
             "least": 2,
             "fade": None,
+            "sessions": None,
             "half_life": 2592000000000,
             "repeats": "once",
         },

@@ -1,0 +1,1 @@
+"""`kind: linear.ranker`: weights of columns that order candidates."""
