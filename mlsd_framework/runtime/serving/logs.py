@@ -35,7 +35,7 @@ class LogPolicy:
 
 
 class Log:
-    """A writer of JSON lines.
+    """A writer of JSON lines, for any number of threads.
 
     `event` buffers; `flush`, called each tenth of a second and at the end, hands over to a thread.
 
@@ -48,8 +48,8 @@ class Log:
         self._worker = worker
         self._descriptor = descriptor
         self._lines: list[bytes] = []
+        self._lock = threading.Lock()
         self._dropped = 0
-        self._encoder = msgspec.json.Encoder()
         self._queue: queue.Queue[bytes] = queue.Queue(_BATCHES)
         self._thread: threading.Thread | None = None
 
@@ -57,8 +57,11 @@ class Log:
         """Log an event with its fields."""
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         line = {"time": now, "level": level, "event": name, "worker": self._worker, **fields}
-        self._lines.append(self._encoder.encode(line))
-        if len(self._lines) >= _BATCH:
+        encoded = msgspec.json.encode(line)
+        with self._lock:
+            self._lines.append(encoded)
+            full = len(self._lines) >= _BATCH
+        if full:
             self.flush()
 
     def failure(self, name: str, error: BaseException, **fields: Field) -> None:
@@ -69,12 +72,13 @@ class Log:
 
     def flush(self) -> None:
         """Hand what is buffered to the thread that writes."""
-        if not self._lines:
-            return
-        lines, self._lines = self._lines, []
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write, name="log", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if not self._lines:
+                return
+            lines, self._lines = self._lines, []
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+                self._thread.start()
         try:
             self._queue.put_nowait(b"\n".join(lines) + b"\n")
         except queue.Full:
