@@ -36,19 +36,18 @@ def held_out_leakage(subject: Subject, candidates: Candidates, parts: HoldOut, s
     frames, draw = thinned(subject, as_examples, EVENTS), np.random.default_rng(seed)
     log = subject.log(candidates.source)
     fold, test = _tried(frames[log.name], candidates, log, parts)
-    result = Leakage(held_out=True)
-    users = 0
-    for name, part, others in (("a fold of training", fold, ()), ("the test", test, (fold,))):
-        held = f"what is held out of {name}"
-        changed = _changed(frames[log.name], candidates, log, part.held, draw)
+    parts_by_name = {"a fold of training": fold, "the test": test}
+    made = {name: _made(candidates, frames, part) for name, part in parts_by_name.items()}
+    users = max(rows.get_column(candidates.user).n_unique() for rows in made.values())
+    result = Leakage(columns=made["the test"].width, held_out=True)
+    for name, tried in (("a fold of training", ["a fold of training"]), ("the test", list(parts_by_name))):
+        held, numbers = f"what is held out of {name}", parts_by_name[name].held
+        changed = {**frames, log.name: _changed(frames[log.name], candidates, log, numbers, draw)}
         result.cuts.append(held)
-        result.plants.append(Plant(log.name, f"{held}, changed", len(part.held)))
-        for tried in (part, *others):
-            rows = _made(candidates, frames, tried)
-            again = _made(candidates, {**frames, log.name: changed}, tried)
-            result.columns, users = rows.width, max(users, rows.get_column(candidates.user).n_unique())
-            change = Change(name if tried is part else "a fold of training", held, labels=tried is not part)
-            compare(rows, again, candidates, change, None, result)
+        result.plants.append(Plant(log.name, f"{held}, changed", len(numbers)))
+        for one in tried:
+            again = _made(candidates, changed, parts_by_name[one])
+            compare(made[one], again, candidates, Change(one, held, labels=one != name), None, result)
     fitted = f"fitted on {frames[log.name].height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
     result.sample = f"asked for {users:,} users in a fold of training and in the test, {fitted}"
     return result
@@ -62,6 +61,7 @@ def _tried(events: pl.DataFrame, candidates: Candidates, log: Log, parts: HoldOu
         user=candidates.user,
         item=candidates.item,
         time=str(log.table.event_time),
+        written=log.ingest_time,
         row=parts.row,
     )
     return replace(next(parts.of(known)), name="test"), parts.test(known)
