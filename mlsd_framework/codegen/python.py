@@ -119,15 +119,18 @@ _NUMBERS: Final = re.compile(r"(\d+)")
 def _isort(name: str) -> tuple[int, tuple[tuple[str, int], ...], str]:
     """Constants, then classes, then functions; numbers in names by their size."""
     bare = name.split(" ", maxsplit=1)[0]
-    parts = tuple(
-        (part if not part.isdigit() else "", int(part) if part.isdigit() else -1)
-        for part in _NUMBERS.split(bare.lower())
+    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, _by_numbers(bare.lower()), bare)
+
+
+def _by_numbers(name: str) -> tuple[tuple[str, int], ...]:
+    """Return a key that orders `als_8` before `als_16`."""
+    return tuple(
+        (part if not part.isdigit() else "", int(part) if part.isdigit() else -1) for part in _NUMBERS.split(name)
     )
-    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2, parts, bare)
 
 
-def _import_order(line: str) -> tuple[int, str]:
-    return (0 if line.startswith("import ") else 1, line.split(" ")[1])
+def _import_order(line: str) -> tuple[int, tuple[tuple[str, int], ...]]:
+    return (0 if line.startswith("import ") else 1, _by_numbers(line.split(" ")[1]))
 
 
 def _from(module: str, names: Sequence[str]) -> str:
