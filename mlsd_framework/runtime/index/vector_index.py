@@ -1,6 +1,7 @@
 """An index of vectors: an engine, what was written since it was built, and one search over both."""
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -224,18 +225,22 @@ class VectorIndex:
 def caught_up(other: VectorIndex, writing: threading.Lock, take: Callable[[], list[Write]]) -> Iterator[None]:
     """Bring a new index up to what was written while it was built, and run the block while writers wait.
 
-    `take` hands the log of writes over; what is much is replayed before the lock is held for good.
+    `take` hands the log of writes over; what is much is replayed before the lock is held for good. Writers that write
+    as fast as that wait for the rest of it: else they would never be caught up with.
     """
+    before = math.inf
     while True:
         with writing:
             log = take()
-            if sum(len(ids) for ids, _ in log) <= SHORT_LOG:
+            rows = sum(len(ids) for ids, _ in log)
+            if rows <= SHORT_LOG or rows > before / 2:
                 for write in log:
                     other.apply(write)
                 yield
                 return
         for write in log:
             other.apply(write)
+        before = rows
 
 
 def build_index(

@@ -13,7 +13,7 @@ from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.index.door import Vectors
 from mlsd_framework.runtime.index.live import Gate, LiveIndex, measured_recall
 from mlsd_framework.runtime.index.tuning import recall_of
-from mlsd_framework.runtime.index.vector_index import VectorIndex, build_index
+from mlsd_framework.runtime.index.vector_index import SHORT_LOG, VectorIndex, Write, build_index, caught_up
 from tests.runtime.index.vectors import items_and_users
 
 DIM = 4
@@ -236,3 +236,20 @@ def test_models_are_not_mixed() -> None:
     live.upsert(np.array([3]), _vector(3)[None])
     live.rollback()
     assert sorted(live.current.state.living()[0].tolist()) == [1, 2]
+
+
+def test_writers_as_fast_as_the_replay_are_caught_up_with() -> None:
+    """While what is logged is replayed as much comes again, each time: the last of it is replayed under the lock."""
+    rows = 2 * SHORT_LOG
+    write: Write = (np.arange(rows), np.ones((rows, DIM), np.float32))
+    other, lock = build_index(np.arange(1), _vector(1)[None], fingerprint="m"), threading.Lock()
+    taken: list[bool] = []
+
+    def take() -> list[Write]:
+        taken.append(lock.locked())
+        return [write]
+
+    with caught_up(other, lock, take):
+        assert lock.locked()
+        assert len(other) == rows
+    assert taken == [True, True]
