@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/recommendation")
-SPEC = "sha256:e4e5c06df5be2f0f"
+SPEC = "sha256:a7afefe4ea7ec20e"
 FEATURES = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:26

@@ -47,7 +47,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:e4e5c06df5be2f0f",
+    spec="sha256:a7afefe4ea7ec20e",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -422,7 +422,15 @@ class Recommend:
 
         # from specs/recommendation.yaml:134
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
-            candidates = diversified(candidates, self.als_units, 20, 0.9, score="ranker", scaled=True, later=unlike_all)
+            candidates = diversified(
+                candidates,
+                self.als_units,
+                20,
+                0.95,
+                score="ranker",
+                scaled=True,
+                later=unlike_all,
+            )
             call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:135

@@ -54,7 +54,7 @@ RETRIEVE = Retrieval(
 )
 
 # from specs/recommendation.yaml:79
-PARTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
+PARTS = Moments(count=6, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
 
 

@@ -28,7 +28,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:e4e5c06df5be2f0f",
+    spec="sha256:a7afefe4ea7ec20e",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -162,7 +162,7 @@ def main(workspace: Workspace) -> None:
     stages["score"] = candidates
 
     # from specs/recommendation.yaml:134
-    candidates = diversified(candidates, als_units, 20, 0.9, score="ranker", scaled=True)
+    candidates = diversified(candidates, als_units, 20, 0.95, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
     # from specs/recommendation.yaml:135

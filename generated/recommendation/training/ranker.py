@@ -67,7 +67,7 @@ FEATURES = [*NUMBERS, *CATEGORIES]
 
 # from specs/recommendation.yaml:100
 PARAMETERS = {
-    "loss_function": "Logloss",
+    "loss_function": "QuerySoftMax",
     "iterations": 400,
     "depth": 6,
     "learning_rate": 0.08,
@@ -75,7 +75,7 @@ PARAMETERS = {
     "rsm": 0.3,
     "border_count": 64,
     "early_stopping_rounds": 50,
-    "eval_metric": "AUC",
+    "eval_metric": "NDCG:top=10",
     "one_hot_max_size": 255,
     "random_seed": 0,
     "thread_count": 2,
