@@ -29,15 +29,7 @@ STEPS = _steps()
 
 
 @compiled
-def checked_parts(
-    data: Bytes,
-    starts: Integers,
-    body: int,
-    seed: int,
-    steps: NDArray[np.uint32],
-    parts: Bytes,
-    sums: NDArray[np.uint32],
-) -> None:
+def checked_parts(data: Bytes, starts: Integers, body: int, seed: int, steps: Words, parts: Bytes, sums: Words) -> None:
     """Copy the part of fixed size of each row, [rows, size], and compute the CRC-32 of its bytes from `body` on.
 
     Row i is `data[starts[i]:starts[i + 1]]`, at least as long as that part.
