@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.ranking_metrics import accuracy
+from mlsd_framework.runtime.ranking_metrics.relevance import Judged, Relevant
 from mlsd_framework.runtime.retrieval.candidates import Offsets, offsets_of
 from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors, write_tensors
 
@@ -123,12 +125,12 @@ def ndcg(scores: Floats, label: NDArray[np.bool_], offsets: Offsets, top: int) -
     lengths = np.diff(offsets)
     request_of = np.repeat(np.arange(len(lengths)), lengths)
     order = np.lexsort((-scores, request_of))
-    place = np.arange(len(order)) - np.repeat(offsets[:-1], lengths)
-    gain = np.where(place < top, 1.0 / np.log2(place + 2.0), 0.0)
-    found = np.bincount(request_of, gain * label[order], len(lengths))
-    positives = np.bincount(request_of, label, len(lengths)).astype(np.int64)
-    ideal = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(top) + 2.0))])[np.minimum(positives, top)]
-    return float((found[positives > 0] / ideal[positives > 0]).mean()) if positives.any() else float("nan")
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order)) - np.repeat(offsets[:-1], lengths) + 1
+    positives = np.flatnonzero(label)
+    relevant = Relevant.of_pairs(request_of[positives], positives.astype(np.int32), len(lengths))
+    values = accuracy.ndcg(Judged(relevant, ranks[positives], lengths), top)
+    return float(np.nanmean(values)) if len(positives) else float("nan")
 
 
 def offsets_of_requests(request: NDArray[np.integer]) -> Offsets:
