@@ -8,7 +8,16 @@ from mlsd_framework.diagnostics.suggest import nearest
 from mlsd_framework.ir.models import Gate, Model
 from mlsd_framework.ir.system import System
 
-SLICES: Final = ("no_history", "cold_start", "warm", "new_to_user", "known_to_user", "new_items", "old_items")
+SLICES: Final = (
+    "no_history",
+    "cold_start",
+    "warm",
+    "new_to_user",
+    "known_to_user",
+    "discovery",
+    "new_items",
+    "old_items",
+)
 _WITHOUT_LISTS: Final = frozenset({"fetch", "compute", "rules", "decide", "explain", "fallback"})
 
 

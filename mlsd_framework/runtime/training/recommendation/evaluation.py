@@ -1,6 +1,6 @@
 """Measuring a pipeline: every metric of every source, stage and baseline, ratios, funnel, exposure, slices, gates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from mlsd_framework.runtime.training.recommendation.metrics import (
     OVERALL,
     Context,
     base_of,
+    before_cuts,
     beyond_at,
     depth_of,
     overall,
@@ -83,11 +84,7 @@ def measure(
         lists,
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
-        tuple(
-            _slice(table, part, stage, names, bootstrap)
-            for stage, names in _by_stage(asked, lists).items()
-            for part in parts
-        ),
+        tuple(_slices(table, parts, asked, lists, bootstrap)),
         tuple(Outcome(gate, _met(gate, table, lists, parts)) for gate in gates),
         () if subject.logged is None else _policies(subject.logged, bootstrap),
     )
@@ -133,6 +130,23 @@ def _by_stage(metrics: Sequence[str], lists: Sequence[MeasuredList]) -> dict[str
     return found
 
 
+def _slices(
+    table: Table,
+    parts: Sequence[Slice],
+    metrics: Sequence[str],
+    lists: Sequence[MeasuredList],
+    bootstrap: Bootstrap | None,
+) -> Iterator[MeasuredSlice]:
+    """Yield the figures of every slice at each stage where it has any."""
+    last = table.context.subject.last
+    for stage, names in _by_stage(metrics, lists).items():
+        for part in parts:
+            if not part.among:
+                yield _slice(table, part, stage, names, bootstrap)
+            elif stage == last:
+                yield _slice(table, part, before_cuts(table.context.subject.stages), metrics, bootstrap)
+
+
 def _slice(table: Table, part: Slice, stage: str, metrics: Sequence[str], bootstrap: Bootstrap | None) -> MeasuredSlice:
     """Return a stage's figures of a slice, and its ratios to the baselines there."""
     subject = table.context.subject
@@ -159,13 +173,15 @@ def _exposure(subject: Subject, groups: NDArray[np.generic], k: int) -> tuple[Gr
 
 def _met(gate: Gate, table: Table, lists: Sequence[MeasuredList], parts: Sequence[Slice]) -> float:
     """Return the value that a gate meets; NaN where its part, stage or slice is not there or does not have it."""
-    stage = gate.stage or table.context.subject.last
+    found = [part for part in parts if part.name == gate.slice]
+    last = before_cuts(table.context.subject.stages) if found and found[0].among else table.context.subject.last
+    stage = gate.stage or last
     measured = {one.name: one.values for one in lists if one.role == "stage"}
     if gate.part != "test" or stage not in measured:
         return float("nan")
     if not gate.slice:
         return measured[stage][gate.metric].value
-    values = [table.inside(part, ("stage", stage), [gate.metric]) for part in parts if part.name == gate.slice]
+    values = [table.inside(part, ("stage", stage), [gate.metric]) for part in found]
     return means(values[0])[gate.metric].value if values and values[0] else float("nan")
 
 

@@ -43,9 +43,10 @@ class MeasuredList:
 class MeasuredSlice:
     """A stage on some of the requests, or with some of the relevant items counted as relevant only.
 
-    `name` is what gates call it. `stage` is the last one, or for metrics that are deeper than its lists the last of
-    those whose lists are longest. `requests` are those that are in it, or have such a relevant item; `relevant`
-    counts relevant items. `ratios` are to the baseline that is best on the slice.
+    `name` is what gates call it. `stage` is the last one, for metrics that are deeper than its lists the last whose
+    lists are as long, and for what is told of lists without some items the last before they are cut. `requests` are
+    those that are in it, or have such a relevant item; `relevant` counts relevant items. `ratios` are to the baseline
+    that is best on the slice.
     """
 
     name: str

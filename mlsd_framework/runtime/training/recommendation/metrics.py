@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime.ranking_metrics import accuracy, beyond_relevance, exposure
@@ -25,6 +26,11 @@ class Context:
         histories = self.subject.histories
         request = np.repeat(np.arange(histories.requests), np.diff(histories.offsets))
         return self._distinct(request * len(self.subject.catalogue) + histories.items)
+
+    def new(self, request_of: IntArray, codes: "NDArray[np.integer]") -> NDArray[np.bool_]:
+        """Tell which items are not in the history of their request: [rows]."""
+        items = len(self.subject.catalogue)
+        return ~np.isin(request_of * items + codes, self.known.request_of * items + self.known.items)
 
     @cached_property
     def met_by(self) -> IntArray:
@@ -127,12 +133,27 @@ def depth_of(name: str) -> int | None:
 def stage_of(metric: str, longest: Mapping[str, int]) -> str:
     """Name the stage where a metric says something, from the length of each stage's longest list, in their order.
 
-    That is the last one; but recall@500 of ten items is that of a cut, so a metric that is deeper than all lists of the
-    last stage is told of the last of those whose lists are longest.
+    That is the last one; but recall@500 of ten items is that of a cut, so a metric is told of the last stage that has a
+    list as long, or, where all are shorter, of the last of those whose lists are longest.
     """
-    last, depth = list(longest)[-1], depth_of(metric) or 0
-    most = max(longest.values())
-    return last if depth <= longest[last] else [name for name, length in longest.items() if length == most][-1]
+    depth = min(depth_of(metric) or 0, max(longest.values()))
+    return [name for name, length in longest.items() if length >= depth][-1]
+
+
+def before_cuts(stages: Mapping[str, Candidates]) -> str:
+    """Name the last stage that does more than to leave the ends of lists away."""
+    names = list(stages)
+    while len(names) > 1 and _is_cut(stages[names[-1]], stages[names[-2]]):
+        names.pop()
+    return names[-1]
+
+
+def _is_cut(after: Candidates, before: Candidates) -> bool:
+    """Tell whether lists are the beginnings of others."""
+    if (after.lengths > before.lengths).any():
+        return False
+    kept = before.place_of < after.lengths[before.request_of]
+    return bool(np.array_equal(before.items[kept], after.items))
 
 
 def beyond_at(k: int, subject: Subject) -> tuple[str, ...]:

@@ -17,11 +17,15 @@ _DAY = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some of the requests ([requests]), or some of the relevant items of a gain above 0 ([rows])."""
+    """Some of the requests ([requests]), or some of the relevant items of a gain above 0 ([rows]).
+
+    With `among` no list holds other items than those of such a kind either: what was known is taken out of it.
+    """
 
     name: str
     of: Literal["requests", "items"]
     mask: NDArray[np.bool_]
+    among: bool = False
 
 
 def slices_of(
@@ -36,6 +40,7 @@ def slices_of(
 
     no_history      users without any event before; cold_start: with fewer than `short_history`; warm: all others
     new_to_user     relevant items that the user did not have before; known_to_user: that the user had
+    discovery       the same as new_to_user, of lists without what the user had
     new_items       relevant items first seen within `new_item_days` before the request, or later; old_items: earlier
 
     Slices by columns with fewer rows than `min_rows` are left out, but those that a gate names.
@@ -51,6 +56,7 @@ def slices_of(
         Slice("warm", "requests", events >= short_history),
         Slice("new_to_user", "items", new),
         Slice("known_to_user", "items", ~new),
+        Slice("discovery", "items", new, among=True),
         Slice("new_items", "items", young),
         Slice("old_items", "items", ~young),
     )
@@ -67,9 +73,7 @@ def _by_column(subject: Subject, rule: SliceBy, named: frozenset[str]) -> list[S
 
 def _is_new_to_user(context: Context, relevant: Relevant) -> NDArray[np.bool_]:
     """Tell which relevant items are not in the history of their request: [rows]."""
-    items = len(context.subject.catalogue)
-    known = context.known.request_of * items + context.known.items
-    return ~np.isin(relevant.request_of * items + relevant.items, known)
+    return context.new(relevant.request_of, relevant.items)
 
 
 def _is_new(subject: Subject, relevant: Relevant, days: float) -> NDArray[np.bool_]:

@@ -51,7 +51,10 @@ class Table:
         if part.of == "requests":
             return {name: self.values[place][name][part.mask] for name in metrics if name in self.values[place]}
         relevant = self.context.subject.relevant.positive().where(part.mask)
-        judged = judge(self.answers[place], relevant)
+        ranked = self.answers[place]
+        if part.among:
+            ranked = ranked.where(self.context.new(ranked.request_of, ranked.items))
+        judged = judge(ranked, relevant)
         return {name: accuracy.per_request(name, judged) for name in metrics if base_of(name) in accuracy.METRICS}
 
 

@@ -95,6 +95,34 @@ def test_slices_are_those_of_plain_code(
         assert found.relevant == sum(gain > 0 for wanted in only for gain in wanted.values())
         assert found.requests == sum(any(gain > 0 for gain in wanted.values()) for wanted in only)
         assert found.values["recall@3"].value == pytest.approx(_mean(values), nan_ok=True)
+    novel = [[item for item in one if item not in had[at]] for at, one in enumerate(ranked)]
+    values = [
+        plain("recall", (novel[at], {item: gain for item, gain in one.items() if item not in had[at]}), 3)
+        for at, one in enumerate(gains)
+    ]
+    assert _slice(measured, "discovery").values["recall@3"].value == pytest.approx(_mean(values), nan_ok=True)
+
+
+def test_discovery_is_told_of_the_lists_before_they_are_cut() -> None:
+    """What the user had fills the last list; what is new stands behind it in the stage before."""
+    found = candidates([[0, 1, 2, 3], [0, 1]])
+    at = np.full(2, NOW)
+    history = Histories(np.array([0, 2, 3]), np.array([0, 1, 0], np.int32), np.zeros(3, np.int64), at)
+    one = subject(
+        requests=pl.DataFrame({"user": [0, 1], "country": ["NL", "NL"]}),
+        relevant=relevant([{3: 1.0, 1: 1.0}, {5: 1.0}]),
+        histories=history,
+        sources={"only": found},
+        stages={"ranked": found, "taken": found.top(2), "shorter": found.top(1)},
+        baselines={"only": found},
+    )
+    asked = [Gate("mrr@2", ">=", 0.2, slice="discovery"), Gate("mrr@2", ">=", 0.0, slice="discovery", stage="taken")]
+    measured = measure(one, metrics=["mrr@2"], gates=asked)
+    discovery = _slice(measured, "discovery")
+    assert (discovery.stage, discovery.requests, discovery.relevant) == ("ranked", 2, 2)
+    assert discovery.values["mrr@2"].value == pytest.approx((1 / 2 + 0) / 2)
+    assert discovery.ratios["mrr@2"].estimate.value == pytest.approx(1.0)
+    assert [outcome.value for outcome in measured.gates] == pytest.approx([1 / 4, 0.0])
 
 
 def _mean(values: list[float]) -> float:
@@ -158,8 +186,10 @@ def test_requests_without_a_user_are_of_different_ones() -> None:
 def test_metrics_deeper_than_the_last_lists_are_sliced_where_they_say_something() -> None:
     """recall@5 of lists of three is told of the stage before, and of the last where a gate says nothing else."""
     measured = measure(subject(), metrics=["recall@3", "recall@5"], gates=[Gate("recall@5", ">=", 0.7)])
-    assert [one.stage for one in measured.slices] == ["taken"] * 7 + ["merged"] * 7
-    assert [list(one.values) for one in measured.slices[::7]] == [["recall@3"], ["recall@5"]]
+    last = ["taken"] * 5 + ["merged"] + ["taken"] * 2  # `discovery` is told of the lists before they are cut
+    assert [one.stage for one in measured.slices] == last + ["merged"] * 7
+    assert [list(one.values) for one in measured.slices[::8]] == [["recall@3"], ["recall@5"]]
+    assert list(_slice(measured, "discovery").values) == ["recall@3", "recall@5"]
     assert (measured.stage_of("recall@3").name, measured.stage_of("recall").name) == ("taken", "taken")
     assert measured.gates[0].value == pytest.approx(2 / 3)
 

@@ -25,6 +25,7 @@ SLICES: Mapping[str, str] = {
     "warm": "all other users",
     "new_to_user": "items new to the user",
     "known_to_user": "items the user had before",
+    "discovery": "items new to the user, in lists without what the user had",
     "new_items": "new items",
     "old_items": "all other items",
 }
