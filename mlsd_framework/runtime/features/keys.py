@@ -41,9 +41,17 @@ def encode_key(parts: Sequence[KeyPart]) -> bytes | None:
 
 def encode_parts(parts: Sequence[Sequence[KeyPart]]) -> list[bytes | None]:
     """Encode many keys from their parts, column by column: [rows] each."""
-    if len(parts) == 1 and set(map(type, parts[0])) == {int}:  # the usual keys, in one go
-        return [b"i%d:%b" % (len(text), text) for text in [str(number).encode() for number in parts[0]]]
-    return [encode_key(key) for key in zip(*parts, strict=True)]
+    if any(set(map(type, part)) != {int} for part in parts):
+        return [encode_key(key) for key in zip(*parts, strict=True)]
+    columns = [_encode_numbers(part) for part in parts]  # the usual keys, in one go
+    return list(columns[0]) if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
+
+
+def _encode_numbers(numbers: Sequence[KeyPart]) -> list[bytes]:
+    if len(set(numbers)) == 1:  # one that all rows share
+        text = str(numbers[0]).encode()
+        return [b"i%d:%b" % (len(text), text)] * len(numbers)
+    return [b"i%d:%b" % (len(text), text) for text in [str(number).encode() for number in numbers]]
 
 
 def _encode_rare(part: KeyPart) -> bytes:

@@ -23,7 +23,7 @@ Reply: TypeAlias = "bytes | int | StoreError | list[Reply] | None"
 _CHUNK = 1 << 16
 _LARGEST = 1 << 29  # the protocol's own limit on one value
 _PORT = 6379
-_DOLLAR = ord("$")
+_NULL = b"$-1\r\n"
 _TICK = 0.00025  # seconds; limits of sockets are rounded up to it
 _LOOKS = 40  # about as long as it takes to be woken
 _LONGEST_SKIP = 63
@@ -297,18 +297,27 @@ class Connection:
         raise ValueError("the reply is not of the Redis protocol")
 
     def _array(self, number: int) -> list[Reply]:
-        # Values that have arrived whole are taken in one loop; whatever else comes goes the long way.
+        # Values that have arrived whole are taken in one loop; whatever else comes goes the long way. A value is mostly
+        # as long as the one before, so its head is tried before it is read.
         items: list[Reply] = []
         buffer, at = self._buffer, self._at
+        head, length = b"$0\r\n", 0
         for _ in range(number):
-            end = buffer.find(b"\r\n", at)
-            if end > 0 and buffer[at] == _DOLLAR:
-                length = int(buffer[at + 1 : end])
-                stop = end + 2 + length
-                if length >= 0 and stop + 2 <= len(buffer):
-                    items.append(buffer[end + 2 : stop])
-                    at = stop + 2
+            known = buffer.startswith(head, at)
+            if not known:
+                if buffer.startswith(_NULL, at):
+                    items.append(None)
+                    at += len(_NULL)
                     continue
+                end = buffer.find(b"\r\n", at)
+                if end > 0 and buffer[at : at + 1] == b"$" and (said := int(buffer[at + 1 : end])) >= 0:
+                    head, length, known = buffer[at : end + 2], said, True
+            begin = at + len(head)
+            stop = begin + length
+            if known and stop + 2 <= len(buffer):
+                items.append(buffer[begin:stop])
+                at = stop + 2
+                continue
             self._at = at
             items.append(self._reply())
             buffer, at = self._buffer, self._at
