@@ -10,6 +10,7 @@ from mlsd_framework.ir.system import System
 
 _PLACES = frozenset({"span", "path"})
 _WORDS = frozenset({"describe", "licence"})
+_WHERE_GIVEN = frozenset({"shown", "off_policy"})  # a spec that does not say them means what it meant before them
 
 
 def fingerprint(*parts: object) -> str:
@@ -47,7 +48,8 @@ def features_fingerprint(system: System) -> str:
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _PLACES | _WORDS}
+        told = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in _PLACES | _WORDS}
+        kept = {name: _plain(one) for name, one in told.items() if one is not None or name not in _WHERE_GIVEN}
         return {"": type(value).__name__, **kept}
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]

@@ -93,11 +93,28 @@ Parts = Moments | HoldOut
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What users were shown: rows of `source` of one `user` with one value of `request`, or else of one time.
+
+    `outcome` is the column that says whether an item was chosen; without one it was where the user has an event with it
+    `within` the time after.
+    """
+
+    source: str
+    user: str
+    item: str
+    request: str | None = None
+    outcome: str | None = None
+    within: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Whether a candidate of `endpoint` meets with one of the events of `interactions` that come of its request.
 
     `parts` say what is known to the requests of training, validation and test, and what comes of them; a request of
-    training keeps `negatives` candidates without the outcome, all of them where it is none.
+    training keeps `negatives` candidates without the outcome, all of them where it is none. With `shown` the requests
+    of training and validation, and their candidates, are those of a log of impressions.
     """
 
     name: str
@@ -106,6 +123,7 @@ class Outcome:
     parts: Parts
     negatives: int | None = None
     seed: int = 0
+    shown: Shown | None = None
     span: Span | None = None
 
 

@@ -8,6 +8,7 @@ from mlsd_framework.ir.features import FeatureGroup, FeatureRef, TableGroup
 from mlsd_framework.ir.retrieval import HoldOut, Interactions, Moments, Outcome, Parts, Retriever, candidate_columns
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
+from mlsd_framework.lower.impressions import ImpressionsLowering
 from mlsd_framework.lower.kinds import RetrieverLowering
 from mlsd_framework.spec.label import HoldOutSpec, LabelSpec
 from mlsd_framework.spec.loading import Loc
@@ -88,7 +89,10 @@ class RetrievalLowering:
         if log is None:
             return None
         span = self.context.span(at, key=True)
-        return Outcome(spec.name, endpoint, log, parts, spec.negatives, span=span)
+        outcome = Outcome(spec.name, endpoint, log, parts, spec.negatives, span=span)
+        if spec.shown is None:
+            return outcome
+        return ImpressionsLowering(self.sources, self.declared_sources, self.context).outcome(spec, spec.shown, outcome)
 
     def _parts(self, spec: LabelSpec, endpoint: str) -> Parts | None:
         """Return what is known to which requests, or none where that is not said or said twice."""

@@ -13,6 +13,8 @@ from mlsd_framework.passes.lengths import write_length
 def known_in_time(system: System) -> Iterator[Diagnostic]:
     """Find windows over the label, or over a column known only later, whose `delay` is too short.
 
+    So is a table of the impressions that are the examples, whose columns would be those of the example itself.
+
     `fraud_rate: mean(is_fraud)` with a label that matures after 7 days and no `delay` → E2101.
     """
     for group in system.features:
@@ -52,6 +54,15 @@ def _aggregate(group: WindowGroup, aggregate: Aggregate, system: System) -> Iter
 
 def _table(group: TableGroup, system: System) -> Iterator[Diagnostic]:
     source, label = system.source(group.source), system.label
+    if system.outcome is not None and system.outcome.shown is not None and system.outcome.shown.source == group.source:
+        what = f"`features.{group.name}` takes columns of the impressions `{group.source}` as they are"
+        yield Diagnostic(
+            code="E2101",
+            what=f"{what}, which are of the example itself",
+            span=group.span,
+            expected="windows over them, which end before it",
+        )
+        return
     for name in group.columns:
         column = source.column(name)
         late = column is not None and column.known_after > timedelta(0)

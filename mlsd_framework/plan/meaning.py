@@ -203,6 +203,11 @@ def outcome_parts(system: System) -> Iterator[Entry]:
         return
     yield "label", value((outcome.name, outcome.interactions, outcome.parts))
     yield "label.negatives", value((outcome.negatives, outcome.seed))
+    if outcome.shown is not None:
+        shown = outcome.shown
+        yield "label.shown", value(shown)
+        columns = (shown.user, shown.item, shown.request, shown.outcome)
+        yield from source_parts(system.source(shown.source), [name for name in columns if name is not None])
     yield from interaction_parts(outcome.interactions, system)
     for endpoint in system.serving:
         if endpoint.path == outcome.endpoint:

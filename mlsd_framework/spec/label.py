@@ -33,6 +33,30 @@ class HoldOutSpec(SpecModel):
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Another seed, another draw.")
 
 
+class ShownSpec(SpecModel):
+    """What users were shown, as the examples of training and validation: `shown: views` is short for `{from: views}`.
+
+    A row of the source is an item that a user was shown. The rows of one user with the same `request`, or without such
+    a column at the same time, are one request, and its candidates are these items: with the score and the rank that
+    each source of candidates gives them there and then, and with features as of that time.
+
+    Whether an item was chosen is said by the column `outcome`, or without one by an event of the label's source: one of
+    the user with the item `within` a time after the request.
+    """
+
+    short: ClassVar[str] = "source"
+
+    source: Name = Field(alias="from", description="The source of the impressions, a row an item shown.")
+    outcome: Name | None = Field(
+        None, description="The column that says whether the item was chosen: `bool`, or integers that are 0 or 1."
+    )
+    within: Duration | None = Field(
+        None,
+        description="How long after a request an event chooses an item, without `outcome`; as the label, left out.",
+    )
+    request: Name | None = Field(None, description="The column that rows of one request share; their time, left out.")
+
+
 class LabelSpec(SpecModel):
     """The label of the examples.
 
@@ -41,7 +65,9 @@ class LabelSpec(SpecModel):
 
     Where `of` is an endpoint, such as `/recommend`, the examples are the candidates that it retrieves. It does so
     either at moments of the past, and the label is whether `from` has an event of the user with it `within` a time
-    after; or with events of `from` held out, and the label is whether the candidate is among them.
+    after; or with events of `from` held out, and the label is whether the candidate is among them. With `shown`, the
+    moments are the same, and training and validation learn from what users were shown within `within` after each: the
+    label is whether it was chosen. The test is over what is retrieved all the same.
     """
 
     @model_validator(mode="before")
@@ -63,12 +89,19 @@ class LabelSpec(SpecModel):
     user: Name = Field("user", description="The entity whose events with candidates count, where `of` is an endpoint.")
     item: Name = Field("item", description="The entity of the candidates, where `of` is an endpoint.")
     within: Duration | None = Field(None, description="How long after the request an event with a candidate counts.")
-    every: Duration | None = Field(None, description="How far apart the moments of requests are; `within`, left out.")
+    every: Duration | None = Field(
+        None,
+        description="How far apart the moments of requests are. Left out: `within`, and with `shown` the time that an "
+        "outcome takes on top.",
+    )
     moments: int | None = Field(
         None, ge=3, le=1000, description="How many moments: the last is the test, the one before it the validation."
     )
     hold_out: HoldOutSpec | None = Field(
         None, description="Events that are to be found again, drawn at random; instead of `within` and `moments`."
+    )
+    shown: ShownSpec | None = Field(
+        None, description="What users were shown, from which to learn in place of what is retrieved."
     )
     negatives: int | None = Field(
         None, ge=1, description="Candidates without the outcome that a request of training keeps; all, where left out."

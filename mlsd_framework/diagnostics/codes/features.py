@@ -10,6 +10,22 @@ CODES: tuple[Code, ...] = (
         "Look at `label.join`, and whether the labels' source has rows of the examples' time.",
     ),
     Code(
+        "E6246",
+        "no-impressions",
+        "Of the time that a moment of training or validation stands for there are no impressions.",
+        "Take fewer `moments`, so that they begin with the log of impressions, or impressions of that time.",
+        "label: {…, moments: 20, shown: impressions}",
+        "label: {…, moments: 5, shown: impressions}",
+    ),
+    Code(
+        "E6247",
+        "unusable-outcome",
+        "The column that says whether an item was chosen has a value that is neither 0 nor 1.",
+        "Name a column of booleans, or of 0 and 1.",
+        "shown: {from: impressions, outcome: clicks}",
+        "shown: {from: impressions, outcome: clicked}",
+    ),
+    Code(
         "E6201",
         "feature-group-meaningless",
         "A feature group has no meaning: an unknown function, a negative window, two columns of one name.",

@@ -54,6 +54,13 @@ class Candidates:
         """Return the items of one request, best first."""
         return self.items[self.offsets[request] : self.offsets[request + 1]]
 
+    def between(self, first: int, last: int) -> "Candidates":
+        """Return the rows of the requests from `first` up to `last`, which is none of them."""
+        offsets = self.offsets[first : last + 1]
+        rows = slice(offsets[0], offsets[-1])
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Candidates(offsets - offsets[0], self.items[rows], columns)
+
     def with_columns(self, **columns: Column) -> "Candidates":
         """Return them with more columns, or others in their place: [rows] each."""
         return Candidates(self.offsets, self.items, {**self.columns, **columns})

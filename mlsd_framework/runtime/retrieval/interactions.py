@@ -108,10 +108,14 @@ class Histories:
 
     def request(self, number: int) -> "Histories":
         """Return one request by itself."""
-        rows = slice(self.offsets[number], self.offsets[number + 1])
-        offsets = np.array([0, rows.stop - rows.start], np.int64)
-        columns = {name: column[number : number + 1] for name, column in self.columns.items()}
-        return Histories(offsets, self.items[rows], self.times[rows], self.at[number : number + 1], columns)
+        return self.between(number, number + 1)
+
+    def between(self, first: int, last: int) -> "Histories":
+        """Return the requests from `first` up to `last`, which is none of them."""
+        offsets = self.offsets[first : last + 1]
+        rows = slice(offsets[0], offsets[-1])
+        columns = {name: column[first:last] for name, column in self.columns.items()}
+        return Histories(offsets - offsets[0], self.items[rows], self.times[rows], self.at[first:last], columns)
 
     def last(self, length: int) -> Codes:
         """Return the last items of each request, the newest first, then -1: [requests, length]."""

@@ -19,6 +19,8 @@ from mlsd_framework.runtime.retrieval.source import Source
 _ALIKE: Final = 1e-9
 """Of a score: a spread below it is nothing but rounding."""
 
+_SLICE: Final = 4096  # requests at a time, of which every source keeps what it finds
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -75,6 +77,37 @@ class Retrieval:
         """Ask every source, one after another, and merge."""
         return self.merged(sources, self.found(sources, histories), histories)
 
+    def of_shown(self, sources: Mapping[str, Source], shown: Candidates, histories: Histories) -> Candidates:
+        """Return candidates that came from elsewhere, such as a log of what was shown, with the columns of `merged`.
+
+        A score is what the source says of the item. A rank is the place of the item among what the source finds for
+        this history when it is asked as here, NaN where it does not find it. A standardised score is by the mean and
+        the deviation of the candidates that would be merged, so that each column means what it means of these.
+        """
+        parts = [
+            self._said(sources, shown.between(first, last), histories.between(first, last))
+            for first in range(0, shown.requests, _SLICE)
+            for last in [min(first + _SLICE, shown.requests)]
+        ]
+        names = parts[0] if parts else self._said(sources, shown, histories)
+        columns = {name: np.concatenate([one[name] for one in parts or [names]]) for name in names}
+        return Candidates(shown.offsets, shown.items, columns)
+
+    def _said(
+        self, sources: Mapping[str, Source], shown: Candidates, histories: Histories
+    ) -> dict[str, NDArray[np.float64]]:
+        found = self.found(sources, histories)
+        merged = self.merged(sources, found, histories) if self.standardise else None
+        columns = {}
+        for name in self.asks:
+            scores = sources[name].score(histories, shown).astype(np.float64)
+            columns[f"candidates.{name}_score"] = scores
+            columns[f"candidates.{name}_rank"] = _ranks(shown, found[name])
+            if merged is not None:
+                among = (merged, merged.columns[f"candidates.{name}_score"])
+                columns[f"candidates.{name}_z"] = standardised(shown, scores, among)
+        return columns
+
     def _columns(
         self, sources: Mapping[str, Source], merged: Candidates, histories: Histories
     ) -> Iterator[tuple[str, Column]]:
@@ -88,17 +121,38 @@ class Retrieval:
                 yield f"candidates.{name}_z", standardised(merged, scores)
 
 
-def standardised(candidates: Candidates, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ranks(shown: Candidates, found: Candidates) -> NDArray[np.float64]:
+    """Return the place of each row of `shown` among what was found for the same request, from 0; NaN for none."""
+    wide = int(max(shown.items.max(initial=0), found.items.max(initial=0))) + 1
+    wanted, keys = (one.request_of * wide + one.items for one in (shown, found))
+    order = np.argsort(keys)
+    at = np.searchsorted(keys, wanted, sorter=order)
+    rows = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(wanted), np.int64)
+    there = keys[rows] == wanted if len(order) else np.zeros(len(wanted), np.bool_)
+    ranks = np.full(len(wanted), np.nan)
+    ranks[there] = found.place_of[rows[there]]
+    return ranks
+
+
+def standardised(
+    candidates: Candidates,
+    scores: NDArray[np.float64],
+    among: tuple[Candidates, NDArray[np.float64]] | None = None,
+) -> NDArray[np.float64]:
     """Return by how many standard deviations each score is above the mean of its request's: [rows].
 
-    Scores that are NaN stay so and do not count; where all of a request are alike, each is 0.
+    Scores that are NaN stay so and do not count; where all of a request are alike, each is 0. Mean and deviation are
+    those of `among`, other candidates of the same requests with their scores, where these are given.
     """
-    request_of = candidates.request_of
-    there = np.isfinite(scores)
-    said, of = scores[there], request_of[there]
-    count = np.maximum(np.bincount(of, minlength=candidates.requests), 1)
-    off = said - (np.bincount(of, said, candidates.requests) / count)[of]
-    spread = np.sqrt(np.bincount(of, off**2, candidates.requests) / count)[of]
+    judged, known = (candidates, scores) if among is None else among
+    there = np.isfinite(known)
+    said, of = known[there], judged.request_of[there]
+    count = np.maximum(np.bincount(of, minlength=judged.requests), 1)
+    mean = np.bincount(of, said, judged.requests) / count
+    spread = np.sqrt(np.bincount(of, (said - mean[of]) ** 2, judged.requests) / count)
     found = np.full(len(scores), np.nan)
-    found[there] = np.divide(off, spread, out=np.zeros_like(off), where=spread > _ALIKE * np.abs(said))
+    there = np.isfinite(scores)
+    said, of = scores[there], candidates.request_of[there]
+    off = said - mean[of]
+    found[there] = np.divide(off, spread[of], out=np.zeros_like(off), where=spread[of] > _ALIKE * np.abs(said))
     return found

@@ -17,11 +17,15 @@ _THERE = "__there"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """In words, the part whose rows are compared, and of what the change is; `labels` is whether these have to stay."""
+    """In words, the part whose rows are compared, and of what the change is; `labels` is whether these have to stay.
+
+    `by` tells rows of one user and item apart.
+    """
 
     moment: str
     of: str
     labels: bool
+    by: tuple[str, ...] = ()
 
 
 def compare(
@@ -33,7 +37,7 @@ def compare(
     result: Leakage,
 ) -> None:
     """Hold rows against those that are made again after a change; `late` are users and items whose label may differ."""
-    key = [candidates.user, candidates.item]
+    key = [candidates.user, candidates.item, *change.by]
     result.rows += rows.height
     gone = ~_among(rows.select(key), again.select(key))
     beside = rows.select(key).join(again, on=key, how="left", maintain_order="left")
@@ -50,7 +54,7 @@ def compare(
             continue
         differs = left.get_column(name).ne_missing(right.get_column(name))
         if name == candidates.label and late is not None:
-            differs &= ~_among(left.select(key), late)
+            differs &= ~_among(left.select(late.columns), late)
         if differs.any():
             result.leaking += int(differs.sum())
             old, new = ([row[0] for row in plain(one.filter(differs).select(name))] for one in (left, right))

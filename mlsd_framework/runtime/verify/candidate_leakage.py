@@ -23,7 +23,7 @@ EVENTS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class Cut:
     """From when on everything is changed; `labels` is whether outcomes lie before it."""
 
     at: int
@@ -47,30 +47,31 @@ def candidate_leakage(subject: Subject, candidates: Candidates, moments: Moments
     times = events.get_column(str(log.table.event_time)).to_physical().to_list()
     # Beyond the horizon there have to be events, or nothing after it could be changed.
     moment = max(times, default=0) + 1 - 2 * moments.horizon
-    moment = _free(moment, None if log.ingest_time is None else events.get_column(log.ingest_time))
+    moment = free(moment, None if log.ingest_time is None else events.get_column(log.ingest_time))
     requests = Moment(moment, "test", moments.horizon)  # of a test, which leaves no example out
-    rows = _made(candidates, frames, requests)
+    rows = made(candidates, frames, requests)
     users = rows.get_column(candidates.user).n_unique()
     part = f"fitted on {events.height:,} of {log.rows.height:,} events: {', '.join(candidates.fitted)}"
     result = Leakage(columns=rows.width, sample=f"asked for {users:,} users at {said(moment)}, {part}")
     if log.ingest_time is None:
         result.notes.append(f"`{log.name}` has no ingest time: a row counts as known when it happened")
-    for cut in (_Cut(moment, moment, labels=False), _Cut(moment + moments.horizon, moment, labels=True)):
+    for cut in (Cut(moment, moment, labels=False), Cut(moment + moments.horizon, moment, labels=True)):
         changed, plants = planted(subject, as_examples, frames, cut.at, draw)
         result.cuts.append(said(cut.at))
         result.plants += plants
-        changed = _later(changed, subject, cut.at)
-        again = _made(candidates, changed, requests)
-        late = _known_later(subject, candidates, (frames, changed), cut)
+        changed = later(changed, subject, cut.at)
+        again = made(candidates, changed, requests)
+        late = known_later(subject, candidates, (frames, changed), cut)
         compare(rows, again, candidates, Change(said(moment), said(cut.at), cut.labels), late, result)
     return result
 
 
-def _made(candidates: Candidates, frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
+def made(candidates: Candidates, frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
+    """Return the examples of a moment."""
     return candidates.make(*(frames[name].lazy() for name in candidates.reads), moment)
 
 
-def _free(moment: int, written: pl.Series | None) -> int:
+def free(moment: int, written: pl.Series | None) -> int:
     """Return the first moment from this one on at which nothing was written: what is known at once is no plant."""
     taken = set() if written is None else set(written.to_physical().to_list())
     while moment in taken:
@@ -78,7 +79,7 @@ def _free(moment: int, written: pl.Series | None) -> int:
     return moment
 
 
-def _later(frames: Mapping[str, pl.DataFrame], subject: Subject, cut: int) -> dict[str, pl.DataFrame]:
+def later(frames: Mapping[str, pl.DataFrame], subject: Subject, cut: int) -> dict[str, pl.DataFrame]:
     """Let what is planted as written at the cut be written just after it: at the cut itself it is known."""
     found = dict(frames)
     for name, frame in frames.items():
@@ -90,8 +91,8 @@ def _later(frames: Mapping[str, pl.DataFrame], subject: Subject, cut: int) -> di
     return found
 
 
-def _known_later(
-    subject: Subject, candidates: Candidates, versions: Sequence[Mapping[str, pl.DataFrame]], cut: _Cut
+def known_later(
+    subject: Subject, candidates: Candidates, versions: Sequence[Mapping[str, pl.DataFrame]], cut: Cut
 ) -> pl.DataFrame | None:
     """Return the users and items of events within the horizon that were written after it: their outcome came later."""
     log = subject.log(candidates.source)

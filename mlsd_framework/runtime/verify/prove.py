@@ -19,6 +19,7 @@ from mlsd_framework.runtime.verify.expressions import expressions_hold
 from mlsd_framework.runtime.verify.held_out_leakage import held_out_leakage
 from mlsd_framework.runtime.verify.homes.spark import spark_home
 from mlsd_framework.runtime.verify.homes.store import temporary_store
+from mlsd_framework.runtime.verify.impression_leakage import impression_leakage
 from mlsd_framework.runtime.verify.leakage import Leakage, leakage
 from mlsd_framework.runtime.verify.parity import GroupParity, compared, homes_of
 from mlsd_framework.runtime.verify.proof import Proof
@@ -87,7 +88,11 @@ def _candidates(subject: Subject, candidates: Candidates) -> Leakage:
     match candidates.parts:
         case Moments():
             print("retrieving at a moment of the past with rows from its future", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
-            return candidate_leakage(subject, candidates, candidates.parts)
+            result = candidate_leakage(subject, candidates, candidates.parts)
+            if candidates.shown is not None:
+                print("making examples of what was shown with rows from their future", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
+                impression_leakage(subject, candidates, candidates.shown, candidates.parts, result)
+            return result
         case HoldOut():
             print("retrieving with what is held out changed", file=sys.stderr, flush=True)  # noqa: T201 - the record of a generated script's run
             return held_out_leakage(subject, candidates, candidates.parts)

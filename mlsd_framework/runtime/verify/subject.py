@@ -11,6 +11,7 @@ from mlsd_framework.runtime.features.derived import DerivedGroup
 from mlsd_framework.runtime.features.materialisation import Group
 from mlsd_framework.runtime.features.windows import WindowGroup, column_names
 from mlsd_framework.runtime.stream.live import LiveSource
+from mlsd_framework.runtime.training.impressions import Impressions
 from mlsd_framework.runtime.training.parts import Parts
 
 Events = Callable[..., pl.LazyFrame]
@@ -80,12 +81,21 @@ class Examples:
     join: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The source of what users were shown, and how it is read."""
+
+    source: str
+    impressions: Impressions
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
     """How examples of a ranker are made of the sources `reads`: `make(*sources, part)` for the requests of one part.
 
     The events of `source` say which `user` met which `item`, and by `label` whether a candidate is met by what comes of
-    a request, as `parts` has it. `fitted` names what is fitted anew for each.
+    a request, as `parts` has it. `fitted` names what is fitted anew for each. With `shown` the requests of training and
+    validation are those of a log of impressions.
     """
 
     make: Frames
@@ -96,6 +106,7 @@ class Candidates:
     label: str
     parts: Parts
     fitted: tuple[str, ...]
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

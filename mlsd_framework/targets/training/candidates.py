@@ -8,7 +8,7 @@ from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.features import RequestGroup, StoredGroup
-from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome
+from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome, Shown
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
@@ -19,6 +19,7 @@ from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 AT = "at"
 KNOWN = "known"
 PARTS = "mlsd_framework.runtime.training.parts"
+IMPRESSIONS = "mlsd_framework.runtime.training.impressions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class CandidatesFile:
     catalogue: str
     log: list[str]
     asked: str
+    shown: str | None
     known: list[str]
     history: list[str]
     examples: list[str]
@@ -77,7 +79,7 @@ def candidates_file(system: System, spec: str) -> str:
     made, result = _put_together(", ".join(_frames(read, parts)) if features else None, parts)
     context = CandidatesFile(
         spec=spec,
-        what="in parts of the log" if parts.held_out else "at moments of the past",
+        what=_what(parts),
         imports="",
         declarations=_declarations(parts),
         sources=_fitted(parts),
@@ -88,6 +90,7 @@ def candidates_file(system: System, spec: str) -> str:
         catalogue=emit(parts.settings.entity),
         log=assigned("log", log_of(log, Raw(names.frame(log.source)), system, numbered=parts.held_out), 1),
         asked=emit(_asked(parts)),
+        shown=_shown(parts),
         known=[f"{KNOWN} = part.known_events({names.frame(log.source)})"] if parts.held_out else [],
         history=assigned("history", _history(parts), 2),
         examples=assigned("rows", _examples(parts), 2),
@@ -99,6 +102,13 @@ def candidates_file(system: System, spec: str) -> str:
         passed=", ".join(names.frame(one) for one in used),
     )
     return render("training/candidates.py.j2", replace(context, imports="\n".join(imports.lines())))
+
+
+def _what(parts: _Parts) -> str:
+    """Return in words where the candidates of the examples are from."""
+    if parts.outcome.shown is not None:
+        return "items that users were shown, for the test those retrieved"
+    return f"candidates that retrieval returned {'in parts of the log' if parts.held_out else 'at moments of the past'}"
 
 
 def _put_together(frames: str | None, parts: _Parts) -> tuple[str, str]:
@@ -154,7 +164,8 @@ def candidate_sources(system: System) -> list[str]:
         return []
     parts = _parts(system)
     groups = [*_history_groups(parts), *row_groups(system, parts.endpoint)]
-    return list(dict.fromkeys([system.outcome.interactions.source, *sources_of(groups, system)]))
+    shown = [system.outcome.shown.source] if system.outcome.shown is not None else []
+    return list(dict.fromkeys([system.outcome.interactions.source, *shown, *sources_of(groups, system)]))
 
 
 def fitted_sources(system: System) -> tuple[str, ...]:
@@ -205,11 +216,37 @@ def _table(source: str, parts: _Parts) -> str:
 def _declarations(parts: _Parts) -> list[str]:
     outcome = parts.outcome
     sampling = given(negatives=outcome.negatives, seed=outcome.seed or None)
+    shown = outcome.shown
+    read = [] if shown is None else [f"SHOWN = {emit(_impressions(shown, parts), 0, 8)}"]
     return [
         f"{pointer(parts.stage.span)}\nRETRIEVE = {emit(retrieval(parts.settings, parts.imports), 0, 11)}",
         f"\n{pointer(outcome.span)}\nPARTS = {emit(parts_call(outcome, parts.system, parts.imports), 0, 8)}",
         f"SAMPLING = {emit(Call('Sampling', (), sampling), 0, 11)}",
+        *read,
     ]
+
+
+def _impressions(shown: Shown, parts: _Parts) -> Call:
+    """Return the declaration of how impressions are read."""
+    parts.imports.add(IMPRESSIONS, "Impressions", "Pages")
+    if shown.within is not None:
+        parts.imports.add("datetime", "timedelta")
+    pages = pages_call(shown, parts.system)
+    return Call("Impressions", (pages,), given(outcome=shown.outcome, within=shown.within))
+
+
+def pages_call(shown: Shown, system: System) -> Call:
+    """Return the declaration of which columns of impressions say who was shown what, and when."""
+    columns = (("user", shown.user), ("item", shown.item), ("time", system.source(shown.source).event_time))
+    return Call("Pages", (), given(**dict(columns), request=shown.request))
+
+
+def _shown(parts: _Parts) -> str | None:
+    """Return the source of what a part's users were shown, or none where examples are what is retrieved."""
+    shown = parts.outcome.shown
+    if shown is None:
+        return None
+    return emit(Call("SHOWN.of", (Raw(parts.names.frame(shown.source)), Raw("log"), Raw("catalogue"), Raw("part"))))
 
 
 def parts_call(outcome: Outcome, system: System, imports: Imports) -> Call:

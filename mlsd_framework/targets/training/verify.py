@@ -142,6 +142,10 @@ class _Verify:
             ("parts", Raw("PARTS")),
             ("fitted", fitted_sources(self.system)),
         )
+        if outcome.shown is not None:
+            self.imports.add(f"{VERIFY}.subject", "Shown")
+            self.imports.add("dataset", "SHOWN")
+            named += (("shown", Call("Shown", (outcome.shown.source, Raw("SHOWN")))),)
         return Call("Candidates", (), named)
 
     def expressions(self) -> Call:
