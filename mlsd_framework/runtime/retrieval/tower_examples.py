@@ -1,6 +1,6 @@
 """From a log to the pairs that a two-tower model learns from: who took what, and what that user had taken before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from mlsd_framework.runtime.retrieval.interactions import Histories, Interaction
 from mlsd_framework.runtime.retrieval.two_tower import HISTORY
 from mlsd_framework.runtime.towers.batches import Pairs, Rows
 from mlsd_framework.runtime.towers.learning import Encoding
+from mlsd_framework.runtime.towers.mining import Met
 
 ITEM: Final = "item"
 """The feature of the item tower that is the item itself, by its place in the catalogue."""
@@ -23,18 +24,26 @@ ITEM: Final = "item"
 class Examples:
     """A row an event: the features of its user as they were before it, and the item by its place, in the order of time.
 
-    The first `learned` rows are to learn from, the others to validate on.
+    The first `learned` rows are to learn from, the others to validate on. `events` are the places of the rows in the
+    log.
     """
 
     users: pl.DataFrame
     items: NDArray[np.int32]
     learned: int
+    events: NDArray[np.int64]
 
     def pairs(self, encoding: Encoding) -> tuple[Pairs, Pairs]:
         """Return the pairs of training and of validation."""
         rows, items = Rows.of(encoding.user.encode(self.users)), torch.from_numpy(self.items.astype(np.int64))
         whole = Pairs(rows, items)
         return whole.take(slice(0, self.learned)), whole.take(slice(self.learned, None))
+
+    def met(self, log: Interactions) -> Met:
+        """Return what the user of each row to learn from met up to the last of these rows."""
+        rows = self.events[: self.learned]
+        known = slice(0, int(rows[-1]) + 1)
+        return replace(Met.of(log.users[known], log.items[known]), users=log.users[rows].astype(np.int64))
 
 
 def examples(
@@ -54,7 +63,7 @@ def examples(
     lists = pl.select(pl.when(lists >= 0).then(lists)).to_series().reshape((len(rows), history)).alias(HISTORY)
     frame = users[log.users[rows]].with_columns(lists) if users.width else pl.DataFrame([lists])
     learned = len(rows) - max(round(validated * len(rows)), 1)
-    return Examples(frame, log.items[rows], learned)
+    return Examples(frame, log.items[rows], learned, rows)
 
 
 def catalogue_frame(catalogue: Catalogue, *tables: pl.DataFrame) -> pl.DataFrame:

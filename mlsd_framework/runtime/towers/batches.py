@@ -1,14 +1,24 @@
 """Batches for a two-tower model, sliced whole from tensors: no row is touched by Python."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
+import numpy as np
 import pytorch_lightning
 import torch
 from torch import Tensor
 
 from mlsd_framework.runtime.towers.encoding import Encoded
-from mlsd_framework.runtime.towers.negatives import Draws, Negatives, log_inclusion, pooled, popularity
+from mlsd_framework.runtime.towers.mining import Met, mined_items
+from mlsd_framework.runtime.towers.negatives import (
+    Draws,
+    Negatives,
+    drawn,
+    log_inclusion,
+    pooled,
+    popularity,
+    with_mined,
+)
 
 
 class Rows(NamedTuple):
@@ -43,13 +53,26 @@ class Pairs(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One step: users, the pool of items, each row's positive in the pool, log Q [pool], and where to mine."""
+    """One step: users, the pool of items, each row's positive in the pool, and hard items of its own: [rows, hard].
+
+    `log_q` is that of the pool [pool], or with hard items that of both [rows, pool + hard]; -1 is no item.
+    """
 
     users: Rows
     pool: Tensor
     target: Tensor
     log_q: Tensor
-    mineable: Tensor
+    hard: Tensor
+
+
+class Embeds(Protocol):
+    """What makes vectors with the weights of the moment."""
+
+    def user_vectors(self, users: Rows) -> Tensor:
+        """Return the vectors of rows of users: [rows, dimension]."""
+
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of the catalogue: [items, dimension]."""
 
 
 class PairsData(pytorch_lightning.LightningDataModule):
@@ -57,7 +80,9 @@ class PairsData(pytorch_lightning.LightningDataModule):
 
     Of each batch of `size` rows, every process takes its part and holds it against the items of the whole batch, so
     several processes compute what one would; that needs no exchange, as each process has all pairs. The rows left over
-    at the end of an epoch, fewer than a batch, wait for the next order. Raises ValueError where there are fewer rows.
+    at the end of an epoch, fewer than a batch, wait for the next order. Hard items are mined at the beginning of each
+    epoch but the first, by each process for its part, from the weights as they are then and the seed: a run that is
+    resumed mines the same again. Raises ValueError where there are fewer rows.
     """
 
     def __init__(
@@ -68,14 +93,19 @@ class PairsData(pytorch_lightning.LightningDataModule):
         *,
         size: int = 1024,
         negatives: Negatives | None = None,
+        met: Met | None = None,
         seed: int = 0,
     ) -> None:
-        """Take the pairs and the number of items of the catalogue."""
+        """Take the pairs and the number of items of the catalogue.
+
+        What the users of the training pairs `met` is none of their hard items; without it that is a row's own item.
+        """
         super().__init__()
         if len(train.items) < size:
             raise ValueError(f"a batch has {size} rows, and there are {len(train.items)} to train on")
         self.train, self.valid, self.size, self.seed = train, valid, size, seed
         self.negatives = negatives or Negatives()
+        self.met = met
         shares = popularity(train.items, items)
         self.draws = Draws(shares, self.negatives)
         self.log_q = log_inclusion(shares, size, self.negatives)
@@ -85,7 +115,16 @@ class PairsData(pytorch_lightning.LightningDataModule):
         trainer = self.trainer
         if trainer is None:
             return Epoch(self, 0)
-        return Epoch(self, trainer.current_epoch, trainer.global_rank, trainer.world_size)
+        embeds = cast("Embeds", trainer.lightning_module)
+        return Epoch(self, trainer.current_epoch, trainer.global_rank, trainer.world_size, embeds)
+
+    def mined(self, rows: Tensor, embeds: Embeds) -> Tensor:
+        """Return the hard items of some of the training pairs: [rows, at most mined_pool], -1 where there are fewer."""
+        positives = self.train.items.numpy()
+        met = Met.of(np.arange(len(positives)), positives) if self.met is None else self.met
+        users = embeds.user_vectors(self.train.users.take(rows)).cpu().numpy()
+        found = mined_items(users, embeds.item_vectors().cpu().numpy(), met.take(rows.numpy()), self.negatives)
+        return torch.from_numpy(found)
 
     def val_dataloader(self) -> "Slices":
         """Return the validation pairs of this process in slices; each process has to have some."""
@@ -113,9 +152,11 @@ class Slices:
 class Epoch:
     """The batches of one epoch, in an order of its own."""
 
-    def __init__(self, data: PairsData, number: int, rank: int = 0, processes: int = 1) -> None:
-        """Take the epoch's number and which of the processes this one is."""
-        self._data = data
+    def __init__(
+        self, data: PairsData, number: int, rank: int = 0, processes: int = 1, embeds: Embeds | None = None
+    ) -> None:
+        """Take the epoch's number, which of the processes this one is, and what makes the vectors to mine by."""
+        self._data, self._embeds = data, embeds
         self._number, self._rank, self._processes = number, rank, processes
 
     def __len__(self) -> int:
@@ -126,10 +167,22 @@ class Epoch:
         """Yield the batches."""
         data = self._data
         generator = torch.Generator().manual_seed(data.seed * 1_000_003 + self._number)
-        order = torch.randperm(len(data.train.items), generator=generator)
+        order = torch.randperm(len(data.train.items), generator=generator)[: len(self) * data.size]
+        steps = order.reshape(len(self), data.size)
         mine = slice(self._rank, None, self._processes)
-        for step in range(len(self)):
-            rows = order[step * data.size : (step + 1) * data.size]
+        mined = self._mined(steps[:, mine])
+        for step, rows in enumerate(steps):
             pool, target = pooled(data.train.items[rows], data.draws.joining(generator))
-            mineable = data.draws.mineable(pool, generator)
-            yield Batch(data.train.users.take(rows[mine]), pool, target[mine], data.log_q[pool], mineable)
+            users = data.train.users.take(rows[mine])
+            if mined is None:
+                yield Batch(users, pool, target[mine], data.log_q[pool], pool.new_empty(len(rows[mine]), 0))
+                continue
+            keys = torch.rand(data.size, mined.shape[2], generator=generator)[mine]
+            hard = drawn(mined[step], keys, data.negatives.mined)
+            yield Batch(users, pool, target[mine], with_mined(pool, hard, mined[step], data.log_q), hard)
+
+    def _mined(self, steps: Tensor) -> Tensor | None:
+        """Return the hard items of the rows of steps, [steps, rows, mined], or None where none are asked for yet."""
+        if not self._data.negatives.mined or not self._number or self._embeds is None:
+            return None
+        return self._data.mined(steps.reshape(-1), self._embeds).reshape(*steps.shape, -1)

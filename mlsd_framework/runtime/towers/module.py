@@ -1,6 +1,5 @@
 """The two-tower model as a LightningModule, short enough to read before it is trained."""
 
-import math
 from dataclasses import dataclass, field
 
 import pytorch_lightning
@@ -9,10 +8,10 @@ from torch import Tensor
 
 from mlsd_framework.runtime.towers.batches import Batch, Pairs, Rows
 from mlsd_framework.runtime.towers.learning import Encoding
-from mlsd_framework.runtime.towers.negatives import Negatives, nearest, sampled_softmax
+from mlsd_framework.runtime.towers.negatives import Negatives, sampled_softmax
 from mlsd_framework.runtime.towers.tower import Shape, Tower, tables
 
-_SLICE = 8_192  # items whose vectors are computed at a time
+_SLICE = 8_192  # rows whose vectors are computed at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +48,18 @@ class TwoTower(pytorch_lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of a batch."""
-        users = self.user(*batch.users)
-        pool, log_q = self._mined(users, batch) if len(batch.mineable) else (batch.pool, batch.log_q)
-        items = self.item(*self.catalogue.take(pool))
-        return sampled_softmax(users @ items.T / self.temperature, batch.target, log_q)
+        scores = self._scores(self.user(*batch.users), batch)
+        return sampled_softmax(scores / self.temperature, batch.target, batch.log_q)
 
-    def _mined(self, users: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the pool with the hard negatives of these rows behind it, and log Q: their chance to be looked at."""
-        negatives = self.settings.negatives
-        with torch.no_grad():
-            items = self.item(*self.catalogue.take(batch.mineable))
-            hard = batch.mineable[nearest(users, items, negatives.mined)]
-        looked_at = -math.expm1(-negatives.mined_from / len(self.catalogue.codes)) if negatives.corrected else 1.0
-        return torch.cat([batch.pool, hard]), torch.cat(
-            [batch.log_q, batch.log_q.new_full(hard.shape, math.log(looked_at))]
-        )
+    def _scores(self, users: Tensor, batch: Batch) -> Tensor:
+        """Return the products of users with the pool, and with their own hard items beside it: [rows, pool + hard]."""
+        if not batch.hard.shape[1]:
+            products: Tensor = users @ self.item(*self.catalogue.take(batch.pool)).T
+            return products
+        hard, place = torch.unique(batch.hard.clamp(min=0), return_inverse=True)
+        items = self.item(*self.catalogue.take(torch.cat([batch.pool, hard])))
+        pool, own = items[: len(batch.pool)], items[len(batch.pool) :][place]
+        return torch.cat([users @ pool.T, torch.einsum("rd,rhd->rh", users, own)], dim=1)
 
     def validation_step(self, batch: Pairs, _: int) -> None:
         """Log the recall of a slice of pairs."""
@@ -91,11 +87,22 @@ class TwoTower(pytorch_lightning.LightningModule):
         """Compute the vectors of all items."""
         self.vectors = self.item_vectors()
 
-    @torch.no_grad()
     def item_vectors(self) -> Tensor:
         """Return the vectors of the catalogue as it is: [items, dimension], float32."""
+        return self._vectors(self.item, self.catalogue)
+
+    def user_vectors(self, users: Rows) -> Tensor:
+        """Return the vectors of rows of users: [rows, dimension], float32."""
+        return self._vectors(self.user, users)
+
+    @torch.no_grad()
+    def _vectors(self, tower: Tower, rows: Rows) -> Tensor:
+        """Return the vectors of rows, with nothing hidden from the tower, while it trains too."""
+        training = tower.training
+        tower.eval()
         slices = [
-            self.item(*self.catalogue.take(slice(start, start + _SLICE)))
-            for start in range(0, len(self.catalogue.codes), _SLICE)
+            tower(*rows.take(slice(start, start + _SLICE)).to(self.device)).float()
+            for start in range(0, len(rows.codes), _SLICE)
         ]
-        return torch.cat(slices).float()
+        tower.train(training)
+        return torch.cat(slices)

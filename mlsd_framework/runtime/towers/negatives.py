@@ -1,4 +1,4 @@
-"""What a positive is held against: the pool of items of a batch, and how likely each item is to be in it."""
+"""What a positive is held against: the pool of items of a batch, hard ones, and how likely each item is to be there."""
 
 import math
 from dataclasses import dataclass
@@ -6,21 +6,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mlsd_framework.runtime.index.door import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Negatives:
     """Which items join those of the batch itself, which always serve as negatives of one another.
 
     `uniform` and `popular` are numbers of draws a batch, the latter by `popularity ** power` (word2vec's 0.75).
-    `mined` is a number for each row: the nearest of `mined_from` uniform draws, by the vectors of the moment.
-    `corrected` subtracts the log of each item's chance to be in the pool (logQ); without it popular items score low.
+    `mined` is a number for each row, drawn from the row's nearest items by the vectors at the beginning of the epoch,
+    from the second on: `mined_pool` of them, behind the first `skipped`, found by an index of the kind `engine`.
+    `corrected` subtracts the log of each item's chance to be there (logQ); without it popular items score low.
     """
 
     uniform: int = 0
     popular: int = 0
     power: float = 0.75
     mined: int = 0
-    mined_from: int = 2_000
+    mined_pool: int = 100
+    skipped: int = 0
+    engine: Kind = "exact"
     corrected: bool = True
 
 
@@ -62,14 +67,6 @@ class Draws:
         popular = torch.searchsorted(self._cumulated, chances * self._cumulated[-1], right=True)
         return torch.cat([uniform, popular.clamp(max=self._items - 1)])
 
-    def mineable(self, pool: Tensor, generator: torch.Generator) -> Tensor:
-        """Return items among which hard ones are looked for, none of them in the pool: [at most mined_from]."""
-        if not self._negatives.mined:
-            return pool[:0]
-        drawn: Tensor = torch.unique(torch.randint(self._items, (self._negatives.mined_from,), generator=generator))
-        kept: Tensor = drawn[~torch.isin(drawn, pool)]
-        return kept
-
 
 def pooled(positives: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
     """Return the items of a batch, each once, and the place of each row's positive among them: [pool], [rows].
@@ -80,17 +77,46 @@ def pooled(positives: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
     return pool, inverse[: len(positives)]
 
 
-def nearest(users: Tensor, items: Tensor, number: int) -> Tensor:
-    """Return the places of the items that are among the `number` nearest of some user, each once.
+def drawn(mined: Tensor, keys: Tensor, number: int) -> Tensor:
+    """Return `number` of the mined items of each row, those of the smallest keys: [rows, number], -1 behind them.
 
-    Users are [rows, dimension], items [items, dimension].
+    `mined` are places in the catalogue, [rows, mined], -1 where a row has fewer, and `keys` random numbers below 1.
     """
-    places: Tensor = torch.unique(torch.topk(users @ items.T, min(number, len(items)), dim=1).indices)
-    return places
+    chosen = torch.topk(torch.where(mined >= 0, keys, 1.0), min(number, mined.shape[1]), dim=1, largest=False)
+    return mined.gather(1, chosen.indices)
+
+
+def with_mined(pool: Tensor, hard: Tensor, mined: Tensor, log_q: Tensor) -> Tensor:
+    """Return log Q of the items of a pool and of the `hard` ones of each row beside them: [rows, pool + hard].
+
+    `pool` rises; `log_q` [items] is of the pool alone. Of its `mined` items [rows, mined] a row has drawn as many as
+    there are `hard` ones [rows, hard], so such an item has two ways to be there, and is absent with the chance
+    (1 - q) (1 - drawn / mined). A hard one that is in the pool already, or is -1, gets infinity: it does not count.
+    """
+    there = (mined >= 0).sum(1, keepdim=True)
+    share = (hard.shape[1] / there.clamp(min=1)).clamp(max=1.0)
+    place = torch.searchsorted(pool, mined).clamp(max=len(pool) - 1)
+    beside = len(pool)  # a column for what is not in the pool, which is left out in the end
+    inside = torch.where((pool[place] == mined) & (mined >= 0), place, beside)
+    chances = log_q[pool].repeat(len(mined), 1)
+    chances = torch.cat([chances, chances.new_zeros(len(mined), 1)], dim=1)
+    chances.scatter_(1, inside, _either(log_q[mined.clamp(min=0)], share))
+    counted = (hard >= 0) & ~torch.isin(hard, pool)
+    own = torch.where(counted, _either(log_q[hard.clamp(min=0)], share), math.inf)
+    return torch.cat([chances[:, :beside], own], dim=1)
+
+
+def _either(log_q: Tensor, share: Tensor) -> Tensor:
+    """Return the log of the chance to be in the pool, or drawn with the chance `share`."""
+    q = log_q.exp()
+    return torch.log(q + share - q * share)
 
 
 def sampled_softmax(scores: Tensor, target: Tensor, log_q: Tensor) -> Tensor:
-    """Return the mean cross-entropy of scores [rows, pool] for the places [rows], corrected by log Q [pool]."""
+    """Return the mean cross-entropy of scores [rows, pool] for the places [rows], corrected by log Q.
+
+    It is [pool], or [rows, pool] where rows differ in it.
+    """
     return nn.functional.cross_entropy(scores.float() - log_q, target)
 
 

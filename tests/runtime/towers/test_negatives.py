@@ -1,7 +1,6 @@
 """The sampled softmax: its value against a plain definition, and what its correction is for."""
 
 import math
-from itertools import product
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from mlsd_framework.runtime.towers.negatives import (
     Draws,
     Negatives,
     log_inclusion,
-    nearest,
     pooled,
     popularity,
     sampled_softmax,
@@ -98,14 +96,3 @@ def test_items_are_drawn_as_asked() -> None:
     popular = Draws(shares, Negatives(popular=9_000, power=0.5)).joining(torch.Generator().manual_seed(0))
     assert torch.allclose(torch.bincount(uniform, minlength=3) / 9_000, torch.tensor(1 / 3), atol=0.03)
     assert torch.allclose(torch.bincount(popular, minlength=3) / 9_000, torch.tensor([0.75, 0.25, 0.0]), atol=0.03)
-
-
-def test_what_is_mined_is_nearest_and_not_in_the_pool() -> None:
-    """Hard negatives are the best-scoring of those drawn, and no row's positive is among them."""
-    draws = Draws(popularity(torch.arange(50), 50), Negatives(mined=2, mined_from=1_000))
-    mineable = draws.mineable(torch.arange(10), torch.Generator().manual_seed(0))
-    assert mineable.tolist() == list(range(10, 50))
-    users, items = torch.randn(3, 4), torch.randn(40, 4)
-    scores = users @ items.T
-    expected = {item for row, item in product(range(3), range(40)) if (scores[row] > scores[row, item]).sum() < 2}
-    assert set(nearest(users, items, 2).tolist()) == expected

@@ -17,7 +17,7 @@ from mlsd_framework.runtime.towers.tower import Shape
 from mlsd_framework.runtime.towers.trainer import lean_trainer
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL = Negatives(uniform=16, popular=16, mined=1, mined_from=20)
+ALL = Negatives(uniform=16, popular=16, mined=2, mined_pool=20, skipped=1)
 
 
 class _Killed(Callback):

@@ -26,11 +26,11 @@ towers = Towers((Category("u", "users"),), (Category("i", "items"),), (Embedding
 log, goods = pl.DataFrame({"u": users.numpy()}), pl.DataFrame({"i": range(20)})
 encoding = learn(towers, log, goods)
 pairs = Pairs(Rows.of(encoding.user.encode(log)), items)
-negatives = Negatives(uniform=4)
+negatives = Negatives(uniform=4, mined=2, mined_pool=6, skipped=1)
 module = TwoTower(encoding, Rows.of(encoding.item.encode(goods)), Settings(Shape(8, (8,)), negatives, recall_at=3))
 data = PairsData(pairs, pairs.take(slice(0, 101)), 20, size=64, negatives=negatives)
 
 trainer = lean_trainer(
-    folder, epochs=2, accelerator="cpu", devices=processes, strategy="ddp" if processes > 1 else "auto"
+    folder, epochs=3, accelerator="cpu", devices=processes, strategy="ddp" if processes > 1 else "auto"
 )
 trainer.fit(module, datamodule=data)

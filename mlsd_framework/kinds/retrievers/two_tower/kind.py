@@ -12,7 +12,7 @@ SETTINGS = (
     "history", "pooling", "dim", "item_embedding", "category_embedding", "least", "similarity", "temperature",
     "hidden_ids", "events", "epochs", "patience", "batch", "learning_rate", "recall_at", "strategy", "devices", "seed",
 )  # fmt: skip
-NEGATIVES = ("uniform", "popular", "hard", "corrected")
+MINING = ("pool", "skip", "engine")
 
 
 class TwoTower:
@@ -35,8 +35,15 @@ class TwoTower:
 
     def settings(self, spec: Any) -> tuple[tuple[str, SettingValue], ...]:
         """Return the hyperparameters."""
-        negatives = tuple((f"negatives_{name}", getattr(spec.negatives, name)) for name in NEGATIVES)
-        return (*((name, getattr(spec, name)) for name in SETTINGS), ("layers", tuple(spec.layers)), *negatives)
+        own, negatives = tuple((name, getattr(spec, name)) for name in SETTINGS), spec.negatives
+        against = (
+            ("negatives_uniform", negatives.uniform),
+            ("negatives_popular", negatives.popular),
+            ("negatives_hard", negatives.hard.n),
+            ("negatives_corrected", negatives.corrected),
+        )
+        mining = tuple((f"negatives_hard_{name}", getattr(negatives.hard, name)) for name in MINING)
+        return (*own, ("layers", tuple(spec.layers)), *against, *(mining if negatives.hard.n else ()))
 
     def training(self, retriever: Retriever, system: System) -> str:
         """Return the text of `training/<model>.py`."""

@@ -1,12 +1,29 @@
 """The YAML of a two-tower model."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mlsd_framework.spec.base import SpecModel
+from mlsd_framework.spec.indexes import Engine
 from mlsd_framework.spec.quantities import Count, Fraction, OneOrMore
 from mlsd_framework.spec.retrievers import RetrieverSpec
+
+
+class HardSpec(SpecModel):
+    """Items that are near to the user, who never met them: `hard: 4` is short for `hard: {n: 4}`."""
+
+    short: ClassVar[str | None] = "n"
+
+    n: int = Field(0, ge=0, le=1000, description="How many are drawn, a row.")
+    pool: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="Of how many nearest ones they are drawn; found anew before each epoch but the first.",
+    )
+    skip: int = Field(0, ge=0, le=10_000, description="How many of the very nearest are passed over.")
+    engine: Engine = Field("exact", description="What finds them; exact search looks at all items for each event.")
 
 
 class NegativesSpec(SpecModel):
@@ -14,7 +31,7 @@ class NegativesSpec(SpecModel):
 
     uniform: int = Field(0, ge=0, le=100_000, description="Items drawn evenly, a batch.")
     popular: int = Field(0, ge=0, le=100_000, description="Items drawn by popularity, a batch.")
-    hard: int = Field(0, ge=0, le=100, description="Items nearest to the user among some drawn, a row.")
+    hard: HardSpec = Field(default_factory=HardSpec, description="Items near to the user that it never met.")
     corrected: bool = Field(
         default=True, description="Whether scores are corrected by each item's chance to be there (logQ)."
     )

@@ -34,7 +34,7 @@ class Script:
     log: list[str]
     history: str
     newest: str
-    batch: str
+    data: list[str]
     trainer: str
     known: str
     parameters: str
@@ -92,7 +92,7 @@ def script(retriever: Retriever, system: System) -> str:
         log=assigned("log", log_of(retriever.interactions, Raw(f"load({table})"), system), 1),
         history=emit(_whole(retriever, "history")),
         newest=emit(retriever.setting("events") if isinstance(retriever.setting("events"), int) else None),
-        batch=emit(_whole(retriever, "batch")),
+        data=_data(retriever),
         trainer=", ".join(f"{name}={emit(value)}" for name, value in _trainer(retriever)),
         known=emit(with_columns, 1, 7) if known else "",
         parameters=emit(_whole(retriever, "dim")),
@@ -137,6 +137,7 @@ def _settings(retriever: Retriever) -> Call:
         ("uniform", _whole(retriever, "negatives_uniform")),
         ("popular", _whole(retriever, "negatives_popular")),
         ("mined", _whole(retriever, "negatives_hard")),
+        *_mining(retriever),
         ("corrected", bool(retriever.setting("negatives_corrected"))),
     )
     named: tuple[tuple[str, Item], ...] = (
@@ -147,6 +148,27 @@ def _settings(retriever: Retriever) -> Call:
         ("seed", _whole(retriever, "seed")),
     )
     return Call("Settings", (), named)
+
+
+def _data(retriever: Retriever) -> list[str]:
+    """Return the lines that put together what an epoch is made of."""
+    named: tuple[tuple[str, Item], ...] = (("size", Raw("size")), ("negatives", Raw("SETTINGS.negatives")))
+    if _whole(retriever, "negatives_hard"):
+        named += (("met", Raw("taken.met(log)")),)
+    pairs = (Raw("learned"), Raw("validated"), Raw("len(catalogue)"))
+    made = Call("PairsData", pairs, (*named, ("seed", Raw("SETTINGS.seed"))))
+    return [f"size = min({_whole(retriever, 'batch')}, len(learned.items))", *assigned("data", made, 1)]
+
+
+def _mining(retriever: Retriever) -> tuple[tuple[str, Item], ...]:
+    """Return how hard negatives are found, where there are to be some."""
+    if not _whole(retriever, "negatives_hard"):
+        return ()
+    return (
+        ("mined_pool", _whole(retriever, "negatives_hard_pool")),
+        ("skipped", _whole(retriever, "negatives_hard_skip")),
+        ("engine", str(retriever.setting("negatives_hard_engine"))),
+    )
 
 
 def _trainer(retriever: Retriever) -> tuple[tuple[str, Item], ...]:

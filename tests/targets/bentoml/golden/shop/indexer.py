@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:ff5439e686aee599"
+SPEC = "sha256:0cba9016cad638ef"
 FEATURES = "sha256:72ee69fa0fcf975f"
 
 # from tests/targets/cases/shop.yaml:16

@@ -34,14 +34,14 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:72ee69fa0fcf975f"
 APP = Application(
     "shop",
-    spec="sha256:ff5439e686aee599",
+    spec="sha256:0cba9016cad638ef",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
 )
 
 
-# from tests/targets/cases/shop.yaml:70
+# from tests/targets/cases/shop.yaml:71
 class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/recommend` is asked."""
 
@@ -89,7 +89,7 @@ RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", on_error="skip")
 
 RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
-# from tests/targets/cases/shop.yaml:78
+# from tests/targets/cases/shop.yaml:79
 RETRIEVE = Retrieval({"ease": Ask(40), "towers": Ask(30, new=True), "popular": Ask(30)}, n=60)
 
 RETRIEVE_STAGE = Stage("retrieve")
@@ -172,7 +172,7 @@ class Recommend:
         person = Person._make(PERSON.defaults)
         stamp_2 = None
 
-        # from tests/targets/cases/shop.yaml:77
+        # from tests/targets/cases/shop.yaml:78
         with call.stage(FETCH_STAGE):
             asked = (("taste", (request.user_id,)), ("person", (request.user_id,)))
             (taste_row, person_row), stamp_2 = self.store.read_stamped(
@@ -189,16 +189,16 @@ class Recommend:
         if kept is not None:
             return kept
 
-        # from tests/targets/cases/shop.yaml:78
+        # from tests/targets/cases/shop.yaml:79
         history = items.catalogue.history(taste.items_lifetime, taste.times_lifetime, at, {"person.city": person.city})
         found = self.retrieving.run(call, RETRIEVE.asking(sources, history))
 
-        # from tests/targets/cases/shop.yaml:78
+        # from tests/targets/cases/shop.yaml:79
         with call.stage(RETRIEVE_STAGE):
             candidates = RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/shop.yaml:82
+        # from tests/targets/cases/shop.yaml:83
         with call.stage(FETCH_ITEMS_STAGE):
             keys = items.catalogue.keys_of(candidates.items)
             asked_2 = (("trend", (keys,)), ("product", (keys,)))
@@ -206,7 +206,7 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/shop.yaml:83
+        # from tests/targets/cases/shop.yaml:84
         with call.stage(SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
@@ -227,7 +227,7 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/shop.yaml:84
+        # from tests/targets/cases/shop.yaml:85
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

@@ -33,7 +33,7 @@ from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
-# from tests/targets/cases/shop.yaml:78
+# from tests/targets/cases/shop.yaml:79
 RETRIEVE = Retrieval({"ease": Ask(40), "towers": Ask(30, new=True), "popular": Ask(30)}, n=60)
 
 # from tests/targets/cases/shop.yaml:41

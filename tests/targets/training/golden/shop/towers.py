@@ -36,7 +36,7 @@ TOWERS = Towers(
 )
 SETTINGS = Settings(
     shape=Shape(dimension=8, layers=(16,), similarity="cosine", temperature=0.05, hidden_ids=0.0),
-    negatives=Negatives(uniform=0, popular=0, mined=0, corrected=True),
+    negatives=Negatives(uniform=0, popular=0, mined=2, mined_pool=20, skipped=0, engine="exact", corrected=True),
     learning_rate=0.003,
     recall_at=100,
     seed=0,
@@ -57,7 +57,15 @@ def train(log: Interactions, folder: Path) -> None:
     encoding = learn(TOWERS, taken.users.head(taken.learned), frame)
     learned, validated = taken.pairs(encoding)
     size = min(128, len(learned.items))
-    data = PairsData(learned, validated, len(catalogue), size=size, negatives=SETTINGS.negatives, seed=SETTINGS.seed)
+    data = PairsData(
+        learned,
+        validated,
+        len(catalogue),
+        size=size,
+        negatives=SETTINGS.negatives,
+        met=taken.met(log),
+        seed=SETTINGS.seed,
+    )
     model = TwoTower(encoding, Rows.of(encoding.item.encode(frame)), SETTINGS)
 
     state = place(folder, TOWERS, SETTINGS, len(log.items), len(catalogue))
