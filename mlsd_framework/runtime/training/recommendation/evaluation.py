@@ -49,7 +49,8 @@ def measure(
 
     `metrics` and those of gates are names of `accuracy.METRICS`, `BEYOND` or `OVERALL` with a depth, as `recall@500`;
     what lies beyond relevance is always measured at `k`, the length of the list that users look at. A gate is of the
-    last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called).
+    last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called); one on
+    an estimate of `logged`, such as `snips`, is of what all users see.
     Raises E6322, E6323, E6381 and E6382.
 
         subject = Subject(
@@ -67,7 +68,9 @@ def measure(
         writing.write(workspace, measured, ORIGIN, version=version)
         gates.enforce(measured.gates)
     """
-    asked = tuple(dict.fromkeys([*metrics, *(gate.metric for gate in gates)]))
+    policies = () if subject.logged is None else _policies(subject.logged, bootstrap)
+    estimated = {one.estimator: one.value for one in policies}
+    asked = tuple(dict.fromkeys([*metrics, *(gate.metric for gate in gates if gate.metric not in estimated)]))
     for name in asked:
         depth_of(name)
     context, beyond = Context(subject), beyond_at(k, subject)
@@ -88,8 +91,11 @@ def measure(
             for stage, names in _by_stage(asked, lists).items()
             for part in parts
         ),
-        tuple(Outcome(gate, _met(gate, table, lists, parts)) for gate in gates),
-        () if subject.logged is None else _policies(subject.logged, bootstrap),
+        tuple(
+            Outcome(gate, estimated[gate.metric] if gate.metric in estimated else _met(gate, table, lists, parts))
+            for gate in gates
+        ),
+        policies,
     )
 
 
