@@ -1,6 +1,7 @@
 """`training/evaluate.py` where a pipeline ends with candidates: it runs in batch, and every stage is measured."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -82,30 +83,8 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     code = BatchCode(endpoint, asked, imports, Names(_OURS))
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
-    named: tuple[tuple[str, Item], ...] = (
-        ("item", settings.key),
-        ("columns", Raw("COLUMNS")),
-    )
-    data = assigned(
-        "candidates",
-        Call("retrieved.candidates_from", (Raw("data"), Raw("catalogue"), Raw("asked.requests")), named),
-        1,
-    )
-    pipeline: list[str] = []
-    policy, drawn, last = system.metrics.off_policy, False, retrieve.name
-    for stage in after:
-        kind = registry.stages[stage.kind]
-        lines = (
-            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
-        )
-        if policy is not None and hasattr(kind, "chances"):
-            drawn = True
-            lines = [*cast("ExploringStageKind", kind).chances(stage, system, registry.model_kinds, code), *lines]
-        if lines:
-            last = stage.name
-            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
-    if policy is not None and not drawn:
-        pipeline += ["", "chances = Chances.certain(candidates)"]
+    policy = system.metrics.off_policy
+    pipeline, last = _pipeline(retrieve, after, system, registry, code)
     used = _given(outcome, "\n".join(pipeline))
     inline = [] if policy is not None else used
     loads = [line for text in code.loads.values() for line in text.split("\n")]
@@ -132,7 +111,11 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         measured=measured,
         answers=_answers(taken),
         given=used if policy is not None else [],
-        data=[*inline, f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
+        data=[
+            *inline,
+            f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))",
+            *_found(settings),
+        ],
         loads=loads,
         stages=emit(Mapping(((retrieve.name, Raw("candidates")),))),
         pipeline=[line for text in pipeline for line in text.split("\n")],
@@ -143,6 +126,38 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
+
+
+def _pipeline(
+    retrieve: Stage, after: Sequence[Stage], system: System, registry: Registry, code: BatchCode
+) -> tuple[list[str], str]:
+    """Return the lines of the stages behind the one that retrieves, and the name of the last that gives candidates.
+
+    Where a log is to value the pipeline, they say with which chances it shows what.
+    """
+    pipeline: list[str] = []
+    valued, drawn, last = system.metrics.off_policy is not None, False, retrieve.name
+    for stage in after:
+        kind = registry.stages[stage.kind]
+        lines = (
+            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
+        )
+        if valued and hasattr(kind, "chances"):
+            drawn = True
+            lines = [*cast("ExploringStageKind", kind).chances(stage, system, registry.model_kinds, code), *lines]
+        if lines:
+            last = stage.name
+            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    if valued and not drawn:
+        pipeline += ["", "chances = Chances.certain(candidates)"]
+    return pipeline, last
+
+
+def _found(settings: RetrieveSettings, rows: str = "data", asked: str = "asked") -> list[str]:
+    """Return the lines that make candidates of rows of a training set."""
+    named: tuple[tuple[str, Item], ...] = (("item", settings.key), ("columns", Raw("COLUMNS")))
+    found = Call("retrieved.candidates_from", (Raw(rows), Raw("catalogue"), Raw(f"{asked}.requests")), named)
+    return assigned("candidates", found, 1)
 
 
 def _imported(imports: Imports) -> None:
@@ -184,11 +199,6 @@ def _logged(policy: OffPolicy, settings: RetrieveSettings, taken: list[str], las
     imports.add(f"{RUNTIME}.reranking.chances", "Chances")
     imports.add(f"{RUNTIME}.retrieval.candidates", "Candidates")
     imports.add(f"{TRAINING}.logged", "Answered")
-    found = Call(
-        "retrieved.candidates_from",
-        (Raw("logged.data"), Raw("catalogue"), Raw("logged.asked.requests")),
-        (("item", settings.key), ("columns", Raw("COLUMNS"))),
-    )
     held = Call(
         "logged.policy",
         (Raw(f"shown[{literal(last)}]"), Raw("chances")),
@@ -196,7 +206,7 @@ def _logged(policy: OffPolicy, settings: RetrieveSettings, taken: list[str], las
     )
     return [
         "logged = Answered.read(workspace.retrieved)",
-        *assigned("candidates", found, 1),
+        *_found(settings, "logged.data", "logged.asked"),
         f"shown, chances = answers({', '.join('logged.asked' if name == 'asked' else name for name in taken)})",
         *assigned("policy", held, 1),
     ]

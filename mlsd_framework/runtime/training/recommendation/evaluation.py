@@ -1,6 +1,6 @@
 """Measuring a pipeline: every metric of every source, stage and baseline, ratios, funnel, exposure, slices, gates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +91,7 @@ def measure(
             for stage, names in _by_stage(asked, lists).items()
             for part in parts
         ),
-        tuple(
-            Outcome(gate, estimated[gate.metric] if gate.metric in estimated else _met(gate, table, lists, parts))
-            for gate in gates
-        ),
+        tuple(Outcome(gate, _met(gate, table, lists, parts, estimated)) for gate in gates),
         policies,
     )
 
@@ -163,8 +160,17 @@ def _exposure(subject: Subject, groups: NDArray[np.generic], k: int) -> tuple[Gr
     return tuple(GroupExposure(group, share, wanted[group], there[group]) for group, share in shown.items())
 
 
-def _met(gate: Gate, table: Table, lists: Sequence[MeasuredList], parts: Sequence[Slice]) -> float:
+def _met(
+    gate: Gate,
+    table: Table,
+    lists: Sequence[MeasuredList],
+    parts: Sequence[Slice],
+    estimated: Mapping[str, float],
+) -> float:
     """Return the value that a gate meets; NaN where its part, stage or slice is not there or does not have it."""
+    if gate.metric in estimated:
+        whole = gate.part == "test" and not (gate.stage or gate.slice)
+        return estimated[gate.metric] if whole else float("nan")
     stage = gate.stage or table.context.subject.last
     measured = {one.name: one.values for one in lists if one.role == "stage"}
     if gate.part != "test" or stage not in measured:
