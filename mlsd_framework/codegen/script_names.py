@@ -21,10 +21,10 @@ _OURS = frozenset(
         "Examples", "Expressions", "Log", "Row", "Stored", "Subject", "at_request", "examples", "prove", "row",
         "subject",
         "Catalogue", "Fold", "HoldOut", "Interactions", "Moment", "Moments", "PARTS", "RETRIEVE", "Retrieval",
-        "SAMPLING", "SHOWN", "Sampling", "Shown", "Source", "Impressions", "Pages",
+        "SAMPLING", "SHOWN", "Sampling", "Shown", "Source", "Impressions", "LOGGED", "LoggedActions", "Pages",
         "artefacts", "asked", "candidates", "catalogue", "examples_of", "first", "fit", "fitted", "folder", "found",
-        "histories", "history", "interactions", "items", "log", "made", "merged", "one", "only", "part", "requests",
-        "retrieved", "shown", "sources", "with_features",
+        "histories", "history", "interactions", "items", "log", "logged", "made", "merged", "one", "only", "part",
+        "requests", "retrieved", "shown", "sources", "with_features",
         "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
     }
 )  # fmt: skip

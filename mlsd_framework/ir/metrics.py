@@ -1,8 +1,12 @@
 """Metrics: what is measured, over which slices."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from mlsd_framework.diagnostics.span import Span
+
+ESTIMATES: Final = ("ips", "snips", "doubly_robust")
+"""What a gate may name of `off_policy`: estimates of the reward of a row."""
 
 Parameter = str | int | float | bool | tuple[str, ...] | None
 
@@ -29,6 +33,24 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class OffPolicy:
+    """A log with propensities: rows of `source` of one `user` with one value of `request`, or else of one time.
+
+    `propensity`, `reward` and `position` are columns; without a position each row is of the first place.
+    """
+
+    source: str
+    user: str
+    item: str
+    propensity: str
+    reward: str
+    position: str | None = None
+    request: str | None = None
+    clip: float | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """All metrics of a system."""
 
@@ -36,3 +58,4 @@ class Metrics:
     slices: tuple[Slice, ...] = ()
     bootstrap: int = 200
     confidence: float = 0.95
+    off_policy: OffPolicy | None = None

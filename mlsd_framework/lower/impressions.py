@@ -1,15 +1,17 @@
-"""Lower what is read from a log of impressions: the requests that a ranker learns from."""
+"""Lower what is read from a log of impressions: what a ranker learns from, and what it would have earned."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from mlsd_framework.ir.metrics import OffPolicy
 from mlsd_framework.ir.retrieval import HoldOut, Interactions, Outcome, Shown
 from mlsd_framework.ir.sources import Column, Source
-from mlsd_framework.ir.types import BOOL, INTEGERS, DataType
+from mlsd_framework.ir.types import BOOL, FLOATS, INTEGERS, DataType
 from mlsd_framework.lower.context import Context
 from mlsd_framework.spec.label import LabelSpec, ShownSpec
 from mlsd_framework.spec.loading import Loc
+from mlsd_framework.spec.metrics import OffPolicySpec
 
 Fits = Callable[[DataType], bool]
 
@@ -64,6 +66,35 @@ class ImpressionsLowering:
         within_ = None if spec.outcome is not None else waits
         return Shown(source.name, log.user, log.item, spec.request, spec.outcome, within_), waits
 
+    def off_policy(self, spec: OffPolicySpec, outcome: Outcome | None, *, of_candidates: bool) -> OffPolicy | None:
+        """Return the log with propensities, or none where it has faults or there is no pipeline to be valued."""
+        at: Loc = ("metrics", "off_policy")
+        if not of_candidates or (outcome is not None and isinstance(outcome.parts, HoldOut)):
+            what = "`metrics.off_policy` is of requests of a time, which the label does not have"
+            self.context.report(
+                "E2105", what, at, key=True, expected="`label: {of: /recommend, within: 7d, moments: 6, …}`"
+            )
+            return None
+        if outcome is None:  # its faults have been reported
+            return None
+        before = len(self.context.faults)
+        source = self.source(spec.source, at)
+        if source is None:
+            return None
+        self.keys(source, outcome.interactions, at)
+        self.column(source, spec.propensity, "propensity", at, lambda type_: type_.name in FLOATS, "a `float64`")
+        self.column(source, spec.reward, "reward", at, _reward, "a number or a `bool`")
+        if spec.position is not None:
+            self.column(source, spec.position, "position", at, _whole, "whole numbers from 1")
+        if spec.request is not None:
+            self.column(source, spec.request, "request", at, _countable, "a column of text or whole numbers")
+        if len(self.context.faults) > before:
+            return None
+        log, span = outcome.interactions, self.context.span(at, key=True)
+        return OffPolicy(
+            source.name, log.user, log.item, spec.propensity, spec.reward, spec.position, spec.request, spec.clip, span
+        )
+
     def source(self, name: str, at: Loc) -> Source | None:
         """Return a source of impressions, which have a time; report one that is not there or has none."""
         shown = ".".join(str(part) for part in at)
@@ -86,7 +117,7 @@ class ImpressionsLowering:
             events = self.sources[log.source].column(name)
             if own is not None and events is not None and own.type.not_null() != events.type.not_null():
                 what = f"`{name}` is `{own.type}` in `sources.{source.name}` and `{events.type}` in `{log.source}`"
-                self.context.report("E2033", what, (*at, "from"), expected="columns of one type")
+                self.context.report("E2068", what, (*at, "from"), expected="columns of one type")
 
     def column(
         self, source: Source, name: str, key: str, at: Loc, fits: Fits | None = None, expected: str = ""
@@ -99,9 +130,17 @@ class ImpressionsLowering:
             self.context.unknown("E2003", what, (*at, key), name, [one.name for one in source.columns])
         elif fits is not None and not fits(column.type):
             what = f"`{shown}` is the column `{name}` of type `{column.type}`"
-            self.context.report("E2033", what, (*at, key), expected=expected)
+            self.context.report("E2068", what, (*at, key), expected=expected)
             return None
         return column
+
+
+def _reward(type_: DataType) -> bool:
+    return type_.numeric or type_.name == BOOL.name
+
+
+def _whole(type_: DataType) -> bool:
+    return type_.name in INTEGERS
 
 
 def _countable(type_: DataType) -> bool:

@@ -1,11 +1,14 @@
 """From a loaded spec to the ir of the whole system."""
 
+from dataclasses import replace
+
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.system import System
 from mlsd_framework.lower.context import Context
 from mlsd_framework.lower.entities import lower_entities
 from mlsd_framework.lower.environments import lower_environment
 from mlsd_framework.lower.features import FeatureLowering
+from mlsd_framework.lower.impressions import ImpressionsLowering
 from mlsd_framework.lower.indexes import lower_indexes
 from mlsd_framework.lower.kinds import Kinds
 from mlsd_framework.lower.label import lower_label
@@ -48,6 +51,11 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         outcome, candidates_of(spec.label, spec.serving) if of_candidates and spec.label is not None else (),
     )  # fmt: skip
     models = inputs.lower(fitted, kinds.models)
+    metrics = lower_metrics(spec.metrics, kinds.metrics, context)
+    if spec.metrics.off_policy is not None:
+        lowering = ImpressionsLowering(sources, declared["sources"], context)
+        policy = lowering.off_policy(spec.metrics.off_policy, outcome, of_candidates=of_candidates)
+        metrics = replace(metrics, off_policy=policy)
     serving = ServingLowering(
         sources, entities, groups, models, retrievers, declared, label, kinds.stages, context
     ).lower(spec.serving)
@@ -62,7 +70,7 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         label=label,
         models=tuple(models.values()),
         serving=serving,
-        metrics=lower_metrics(spec.metrics, kinds.metrics, context),
+        metrics=metrics,
         environment=lower_environment(spec.environments, loaded.environment, context),
         override=lower_override(spec.override, context),
         retrievers=tuple(retrievers.values()),

@@ -5,6 +5,7 @@ from typing import Final
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.suggest import nearest
+from mlsd_framework.ir.metrics import ESTIMATES
 from mlsd_framework.ir.models import Gate, Model
 from mlsd_framework.ir.system import System
 
@@ -27,7 +28,14 @@ def gate_places(system: System) -> Iterator[Diagnostic]:
     `ndcg >= 0.1 at retreive` → E2106 with `retrieve`.
     """
     for model in system.models:
+        declared = {one.name for one in system.metrics.offline}
         for gate in model.gates:
+            if gate.metric in ESTIMATES and gate.metric not in declared:
+                # An estimate is of what users see, and of all of them.
+                for role, name in (("at", gate.stage), ("for", gate.slice)):
+                    if name is not None:
+                        yield _unknown(model, gate, f"`{role} {name}`", None, [])
+                continue
             for role, name, known in (("at", gate.stage, _stages(model, system)), ("for", gate.slice, _slices(model))):
                 if name is not None and name not in known:
                     yield _unknown(model, gate, f"`{role} {name}`", nearest(name, known), known)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.diagnostics.suggest import nearest
-from mlsd_framework.ir.metrics import Metric
+from mlsd_framework.ir.metrics import ESTIMATES, Metric
 from mlsd_framework.ir.models import Gate, Model
 from mlsd_framework.ir.system import System
 
@@ -22,9 +22,12 @@ def metric_needs(system: System) -> Iterator[Diagnostic]:
     for metric in unmet.values():
         yield _unmet(metric, gives)
     for model in system.models:
+        estimated = ESTIMATES if model.ranks and system.metrics.off_policy is not None else ()
         for gate in model.gates:
+            if gate.metric not in declared and gate.metric in estimated:
+                continue
             if gate.metric not in declared:
-                yield _unknown(model, gate, list(declared))
+                yield _unknown(model, gate, [*declared, *estimated])
             elif gate.metric not in unmet and not declared[gate.metric].needs <= gives[model.name]:
                 missing = ", ".join(f"a {need}" for need in sorted(declared[gate.metric].needs - gives[model.name]))
                 what = f"a gate of `models.{model.name}` names `{gate.metric}`, which needs {missing}"

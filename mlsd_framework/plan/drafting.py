@@ -173,7 +173,14 @@ class _Drafting:
             for one in system.serving
             if system.outcome is not None and one.path == system.outcome.endpoint
         )
-        parts = meaning.collected([*meaning.outcome_parts(system), *self._definitions.of_names(features), *read])
+        parts = meaning.collected(
+            [
+                *meaning.outcome_parts(system),
+                *meaning.off_policy_parts(system),
+                *self._definitions.of_names(features),
+                *read,
+            ]
+        )
         origins = self._origins(parts)
         return Dataset(
             parts=parts,

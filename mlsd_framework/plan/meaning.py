@@ -220,6 +220,16 @@ def outcome_parts(system: System) -> Iterator[Entry]:
                     yield from Definitions(system).of_names(read)
 
 
+def off_policy_parts(system: System) -> Iterator[Entry]:
+    """Yield what the log with propensities means, whose requests are retrieved for too."""
+    policy = system.metrics.off_policy
+    if policy is None:
+        return
+    yield "metrics.off_policy", value(replace(policy, clip=None))
+    columns = (policy.user, policy.item, policy.request, policy.propensity, policy.reward, policy.position)
+    yield from source_parts(system.source(policy.source), [name for name in columns if name is not None])
+
+
 def model_parts(model: Model) -> Iterator[Entry]:
     """Yield what a model is fitted with; gates and descriptions are none of it."""
     at = f"models.{model.name}"
@@ -252,6 +262,8 @@ def evaluation_parts(system: System) -> Iterator[Entry]:
         yield f"metrics.offline.{metric.name}", value(metric)
     for one in system.metrics.slices:
         yield f"metrics.slices.{one.column}", value(one.bins)
+    if system.metrics.off_policy is not None:
+        yield "metrics.off_policy", value(system.metrics.off_policy)
     yield "metrics.bootstrap", value(system.metrics.bootstrap)
     yield "metrics.confidence", value(system.metrics.confidence)
     for source in system.sources:

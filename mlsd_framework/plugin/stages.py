@@ -22,3 +22,10 @@ class RowStageKind(StageKind, Protocol):
 
     def rows(self, stage: Stage, system: System, kinds: ModelKinds, code: RowCode) -> list[str]:
         """Return the lines; they read and assign `candidates`, and may read `history`."""
+
+
+class ExploringStageKind(RowStageKind, Protocol):
+    """A stage that draws what it shows, with probabilities that it can tell of candidates that it has not drawn."""
+
+    def chances(self, stage: Stage, system: System, kinds: ModelKinds, code: RowCode) -> list[str]:
+        """Return the lines; they read `candidates` as `rows` finds them, and assign `chances`."""

@@ -16,12 +16,35 @@ class MetricSpec(SpecModel):
     )
 
 
+class OffPolicySpec(SpecModel):
+    """What the pipeline would have earned in place of the policy that wrote a log, estimated from that log.
+
+    A row of the source is an item that a user was shown in a place, with the probability with which it was shown there
+    and what it earned. Rows of the time of the test count that have both. The pipeline is asked as of each request's
+    own time, and its probability of the same item in the same place is 1 or 0, or that of its `explore` stage.
+    """
+
+    source: Name = Field(alias="from", description="The source of the impressions, a row an item shown.")
+    propensity: Name = Field(
+        description="The column with the probability, above 0, with which the item was shown in its place."
+    )
+    reward: Name = Field(description="The column that says what showing it earned: a number, or a boolean for 0 and 1.")
+    position: Name | None = Field(
+        None, description="The column with the place, from 1; without one, every row is of the first place."
+    )
+    request: Name | None = Field(None, description="The column that rows of one request share; their time, left out.")
+    clip: float | None = Field(None, gt=0, description="The largest weight of a row; a larger one is cut to it.")
+
+
 class MetricsBase(SpecModel):
     """All but the metrics themselves, whose items depend on the kinds at hand."""
 
     slices: dict[Name, list[float] | Literal["by value"]] = Field(
         default_factory=dict,
         description="Columns by whose values, or bins between the numbers given, every metric is shown.",
+    )
+    off_policy: OffPolicySpec | None = Field(
+        None, description="What the pipeline would have earned, estimated from a log with propensities."
     )
     bootstrap: int = Field(200, ge=0, le=10_000, description="Resamples for the intervals; 0 for none.")
     confidence: float = Field(0.95, gt=0, lt=1, description="The intervals' confidence.")

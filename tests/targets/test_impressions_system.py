@@ -1,15 +1,21 @@
 """The small site that learns from what it has shown: trained, measured and proved by commands."""
 
 import json
+import runpy
+import sys
+from types import ModuleType
 
 import numpy as np
 import polars as pl
 import pytest
 
+from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import DAY
 from mlsd_framework.runtime.training import artefacts
+from mlsd_framework.runtime.training.logged import Answered
+from mlsd_framework.runtime.training.retrieved import candidates_from
 from mlsd_framework.runtime.workspace import Workspace
-from tests.targets.made_pages import KINDS, written
+from tests.targets.made_pages import KINDS, chance, written
 from tests.targets.made_shop import Shop
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("impressions-system")]
@@ -72,6 +78,38 @@ def test_the_test_is_over_what_is_retrieved(place: Workspace) -> None:
     report = json.loads((place.evaluation / "recommend.pipeline.metrics.json").read_text())
     ranked = next(one for one in report["lists"] if (one["role"], one["name"]) == ("stage", "score"))
     assert ranked["values"]["ndcg@10"]["value"] > 0.3
+
+
+def test_what_the_pipeline_would_have_earned_is_covered(
+    site: Shop, place: Workspace, views: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimates hold what its lists earn by the known chances of clicks; the mean of what was logged does not."""
+    scripts = site.root / "generated" / "impressions" / "training"
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(str(scripts))
+        patched.setitem(sys.modules, "features", ModuleType("features"))
+        patched.delitem(sys.modules, "features")
+        script = runpy.run_path(str(scripts / "evaluate.py"))
+    logged, catalogue = Answered.read(place.retrieved), Catalogue.load(place.catalogue("item"))
+    candidates = candidates_from(
+        logged.data, catalogue, logged.asked.requests, item="item_id", columns=script["COLUMNS"]
+    )
+    stages, _ = script["answers"](place, logged.asked, candidates)
+    shown = stages["take"]
+    users = logged.asked.requests["user_id"].to_numpy()[shown.request_of]
+    items = np.array(catalogue.keys_of(shown.items))
+    earned = float(chance(users, items, shown.place_of).mean())
+    pages = views.filter(pl.col("at").is_between(*logged.asked.requests["at"].sort()[[0, -1]]))
+    assert logged.asked.requests.height == pages["page_id"].n_unique()
+    report = json.loads((place.evaluation / "recommend.pipeline.metrics.json").read_text())
+    found = {one["estimator"]: one for one in report["off_policy"]}
+    for name in ("ips", "snips", "doubly_robust"):
+        assert found[name]["low"] <= earned <= found[name]["high"], (earned, found[name])
+        assert 100 < found[name]["effective_size"] < 0.2 * found[name]["rows"]
+    assert found["on_policy"]["high"] < 0.6 * earned
+    assert found["on_policy"]["value"] == pytest.approx(float(pages["clicked"].mean()))  # type: ignore[arg-type] # a share
+    assert [(one["gate"], one["holds"]) for one in report["gates"]] == [("snips >= 0.2", True)]
+    assert "doubly robust" in (place.evaluation / "recommend.pipeline.card.md").read_text()
 
 
 def test_nothing_of_the_future_reaches_an_example(site: Shop, place: Workspace) -> None:

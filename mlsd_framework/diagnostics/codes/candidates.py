@@ -64,4 +64,14 @@ CODES: tuple[Code, ...] = (
         "label: {from: ratings, hold_out: 25%, …}, features: {fame: {from: same_ratings, …}}",
         "label: {from: ratings, hold_out: 25%, …}, features: {fame: {from: ratings, …}}",
     ),
+    Code(
+        "E2068",
+        "column-of-impressions",
+        "A column of a log of impressions is of a type that cannot mean what it is named for: an outcome that is not "
+        "`bool` or an integer, a propensity that is no float, a position or a request that cannot be counted, a key of "
+        "another type than in the events.",
+        "Name a column of the type that the message says.",
+        "shown: {from: views, outcome: clicked_at}",
+        "shown: {from: views, outcome: clicked}",
+    ),
 )

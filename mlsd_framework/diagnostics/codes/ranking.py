@@ -22,4 +22,20 @@ CODES: tuple[Code, ...] = (
         "no finite number.",
         "Log the probability with which the action was chosen when it was chosen; leave rows without one out.",
     ),
+    Code(
+        "E6384",
+        "nothing-logged",
+        "The log from which the pipeline is to be valued has no row of the time of the test with a propensity and a "
+        "reward.",
+        "Log both for what is shown, or leave `metrics.off_policy` out.",
+        right="off_policy: {from: impressions, propensity: propensity, reward: clicked, position: position}",
+    ),
+    Code(
+        "E6385",
+        "position-out-of-range",
+        "A row of a policy's log is of a place that the pipeline does not have: before the first, or behind the last.",
+        "Count places from 1, and let the pipeline show as many items as the log has places.",
+        "position: 0",
+        "position: 1",
+    ),
 )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.compiled import compiled
+from mlsd_framework.runtime.reranking.chances import Chances
 from mlsd_framework.runtime.reranking.orders import BoolArray, FloatArray, fill
 from mlsd_framework.runtime.reranking.seeds import Seeds, uniform
 from mlsd_framework.runtime.reranking.slots import Shown, Slots, check, logged, pool_of, unexplored, unfilled
@@ -40,6 +41,11 @@ def chances(candidates: Candidates, explorable: BoolArray, slots: Slots, epsilon
         found[place, place] = 1 - chance
         found[place, pool] = chance / max(len(pool), 1)
     return found
+
+
+def all_chances(candidates: Candidates, explorable: BoolArray, slots: Slots, epsilon: float) -> Chances:
+    """Return `chances` of many requests; `explorable` [rows] tells which rows may be drawn."""
+    return Chances.of_each(candidates, lambda one, rows: chances(one, explorable[rows], slots, epsilon))
 
 
 @compiled

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.compiled import compiled
+from mlsd_framework.runtime.reranking.chances import Chances
 from mlsd_framework.runtime.reranking.orders import BoolArray, FloatArray, check_rows, fill
 from mlsd_framework.runtime.reranking.posteriors import draw, grid_of, rank_chance
 from mlsd_framework.runtime.reranking.seeds import Seeds
@@ -46,6 +47,13 @@ def chances(candidates: Candidates, explorable: BoolArray, posteriors: FloatArra
             found[place] = 0.0
             found[place, pool] = [rank_chance(mass, below, item, rank) for item in range(len(pool))]
     return found
+
+
+def all_chances(candidates: Candidates, explorable: BoolArray, posteriors: FloatArray, slots: Slots) -> Chances:
+    """Return `chances` of many requests; `explorable` [rows] and `posteriors` [2, rows] as there."""
+    return Chances.of_each(
+        candidates, lambda one, rows: chances(one, explorable[rows], np.ascontiguousarray(posteriors[:, rows]), slots)
+    )
 
 
 @compiled

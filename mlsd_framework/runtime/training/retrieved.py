@@ -46,12 +46,7 @@ class Retrieved:
         relevant = read_dataset(folder / _RELEVANT)
         return cls(
             requests,
-            Histories(
-                _offsets(history, count),
-                history["item"].to_numpy().astype(np.int32),
-                history["time"].to_numpy().astype(np.int64),
-                requests["at"].dt.timestamp("us").to_numpy().astype(np.int64),
-            ),
+            histories_from(history, requests),
             Relevant(_offsets(relevant, count), relevant["item"].to_numpy().astype(np.int32)),
             _read_answers(folder / _FOUND, count),
             _read_answers(folder / _ALONE, count),
@@ -69,13 +64,33 @@ def write(
 ) -> None:
     """Write the requests of one moment, numbered from `first` on as their examples are, to a folder."""
     codes = pl.DataFrame({"request": one.relevant.request_of, "item": one.relevant.items})
-    request_of = np.repeat(np.arange(history.requests), np.diff(history.offsets))
-    met = pl.DataFrame({"request": request_of, "item": history.items, "time": history.times})
     numbered = one.rows.with_columns(pl.arange(first, first + one.rows.height).alias(REQUEST))
-    frames = {_REQUESTS: numbered, _RELEVANT: codes, _HISTORY: met, _FOUND: _answers(found), _ALONE: _answers(alone)}
+    frames = {
+        _REQUESTS: numbered,
+        _RELEVANT: codes,
+        _HISTORY: met_of(history),
+        _FOUND: _answers(found),
+        _ALONE: _answers(alone),
+    }
     for name, frame in frames.items():
         with atomic.replacing(folder / name) as part:
             frame.write_parquet(part)
+
+
+def met_of(history: Histories) -> pl.DataFrame:
+    """Return what the users of requests had, a row an item with its time, oldest first."""
+    request_of = np.repeat(np.arange(history.requests), np.diff(history.offsets))
+    return pl.DataFrame({"request": request_of, "item": history.items, "time": history.times})
+
+
+def histories_from(met: pl.DataFrame, requests: pl.DataFrame) -> Histories:
+    """Return what `met_of` gave as histories of the requests, a row each with its moment."""
+    return Histories(
+        _offsets(met, requests.height),
+        met["item"].to_numpy().astype(np.int32),
+        met["time"].to_numpy().astype(np.int64),
+        requests["at"].dt.timestamp("us").to_numpy().astype(np.int64),
+    )
 
 
 def numbered(history: Histories, first: int) -> pl.DataFrame:

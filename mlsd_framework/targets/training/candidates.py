@@ -8,6 +8,7 @@ from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.features import RequestGroup, StoredGroup
+from mlsd_framework.ir.metrics import OffPolicy
 from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome, Shown
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
@@ -43,6 +44,7 @@ class CandidatesFile:
     history: list[str]
     examples: list[str]
     made: str
+    logged: list[str]
     result: str
     asking: str
     asked_frames: str
@@ -76,6 +78,7 @@ def candidates_file(system: System, spec: str) -> str:
     asking, ranking = _history_groups(parts), row_groups(system, parts.endpoint)
     asked, read = list(dict.fromkeys([log.source, *sources_of(asking, system)])), sources_of(ranking, system)
     used, features = candidate_sources(system), _beside(ranking, parts)
+    logged = _logged(", ".join(_frames(read, parts)) if features else None, ", ".join(_frames(asked, parts)), parts)
     made, result = _put_together(", ".join(_frames(read, parts)) if features else None, parts)
     context = CandidatesFile(
         spec=spec,
@@ -95,6 +98,7 @@ def candidates_file(system: System, spec: str) -> str:
         history=assigned("history", _history(parts), 2),
         examples=assigned("rows", _examples(parts), 2),
         made=made,
+        logged=logged,
         result=result,
         asking=", ".join(_typed(asked, names)),
         asked_frames=", ".join(_frames(asked, parts)),
@@ -165,6 +169,7 @@ def candidate_sources(system: System) -> list[str]:
     parts = _parts(system)
     groups = [*_history_groups(parts), *row_groups(system, parts.endpoint)]
     shown = [system.outcome.shown.source] if system.outcome.shown is not None else []
+    shown += [system.metrics.off_policy.source] if system.metrics.off_policy is not None else []
     return list(dict.fromkeys([system.outcome.interactions.source, *shown, *sources_of(groups, system)]))
 
 
@@ -218,6 +223,9 @@ def _declarations(parts: _Parts) -> list[str]:
     sampling = given(negatives=outcome.negatives, seed=outcome.seed or None)
     shown = outcome.shown
     read = [] if shown is None else [f"SHOWN = {emit(_impressions(shown, parts), 0, 8)}"]
+    policy = parts.system.metrics.off_policy
+    if policy is not None:
+        read.append(f"\n{pointer(policy.span)}\nLOGGED = {emit(_actions(policy, parts), 0, 9)}")
     return [
         f"{pointer(parts.stage.span)}\nRETRIEVE = {emit(retrieval(parts.settings, parts.imports), 0, 11)}",
         f"\n{pointer(outcome.span)}\nPARTS = {emit(parts_call(outcome, parts.system, parts.imports), 0, 8)}",
@@ -235,7 +243,36 @@ def _impressions(shown: Shown, parts: _Parts) -> Call:
     return Call("Impressions", (pages,), given(outcome=shown.outcome, within=shown.within))
 
 
-def pages_call(shown: Shown, system: System) -> Call:
+def _actions(policy: OffPolicy, parts: _Parts) -> Call:
+    """Return the declaration of how a log with propensities is read."""
+    parts.imports.add(IMPRESSIONS, "Pages")
+    parts.imports.add("mlsd_framework.runtime.training.logged", "LoggedActions")
+    column = parts.system.source(policy.source).column(policy.reward)
+    waits = column.known_after if column is not None and column.known_after else None
+    if waits is not None:
+        parts.imports.add("datetime", "timedelta")
+    columns = {"reward": policy.reward, "propensity": policy.propensity, "position": policy.position}
+    return Call("LoggedActions", (pages_call(policy, parts.system),), given(**columns, known_after=waits))
+
+
+def _logged(frames: str | None, asked: str, parts: _Parts) -> list[str]:
+    """Return the lines that retrieve for the requests of a log with propensities; `frames` are read by features."""
+    policy = parts.system.metrics.off_policy
+    if policy is None:
+        return []
+    made = Call("LOGGED.of", (Raw(parts.names.frame(policy.source)), Raw("catalogue"), Raw("part")))
+    rows = "rows" if frames is None else f"with_features({frames}, rows)"
+    return [
+        *assigned("logged", made, 3),
+        f"rows = requests({asked}, logged.asked.rows)",
+        *assigned("history", _history(parts), 3),
+        "merged = RETRIEVE.candidates(fitted, history)",
+        *assigned("rows", _examples(parts, "logged.asked", "0"), 3),
+        f"logged.write(WORKSPACE.retrieved, history, {rows})",
+    ]
+
+
+def pages_call(shown: Shown | OffPolicy, system: System) -> Call:
     """Return the declaration of which columns of impressions say who was shown what, and when."""
     columns = (("user", shown.user), ("item", shown.item), ("time", system.source(shown.source).event_time))
     return Call("Pages", (), given(**dict(columns), request=shown.request))
@@ -287,11 +324,11 @@ def _history(parts: _Parts) -> Call:
     return Call("catalogue.histories", arguments)
 
 
-def _examples(parts: _Parts) -> Call:
+def _examples(parts: _Parts, asked: str = "one", first: str = "first") -> Call:
     named: tuple[tuple[str, Item], ...] = (
         ("item", parts.settings.key),
         ("label", parts.outcome.name),
-        ("first", Raw("first")),
+        ("first", Raw(first)),
         ("sampling", Raw("SAMPLING")),
     )
-    return Call("examples_of", (Raw("one"), Raw("merged"), Raw("catalogue")), named)
+    return Call("examples_of", (Raw(asked), Raw("merged"), Raw("catalogue")), named)

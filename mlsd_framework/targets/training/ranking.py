@@ -1,6 +1,7 @@
 """`training/evaluate.py` where a pipeline ends with candidates: it runs in batch, and every stage is measured."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -12,30 +13,33 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, ass
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.metrics import ESTIMATES, OffPolicy
 from mlsd_framework.ir.retrieval import HoldOut, Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.training.candidates import AT, parts_call, retrieving
-from mlsd_framework.targets.training.dataset import called
+from mlsd_framework.targets.training.dataset import called, signature
 from mlsd_framework.targets.training.evaluate import metric_name, origin
 from mlsd_framework.targets.training.retrieval import EXAMPLES
 
 if TYPE_CHECKING:
-    from mlsd_framework.plugin.stages import RowStageKind
+    from mlsd_framework.plugin.stages import ExploringStageKind, RowStageKind
 
-TRAINING = "mlsd_framework.runtime.training"
+RUNTIME = "mlsd_framework.runtime"
+TRAINING = f"{RUNTIME}.training"
 _OURS = frozenset(
     {
-        "Als", "BOOTSTRAP", "Bootstrap", "COLUMNS", "Cap", "Catalogue", "CompiledTrees", "DAY", "GATES", "Gate", "HOUR",
-        "HoldOut", "ItemFacts", "METRICS", "MODELS", "ORIGIN", "PARTS", "Path", "SECOND", "Slots", "Subject",
-        "Workspace", "ages_of", "artefacts", "asked", "at", "boosted", "bundle", "candidates", "capped", "catalogue",
-        "codes_of", "data", "diversified", "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates",
-        "history", "holds", "index", "interactions", "known", "load", "log", "main", "measured", "np", "one", "pl",
+        "Als", "Answered", "BOOTSTRAP", "Candidates", "Chances", "Bootstrap", "COLUMNS", "Cap", "Catalogue",
+        "CompiledTrees", "DAY", "GATES", "Gate", "HOUR", "HoldOut", "ItemFacts", "METRICS", "MODELS", "ORIGIN", "PARTS",
+        "Path", "SECOND", "Slots", "Subject", "Workspace", "ages_of", "all_chances", "answers", "artefacts", "asked",
+        "at", "boosted", "bundle", "candidates", "capped", "catalogue", "chances", "codes_of", "data", "diversified",
+        "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates", "history", "holds", "index",
+        "interactions", "known", "load", "log", "logged", "main", "measured", "np", "one", "pl", "policy",
         "posteriors_of", "project", "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of",
-        "spread", "sql", "stages", "subject", "summary", "sys", "thompson", "tracking", "units_of", "user", "version",
-        "workspace", "writing",
+        "shown", "spread", "sql", "stages", "subject", "summary", "sys", "thompson", "tracking", "units_of", "user",
+        "version", "workspace", "writing",
     }
 )  # fmt: skip
 
@@ -50,6 +54,8 @@ class RankingFile:
     origin: str
     models: str
     declarations: list[str]
+    answers: str
+    given: list[str]
     data: list[str]
     log: list[str]
     subject: list[str]
@@ -57,6 +63,8 @@ class RankingFile:
     loads: list[str]
     stages: str
     pipeline: list[str]
+    first: str
+    logged: list[str]
     requests: list[str]
     items: list[str]
     workspace: str
@@ -75,24 +83,13 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     code = BatchCode(endpoint, asked, imports, Names(_OURS))
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
-    named: tuple[tuple[str, Item], ...] = (
-        ("item", settings.key),
-        ("columns", Raw("COLUMNS")),
-    )
-    data = assigned(
-        "candidates",
-        Call("retrieved.candidates_from", (Raw("data"), Raw("catalogue"), Raw("asked.requests")), named),
-        1,
-    )
-    pipeline: list[str] = []
-    for stage in after:
-        kind = registry.stages[stage.kind]
-        lines = (
-            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
-        )
-        if lines:
-            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
-    given = _given(outcome, "\n".join(pipeline))
+    policy = system.metrics.off_policy
+    pipeline, last = _pipeline(retrieve, after, system, registry, code)
+    used = _given(outcome, "\n".join(pipeline))
+    inline = [] if policy is not None else used
+    loads = [line for text in code.loads.values() for line in text.split("\n")]
+    taken = [] if policy is None else _taken("\n".join([*used, *loads, *pipeline]))
+    logged = [] if policy is None else _logged(policy, settings, taken, last, imports)
     log = _log(outcome, system, imports)
     subject = assigned("subject", _subject(outcome, system), 1)
     measured = assigned("measured", _measure(system), 1)
@@ -112,15 +109,55 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         log=log,
         subject=subject,
         measured=measured,
-        data=[*given, f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
-        loads=[line for text in code.loads.values() for line in text.split("\n")],
+        answers=_answers(taken),
+        given=used if policy is not None else [],
+        data=[
+            *inline,
+            f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))",
+            *_found(settings),
+        ],
+        loads=loads,
         stages=emit(Mapping(((retrieve.name, Raw("candidates")),))),
         pipeline=[line for text in pipeline for line in text.split("\n")],
+        first=f"stages, _ = answers({', '.join(taken)})",
+        logged=logged,
         requests=called(_requests(outcome, settings, endpoint)),
         items=_items(outcome, system),
         workspace=literal(workspace(system)),
     )
     return render("training/ranking.py.j2", context)
+
+
+def _pipeline(
+    retrieve: Stage, after: Sequence[Stage], system: System, registry: Registry, code: BatchCode
+) -> tuple[list[str], str]:
+    """Return the lines of the stages behind the one that retrieves, and the name of the last that gives candidates.
+
+    Where a log is to value the pipeline, they say with which chances it shows what.
+    """
+    pipeline: list[str] = []
+    valued, drawn, last = system.metrics.off_policy is not None, False, retrieve.name
+    for stage in after:
+        kind = registry.stages[stage.kind]
+        lines = (
+            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
+        )
+        if valued and hasattr(kind, "chances"):
+            drawn = True
+            lines = [*cast("ExploringStageKind", kind).chances(stage, system, registry.model_kinds, code), *lines]
+        if lines:
+            last = stage.name
+            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    if valued and not drawn:
+        pipeline += ["", "chances = Chances.certain(candidates)"]
+    return pipeline, last
+
+
+def _found(settings: RetrieveSettings, rows: str = "data", asked: str = "asked") -> list[str]:
+    """Return the lines that make candidates of rows of a training set."""
+    named: tuple[tuple[str, Item], ...] = (("item", settings.key), ("columns", Raw("COLUMNS")))
+    found = Call("retrieved.candidates_from", (Raw(rows), Raw("catalogue"), Raw(f"{asked}.requests")), named)
+    return assigned("candidates", found, 1)
 
 
 def _imported(imports: Imports) -> None:
@@ -144,27 +181,59 @@ def _given(outcome: Outcome, pipeline: str) -> list[str]:
     return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]
 
 
+def _taken(pipeline: str) -> list[str]:
+    """Return the variables of the script that a pipeline reads, in the order in which it takes them."""
+    named = [name for name in ("workspace", "catalogue", "asked") if re.search(rf"\b{name}\b", pipeline)]
+    return [*named, "candidates"]
+
+
+def _answers(taken: list[str]) -> str:
+    """Return the `def` of the function that runs a pipeline, which takes these variables."""
+    types = {"workspace": "Workspace", "catalogue": "Catalogue", "asked": "retrieved.Retrieved"}
+    parameters = [f"{name}: {types.get(name, 'Candidates')}" for name in taken]
+    return signature("answers", parameters, "tuple[dict[str, Candidates], Chances]")
+
+
+def _logged(policy: OffPolicy, settings: RetrieveSettings, taken: list[str], last: str, imports: Imports) -> list[str]:
+    """Return the lines that run the pipeline on the requests of a log with propensities, and value it by the log."""
+    imports.add(f"{RUNTIME}.reranking.chances", "Chances")
+    imports.add(f"{RUNTIME}.retrieval.candidates", "Candidates")
+    imports.add(f"{TRAINING}.logged", "Answered")
+    held = Call(
+        "logged.policy",
+        (Raw(f"shown[{literal(last)}]"), Raw("chances")),
+        (("reward", policy.reward), *given(clip=policy.clip)),
+    )
+    return [
+        "logged = Answered.read(workspace.retrieved)",
+        *_found(settings, "logged.data", "logged.asked"),
+        f"shown, chances = answers({', '.join('logged.asked' if name == 'asked' else name for name in taken)})",
+        *assigned("policy", held, 1),
+    ]
+
+
 def _measures(system: System, imports: Imports) -> list[str]:
     """Return the declarations of metrics, gates and resampling."""
     imports.add(f"{TRAINING}.gates", "Gate")
     declared = {one.name: metric_name(one) for one in system.metrics.offline if "candidates" in one.needs}
+    named = {**({one: one for one in ESTIMATES} if system.metrics.off_policy is not None else {}), **declared}
     gates = [
-        Call("Gate", (declared[gate.metric], gate.op, gate.value), given(slice=gate.slice, stage=gate.stage))
+        Call("Gate", (named[gate.metric], gate.op, gate.value), given(slice=gate.slice, stage=gate.stage))
         for model in system.models
         for gate in model.gates
-        if gate.metric in declared
+        if gate.metric in named
     ]
     names: list[Item] = list(dict.fromkeys(declared.values())) or ["ndcg@10", "recall@100"]
     lines = [f"METRICS = {emit(names, 0, 10)}"]
     lines.append(f"GATES{': list[Gate]' if not gates else ''} = {emit(gates, 0, 8)}")
     if system.metrics.bootstrap:
         imports.add("mlsd_framework.runtime.ranking_metrics.estimates", "Bootstrap")
-        named: tuple[tuple[str, Item], ...] = (
+        drawn: tuple[tuple[str, Item], ...] = (
             ("count", system.metrics.bootstrap),
             ("level", system.metrics.confidence),
             ("seed", 7),
         )
-        lines.append(f"BOOTSTRAP = {emit(Call('Bootstrap', (), named), 0, 12)}")
+        lines.append(f"BOOTSTRAP = {emit(Call('Bootstrap', (), drawn), 0, 12)}")
     return lines
 
 
@@ -201,6 +270,7 @@ def _subject(outcome: Outcome, system: System) -> Call:
         ("sources", Raw("asked.found")),
         ("stages", Raw("stages")),
         ("baselines", Raw("asked.alone")),
+        *given(logged=None if system.metrics.off_policy is None else Raw("policy")),
     )
     return Call("Subject", (outcome.endpoint, Raw("asked.requests")), named)
 

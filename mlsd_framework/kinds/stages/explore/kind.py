@@ -87,6 +87,25 @@ class Explore:
         code.run(stage, self.rows(stage, system, kinds, code))
         code.values |= {value.dotted: row_value(value.dotted) for value in stage.writes}
 
+    def chances(self, stage: Stage, system: System, kinds: ModelKinds, code: RowCode) -> list[str]:  # noqa: ARG002 - the extension point's signature
+        """Return the lines that say with which probability each candidate would be shown in each place."""
+        settings = stage.settings
+        if not isinstance(settings, ExploreSettings):
+            return []
+        lines, held = conditions(stage, settings.reads, (settings.where,), code)
+        asked: tuple[Item, ...] = (Raw("candidates"), Raw(held[0]))
+        named: tuple[tuple[str, Item], ...] = ()
+        if isinstance(settings.how, Greedy):
+            named = (("epsilon", settings.how.epsilon),)
+        else:
+            known, made = _posteriors(stage, settings.how, code)
+            lines += made
+            asked += (Raw(known),)
+        slots = code.own(f"slots of {stage.name}", f"{stage.name}_slots")
+        module = "epsilon_greedy" if isinstance(settings.how, Greedy) else "thompson"
+        code.imports.add(f"{RERANKING}.{module}", "all_chances")
+        return [*lines, *assigned("chances", Call("all_chances", (*asked, Raw(slots)), named), code.depth)]
+
     def rows(self, stage: Stage, system: System, kinds: ModelKinds, code: RowCode) -> list[str]:  # noqa: ARG002 - the extension point's signature
         """Return the lines: what may be explored, the seed of each request, then the draw."""
         settings = stage.settings
@@ -106,13 +125,19 @@ class Explore:
             drawn = Call("epsilon_greedy", (Raw("candidates"), *asked), (("epsilon", settings.how.epsilon),))
             return [*lines, *assigned("candidates", drawn, code.depth)]
         code.imports.add(f"{RERANKING}.thompson", "thompson")
-        code.imports.add(f"{RERANKING}.posteriors", "posteriors_of")
-        known = code.name(f"posteriors of {stage.name}", "posteriors")
-        counts = (Raw(code.value(settings.how.successes)), Raw(code.value(settings.how.trials)))
-        prior = given(prior=settings.how.prior if settings.how.prior != (1.0, 1.0) else None)
-        lines += assigned(known, Call("posteriors_of", counts, prior), code.depth)
+        known, made = _posteriors(stage, settings.how, code)
+        lines += made
         asked = (Raw(held[0]), Raw(known), Raw(seeds), Raw(slots))
         return [*lines, *assigned("candidates", Call("thompson", (Raw("candidates"), *asked)), code.depth)]
+
+
+def _posteriors(stage: Stage, how: Thompson, code: RowCode) -> tuple[str, list[str]]:
+    """Return the name of what is known of each candidate, and the lines that make it."""
+    code.imports.add(f"{RERANKING}.posteriors", "posteriors_of")
+    known = code.name(f"posteriors of {stage.name}", "posteriors")
+    counts = (Raw(code.value(how.successes)), Raw(code.value(how.trials)))
+    prior = given(prior=how.prior if how.prior != (1.0, 1.0) else None)
+    return known, assigned(known, Call("posteriors_of", counts, prior), code.depth)
 
 
 def _how(spec: Any, scope: StageScope) -> Greedy | Thompson | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.ranking_metrics.estimates import Estimate
 from mlsd_framework.runtime.training.card import cell, gates, table
+from mlsd_framework.runtime.training.metrics.bootstrap import Interval
 from mlsd_framework.runtime.training.recommendation.measured import Measured
 
 
@@ -52,8 +53,28 @@ def text(measured: Measured, *, system: str, version: str, facts: Mapping[str, s
     if measured.gates:
         blocks += ["## Gates\n", gates(measured.gates)]
     blocks += ["## Where relevant items are lost\n", table(("stage", "candidates", "found", "lost", "added"), stages)]
+    if measured.policies:
+        blocks += [f"## What it would have earned, by a log of {cell(_reward(measured))}\n", _policies(measured)]
     blocks += ["## For whom and for what\n", _slices(measured)]
     return "\n".join(blocks)
+
+
+def _reward(measured: Measured) -> str:
+    logged = measured.subject.logged
+    return "reward" if logged is None else logged.reward
+
+
+def _policies(measured: Measured) -> str:
+    rows = [
+        (
+            one.estimator.replace("_", " "),
+            _bounded(one.value, one.interval),
+            f"{one.effective_size:,.0f} of {one.rows:,}",
+            f"{one.mean_weight:.3f}",
+        )
+        for one in measured.policies
+    ]
+    return table(("estimate", "mean reward", "effective rows", "mean weight"), rows)
 
 
 def _slices(measured: Measured) -> str:
@@ -69,12 +90,16 @@ def _slices(measured: Measured) -> str:
 
 
 def _figure(one: Estimate) -> str:
-    if math.isnan(one.value):
+    return _bounded(one.value, one.interval)
+
+
+def _bounded(value: float, interval: Interval | None) -> str:
+    """Return a figure with its interval, nothing where it is not known."""
+    if math.isnan(value):
         return ""
-    interval = one.interval
     if interval is None or math.isnan(interval.low):
-        return f"{one.value:.4g}"
-    return f"{one.value:.4g} ({interval.low:.4g} to {interval.high:.4g})"
+        return f"{value:.4g}"
+    return f"{value:.4g} ({interval.low:.4g} to {interval.high:.4g})"
 
 
 def _count(mean: float) -> str:

@@ -1,6 +1,6 @@
 """Measuring a pipeline: every metric of every source, stage and baseline, ratios, funnel, exposure, slices, gates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,8 @@ def measure(
 
     `metrics` and those of gates are names of `accuracy.METRICS`, `BEYOND` or `OVERALL` with a depth, as `recall@500`;
     what lies beyond relevance is always measured at `k`, the length of the list that users look at. A gate is of the
-    last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called).
+    last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called); one on
+    an estimate of `logged`, such as `snips`, is of what all users see.
     Raises E6322, E6323, E6381 and E6382.
 
         subject = Subject(
@@ -68,7 +69,9 @@ def measure(
         writing.write(workspace, measured, ORIGIN, version=version)
         gates.enforce(measured.gates)
     """
-    asked = tuple(dict.fromkeys([*metrics, *(gate.metric for gate in gates)]))
+    policies = () if subject.logged is None else _policies(subject.logged, bootstrap)
+    estimated = {one.estimator: one.value for one in policies}
+    asked = tuple(dict.fromkeys([*metrics, *(gate.metric for gate in gates if gate.metric not in estimated)]))
     for name in asked:
         depth_of(name)
     context, beyond = Context(subject), beyond_at(k, subject)
@@ -85,8 +88,8 @@ def measure(
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
         tuple(_slices(table, parts, asked, lists, bootstrap)),
-        tuple(Outcome(gate, _met(gate, table, lists, parts)) for gate in gates),
-        () if subject.logged is None else _policies(subject.logged, bootstrap),
+        tuple(Outcome(gate, _met(gate, table, lists, parts, estimated)) for gate in gates),
+        policies,
     )
 
 
@@ -171,8 +174,17 @@ def _exposure(subject: Subject, groups: NDArray[np.generic], k: int) -> tuple[Gr
     return tuple(GroupExposure(group, share, wanted[group], there[group]) for group, share in shown.items())
 
 
-def _met(gate: Gate, table: Table, lists: Sequence[MeasuredList], parts: Sequence[Slice]) -> float:
+def _met(
+    gate: Gate,
+    table: Table,
+    lists: Sequence[MeasuredList],
+    parts: Sequence[Slice],
+    estimated: Mapping[str, float],
+) -> float:
     """Return the value that a gate meets; NaN where its part, stage or slice is not there or does not have it."""
+    if gate.metric in estimated:
+        whole = gate.part == "test" and not (gate.stage or gate.slice)
+        return estimated[gate.metric] if whole else float("nan")
     found = [part for part in parts if part.name == gate.slice]
     last = before_cuts(table.context.subject.stages) if found and found[0].among else table.context.subject.last
     stage = gate.stage or last

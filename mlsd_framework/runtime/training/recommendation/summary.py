@@ -42,7 +42,21 @@ def _pipeline(measured: Measured, *, plain: bool) -> str:
         for one in funnel.stages
     ]
     lines = ["", title, *_table(rows), "", *_table(stages)]
+    if measured.policies:
+        lines += ["", *_table(_policies(measured))]
     return "\n".join([*lines, *gate_lines(measured.gates, plain=plain), ""])
+
+
+def _policies(measured: Measured) -> list[tuple[str, ...]]:
+    """Return what the log earned and what the pipeline would have, a row an estimate."""
+    logged = measured.subject.logged
+    rows: list[tuple[str, ...]] = [
+        ("off policy", "reward" if logged is None else logged.reward, "95 % interval", "effective rows")
+    ]
+    for one in measured.policies:
+        value, between = _estimate(Estimate(one.value, one.rows, 0, one.interval))
+        rows.append((one.estimator.replace("_", " "), value, between, f"{one.effective_size:,.0f}"))
+    return rows
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

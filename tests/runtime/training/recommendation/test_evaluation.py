@@ -278,6 +278,20 @@ def test_estimates_of_a_log_are_those_of_the_library() -> None:
     ]  # fmt: skip
 
 
+def test_a_gate_holds_an_estimate() -> None:
+    """It is of what all users see: for a slice or at a stage there is none, and the gate fails."""
+    log = Log(np.array([1.0, 0.0]), np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    gates = [
+        Gate("snips", ">=", 0.9),
+        Gate("snips", ">=", 0.0, slice="warm"),
+        Gate("ips", ">=", 0.0, stage="taken"),
+    ]
+    found = measure(subject(logged=LoggedPolicy(log)), metrics=["ndcg@10"], gates=gates)
+    assert [one.holds for one in found.gates] == [True, False, False]
+    assert found.gates[0].value == 1.0
+    assert found.metrics == ("ndcg@10",)
+
+
 def test_the_file_says_what_was_measured() -> None:
     """JSON without NaN; what is not known is null."""
     one = subject(relevant=relevant([{1: 1.0}, {0: 1.0}, {}]))

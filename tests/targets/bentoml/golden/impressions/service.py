@@ -38,7 +38,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:9973e5d25e11ce77"
 APP = Application(
     "impressions",
-    spec="sha256:d450e7863f7bacc2",
+    spec="sha256:cdc513772e752e75",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

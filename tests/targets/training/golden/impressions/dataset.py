@@ -17,6 +17,7 @@ from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.impressions import Impressions, Pages
+from mlsd_framework.runtime.training.logged import LoggedActions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
 # from tests/targets/cases/impressions.yaml:59
@@ -26,6 +27,14 @@ RETRIEVE = Retrieval({"together": Ask(20), "popular": Ask(30)}, n=30, standardis
 PARTS = Moments(count=4, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling()
 SHOWN = Impressions(Pages(user="user_id", item="item_id", time="at", request="page_id"), outcome="clicked")
+
+# from tests/targets/cases/impressions.yaml:71
+LOGGED = LoggedActions(
+    Pages(user="user_id", item="item_id", time="at", request="page_id"),
+    reward="clicked",
+    propensity="propensity",
+    position="place",
+)
 
 
 def sources(log: Interactions) -> dict[str, Source]:
@@ -81,6 +90,20 @@ def examples(clicks: pl.LazyFrame, views: pl.LazyFrame, only: Moment | None = No
         if part.name == "test" and only is None:
             alone = RETRIEVE.alone(fitted, history)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
+            logged = LOGGED.of(views, catalogue, part)
+            rows = requests(clicks, logged.asked.rows)
+            history = catalogue.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
+            merged = RETRIEVE.candidates(fitted, history)
+            rows = examples_of(
+                logged.asked,
+                merged,
+                catalogue,
+                item="item_id",
+                label="clicked",
+                first=0,
+                sampling=SAMPLING,
+            )
+            logged.write(WORKSPACE.retrieved, history, with_features(clicks, views, rows))
         first += one.rows.height
     if only is None:
         retrieved.write_histories(WORKSPACE.retrieved, histories)

@@ -9,14 +9,17 @@ from features import CLICKS, load
 
 from mlsd_framework.runtime.rankers.linear import LinearRanker
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
-from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
+from mlsd_framework.runtime.reranking.chances import Chances
+from mlsd_framework.runtime.reranking.epsilon_greedy import all_chances, epsilon_greedy
 from mlsd_framework.runtime.reranking.seeds import seeds_of
 from mlsd_framework.runtime.reranking.slots import Slots
+from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
 from mlsd_framework.runtime.training.candidate_examples import interactions
 from mlsd_framework.runtime.training.gates import Gate
+from mlsd_framework.runtime.training.logged import Answered
 from mlsd_framework.runtime.training.recommendation import evaluation, summary, writing
 from mlsd_framework.runtime.training.recommendation.subject import ItemFacts, Subject
 from mlsd_framework.runtime.training.report import index
@@ -24,13 +27,13 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "impressions",
-    spec="sha256:d450e7863f7bacc2",
+    spec="sha256:cdc513772e752e75",
     features="sha256:9973e5d25e11ce77",
     created_from={"spec": "tests/targets/cases/impressions.yaml"},
 )
 MODELS = ("popular", "together", "ranker")
 METRICS = ["ndcg@10", "recall@20"]
-GATES: list[Gate] = []
+GATES = [Gate("snips", ">=", 0.2)]
 BOOTSTRAP = Bootstrap(count=50, level=0.95, seed=7)
 COLUMNS = [
     "candidates.together_score",
@@ -47,14 +50,12 @@ COLUMNS = [
 EXPLORE_SLOTS = Slots((2, 5), k=5, pool=10)
 
 
-def main(workspace: Workspace) -> None:
-    """Evaluate the pipeline, then write `versions/<id>/`."""
-    data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
-    asked = retrieved.Retrieved.read(workspace.retrieved)
+def answers(
+    workspace: Workspace, asked: retrieved.Retrieved, candidates: Candidates
+) -> tuple[dict[str, Candidates], Chances]:
+    """Return what every stage gives for some requests, and with which probability each item is shown in a place."""
     history = asked.history
     request_ids = [f"{user}@{at}" for user, at in zip(asked.requests["user_id"], history.at, strict=True)]
-    catalogue = Catalogue.load(workspace.catalogue("item"))
-    candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="item_id", columns=COLUMNS)
     stages = {"retrieve": candidates}
     ranker = LinearRanker.load(workspace.root / "models/ranker/weights.safetensors")
 
@@ -74,6 +75,8 @@ def main(workspace: Workspace) -> None:
 
     # from tests/targets/cases/impressions.yaml:66
     rows = frame_of(candidates, {})
+    chances = all_chances(candidates, holds(rows, pl.lit(True, dtype=pl.Boolean)), EXPLORE_SLOTS, epsilon=0.3)
+    rows = frame_of(candidates, {})
     seeds = seeds_of(request_ids, "explore")
     candidates = epsilon_greedy(
         candidates, holds(rows, pl.lit(True, dtype=pl.Boolean)), seeds, EXPLORE_SLOTS, epsilon=0.3
@@ -83,10 +86,26 @@ def main(workspace: Workspace) -> None:
     # from tests/targets/cases/impressions.yaml:67
     candidates = candidates.top(5)
     stages["take"] = candidates
+    return stages, chances
+
+
+def main(workspace: Workspace) -> None:
+    """Evaluate the pipeline, then write `versions/<id>/`."""
+    data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
+    asked = retrieved.Retrieved.read(workspace.retrieved)
+    catalogue = Catalogue.load(workspace.catalogue("item"))
+    candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="item_id", columns=COLUMNS)
+    stages, _ = answers(workspace, asked, candidates)
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"user_id": "user_id", "at": "at"})
     log = interactions(load(CLICKS), catalogue, user="user_id", item="item_id", time="at")
     known = log.until(int(asked.history.at[0]))
+    logged = Answered.read(workspace.retrieved)
+    candidates = retrieved.candidates_from(
+        logged.data, catalogue, logged.asked.requests, item="item_id", columns=COLUMNS
+    )
+    shown, chances = answers(workspace, logged.asked, candidates)
+    policy = logged.policy(shown["take"], chances, reward="clicked")
     subject = Subject(
         "/recommend",
         asked.requests,
@@ -97,6 +116,7 @@ def main(workspace: Workspace) -> None:
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,
+        logged=policy,
     )
     measured = evaluation.measure(subject, metrics=METRICS, gates=GATES, bootstrap=BOOTSTRAP)
 
