@@ -51,27 +51,7 @@ class Script:
 def script(retriever: Retriever, system: System) -> str:
     """Return the text of `training/<model>.py`."""
     imports, names = Imports(), ScriptNames(system)
-    imports.add("shutil")
-    imports.add("tempfile")
-    imports.add("pathlib", "Path")
-    imports.add("polars as pl")
-    imports.add("features", "WORKSPACE", "load")
-    imports.add(f"{TOWERS}.batches", "PairsData", "Rows")
-    imports.add(f"{TOWERS}.checkpoints", "load_best", "newest", "place")
-    imports.add(f"{TOWERS}.export", "FILES", "export")
-    imports.add(f"{TOWERS}.features", "Category", "Embedding", "LastItems", "Towers")
-    imports.add(f"{TOWERS}.learning", "learn")
-    imports.add(f"{TOWERS}.module", "Settings", "TwoTower")
-    imports.add(f"{TOWERS}.negatives", "Negatives")
-    imports.add(f"{TOWERS}.tower", "Shape")
-    imports.add(f"{TOWERS}.trainer", "lean_trainer")
-    imports.add(f"{TOWERS}.user_tower", "VECTORS")
-    imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
-    imports.add(f"{RETRIEVAL}.interactions", "Histories", "Interactions")
-    imports.add(f"{RETRIEVAL}.tower_examples", "catalogue_frame", "examples", "some_histories")
-    imports.add(f"{RETRIEVAL}.two_tower", "TwoTower as Retriever")
-    imports.add("mlsd_framework.runtime.training", "artefacts")
-    imports.add("mlsd_framework.runtime.training.candidate_examples", "interactions")
+    _imported(imports)
     table = names.table(system.source(retriever.interactions.source))
     imports.add("features", table)
     declarations = [
@@ -106,12 +86,36 @@ def script(retriever: Retriever, system: System) -> str:
         data=_data(retriever),
         trainer=", ".join(f"{name}={emit(value)}" for name, value in _trainer(retriever)),
         fit_def=signature("fit", ["log: Interactions", *typed], "Retriever"),
-        fitted=", ".join(["log", *frames, "Path(folder)"]),
+        fitted=emit(Call("train", tuple(map(Raw, ["log", *frames, "Path(folder)"]))), 2),
         asking=_asking(retriever, system, names, imports, tables=bool(users)),
-        trained=", ".join(["log", *frames, "folder"]),
+        trained=emit(Call("train", tuple(map(Raw, ["log", *frames, "folder"]))), 1),
         parameters=emit(_whole(retriever, "dim")),
     )
     return render("training/two_tower.py.j2", replace(context, imports="\n".join(imports.lines())))
+
+
+def _imported(imports: Imports) -> None:
+    imports.add("shutil")
+    imports.add("tempfile")
+    imports.add("pathlib", "Path")
+    imports.add("polars as pl")
+    imports.add("features", "WORKSPACE", "load")
+    imports.add(f"{TOWERS}.batches", "PairsData", "Rows")
+    imports.add(f"{TOWERS}.checkpoints", "load_best", "newest", "place")
+    imports.add(f"{TOWERS}.export", "FILES", "export")
+    imports.add(f"{TOWERS}.features", "Category", "Embedding", "LastItems", "Towers")
+    imports.add(f"{TOWERS}.learning", "learn")
+    imports.add(f"{TOWERS}.module", "Settings", "TwoTower")
+    imports.add(f"{TOWERS}.negatives", "Negatives")
+    imports.add(f"{TOWERS}.tower", "Shape")
+    imports.add(f"{TOWERS}.trainer", "lean_trainer")
+    imports.add(f"{TOWERS}.user_tower", "VECTORS")
+    imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
+    imports.add(f"{RETRIEVAL}.interactions", "Histories", "Interactions")
+    imports.add(f"{RETRIEVAL}.tower_examples", "catalogue_frame", "examples", "some_histories")
+    imports.add(f"{RETRIEVAL}.two_tower", "TwoTower as Retriever")
+    imports.add("mlsd_framework.runtime.training", "artefacts")
+    imports.add("mlsd_framework.runtime.training.candidate_examples", "interactions")
 
 
 def _loads(retriever: Retriever, system: System, names: ScriptNames, imports: Imports) -> list[str]:
