@@ -22,7 +22,7 @@ from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving.bundle import write_bundle
 from tests.runtime.serving.conftest import run_worker
-from tests.targets.made_shop import CUSTOMERS, KINDS, Shop, kind_of, liked
+from tests.targets.made_shop import BEGIN, CUSTOMERS, DAYS, KINDS, Shop, kind_of, liked
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("recommendation-system")]
 
@@ -114,11 +114,11 @@ def test_the_past_is_answered_as_it_was(ask: httpx.Client) -> None:
 
 def test_the_tower_reads_the_windows_of_the_moment(shop: Shop, ask: httpx.Client) -> None:
     """What towers find has the scores of a user with the history and the windows of then, by going through the log."""
-    bundle, at = shop.bundle, datetime(2026, 1, 20, tzinfo=UTC)
+    bundle, at = shop.bundle, BEGIN + timedelta(days=DAYS)  # states of windows are those of the log's end
     towers = TwoTower.load(bundle.file("models/towers/item_vectors.safetensors"))
     catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
     log = pl.read_parquet(shop.root / "data" / "purchases.parquet").sort("at", "basket_id", "product_id")
-    for user in (1, 2, 3):
+    for user in (101, 102, 103):
         had = log.filter((pl.col("user_id") == user) & (pl.col("at") < at))
         row: dict[str, Any] = {"history": catalogue.codes(had["product_id"]).tolist()}
         row["person.city"] = "Rom" if user % 2 else "Köln"
