@@ -61,4 +61,5 @@ class Chances:
         high = int(max(self.places.max(initial=0), places.max(initial=0))) + 1
         count = (int(max(self.requests.max(initial=0), requests.max(initial=0))) + 1) * high
         sums = np.bincount(self.requests * high + self.places, self.chances * values, minlength=count)
-        return sums[requests * high + places]
+        found: FloatArray = sums[requests * high + places]
+        return found

@@ -127,7 +127,8 @@ class Impressions:
             if wrong.any():
                 what = f"the outcome `{self.outcome}` of an impression is {said[wrong][0]:g}"
                 raise RunError.of("E6247", what, expected="0, 1 or a boolean")
-            return said == 1
+            found: NDArray[np.bool_] = said == 1
+            return found
         events = pl.DataFrame({USER: log.users, ITEM: log.items, "__event": log.times}).sort("__event")
         asked = rows.select(user_codes(rows[USER], log), ITEM, WHEN).with_row_index("__row").sort(WHEN)
         beside = asked.join_asof(

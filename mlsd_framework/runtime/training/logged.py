@@ -51,7 +51,9 @@ class LoggedActions:
         Raises RunError: E6384 where there is no such row, E6383 for a propensity that is none, E6385 for a position
         below 1.
         """
-        rows = self.pages.within(impressions.drop_nulls(self._columns), part.at, part.at + part.horizon, **self._read)
+        rows = self.pages.within(impressions, part.at, part.at + part.horizon, **self._read)
+        rows = rows.drop_nulls([_PLACE, _REWARD, _PROPENSITY])
+        rows = rows.with_columns(pl.col(NUMBER).rank("dense").cast(pl.Int64) - 1)
         if rows.is_empty():
             what = f"no impression of the test has a `{self.propensity}` and a `{self.reward}`"
             raise RunError.of("E6384", what, help="log the propensity of what is shown, or leave `off_policy` out")
@@ -70,10 +72,6 @@ class LoggedActions:
             pl.Series(ITEM, catalogue.codes(rows[ITEM])), users
         )
         return Logged(Asked(requests, nothing, part), told, self._rates(impressions, catalogue, part.at))
-
-    @property
-    def _columns(self) -> list[str]:
-        return [name for name in (self.reward, self.propensity, self.position) if name is not None]
 
     @property
     def _read(self) -> dict[str, pl.Expr]:

@@ -37,8 +37,10 @@ def impression_leakage(
         labels=candidates.source,
     )
     draw = np.random.default_rng(seed)
-    frames = thinned(subject, as_examples, EVENTS)
     log, views = subject.log(candidates.source), subject.log(shown.source)
+    # As many events as leave no more impressions than that: of each event there may be several.
+    most = max(EVENTS * log.rows.height // max(log.rows.height, views.rows.height), 1)
+    frames = thinned(subject, as_examples, most)
     waits = round((shown.impressions.within or timedelta(0)) / timedelta(microseconds=1))
     last = max(_last(frames[one.name], one) for one in (log, views))
     moment = last + 1 - 2 * moments.horizon - waits

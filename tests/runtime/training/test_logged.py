@@ -1,6 +1,6 @@
 """A log with propensities: which rows count, what is refused, and what a simulated policy would have earned."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,15 @@ def test_an_item_that_is_gone_counts_and_is_never_shown(tmp_path: Path) -> None:
     assert (policy.reward, policy.clip) == ("earned", 3.0)
     with pytest.raises(RunError, match="at position 2, and the pipeline shows 1 items"):
         found.policy(shown.top(1), Chances.certain(shown.top(1)), reward="earned")
+
+
+def test_a_request_is_as_of_its_first_row_though_that_has_no_propensity() -> None:
+    """Rows without one are left out after requests are told apart, and requests without any row after that."""
+    rows = log(who=["bob", "ann", "ann"], what=[1, 1, 2], when=[11 * DAY, 11 * DAY, 11 * DAY + 5], page=[1, 4, 4],
+               place=[1, 1, 2], earned=[0.0, 1.0, 1.0], chance=[None, None, 0.5])  # fmt: skip
+    found = ACTIONS.of(rows, CATALOGUE, TEST)
+    assert found.asked.rows.rows() == [("ann", datetime(1970, 1, 12, tzinfo=UTC))]
+    assert found.rows["__number"].to_list() == [0]
 
 
 @given(

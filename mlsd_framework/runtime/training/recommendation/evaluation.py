@@ -70,7 +70,7 @@ def measure(
         gates.enforce(measured.gates)
     """
     policies = () if subject.logged is None else _policies(subject.logged, bootstrap)
-    estimated = {one.estimator: one.value for one in policies}
+    estimated: dict[str, float] = {one.estimator: one.value for one in policies}
     asked = tuple(dict.fromkeys([*metrics, *(gate.metric for gate in gates if gate.metric not in estimated)]))
     for name in asked:
         depth_of(name)
