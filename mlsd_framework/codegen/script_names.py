@@ -26,6 +26,7 @@ _OURS = frozenset(
         "histories", "history", "interactions", "items", "log", "made", "merged", "one", "only", "part", "requests",
         "retrieved", "sources", "with_features",
         "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
+        "Given", "ItemTable", "Where", "given", "item_table",
     }
 )  # fmt: skip
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from datetime import timedelta
 from typing import Any
 
 from mlsd_framework.ir.system import System
 
+LATER = "later"
+"""The key of a field's metadata that says so of one which the language came to have later."""
 _PLACES = frozenset({"span", "path"})
 _WORDS = frozenset({"describe", "licence"})
 
@@ -45,9 +47,18 @@ def features_fingerprint(system: System) -> str:
     )
 
 
+def is_unsaid(one: "Field[Any]", of: object) -> bool:
+    """Say whether a field is left out that the language came to have later: specs without it mean what they meant."""
+    return bool(one.metadata.get(LATER)) and getattr(of, one.name) == one.default
+
+
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _PLACES | _WORDS}
+        kept = {
+            one.name: _plain(getattr(value, one.name))
+            for one in fields(value)
+            if one.name not in _PLACES | _WORDS and not is_unsaid(one, value)
+        }
         return {"": type(value).__name__, **kept}
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]

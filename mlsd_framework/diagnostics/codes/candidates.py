@@ -64,4 +64,14 @@ CODES: tuple[Code, ...] = (
         "label: {from: ratings, hold_out: 25%, …}, features: {fame: {from: same_ratings, …}}",
         "label: {from: ratings, hold_out: 25%, …}, features: {fame: {from: ratings, …}}",
     ),
+    Code(
+        "E2068",
+        "condition-before-retrieval",
+        "A `where` of `retrieve` says which items are asked for, before any is found. So it reads what is known of "
+        "every item, which is columns of tables of the item's entity, at least one of them, and values of the "
+        "request.",
+        "Move what is computed for each candidate into `filter`, after a `fetch`; or keep it as a column of a table.",
+        "retrieve: {where: trend.buyers_7d > 0, …}",
+        "retrieve: {where: product.in_stock, …}",
+    ),
 )

@@ -11,7 +11,7 @@ from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
-from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
+from mlsd_framework.kinds.stages.retrieve.emit import given_to, retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.targets.training.dataset import returning, signature, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
@@ -39,6 +39,9 @@ class CandidatesFile:
     asked: str
     known: list[str]
     history: list[str]
+    table: list[str]
+    given: list[str]
+    passed_on: str
     examples: list[str]
     made: str
     result: str
@@ -90,6 +93,9 @@ def candidates_file(system: System, spec: str) -> str:
         asked=emit(_asked(parts)),
         known=[f"{KNOWN} = part.known_events({names.frame(log.source)})"] if parts.held_out else [],
         history=assigned("history", _history(parts), 2),
+        table=_table_of_items(parts),
+        given=_given(parts),
+        passed_on=", given" if parts.settings.conditions else "",
         examples=assigned("rows", _examples(parts), 2),
         made=made,
         result=result,
@@ -159,7 +165,7 @@ def candidate_sources(system: System) -> list[str]:
 
 def fitted_sources(system: System) -> tuple[str, ...]:
     """Return the models that are fitted anew at each moment of the examples."""
-    return tuple(one.retriever.name for one in _parts(system).settings.sources)
+    return tuple(dict.fromkeys(one.retriever.name for one in _parts(system).settings.sources))
 
 
 def row_groups(system: System, endpoint: Endpoint) -> list[StoredGroup]:
@@ -227,11 +233,18 @@ def parts_call(outcome: Outcome, system: System, imports: Imports) -> Call:
 
 def _fitted(parts: _Parts) -> list[str]:
     """Return the lines that fit every source on a log, each as its own script does."""
+    models = [one.retriever.name for one in parts.settings.sources]
+    shared = len(set(models)) < len(models)
     entries: list[tuple[Item, Item]] = []
     for one in parts.settings.sources:
         parts.imports.add(one.retriever.name)
-        entries.append((one.name, Raw(f"{one.retriever.name}.fit(log)")))
-    return f"return {emit(Mapping(tuple(entries)), 1, 7)}".replace("\n    ", "\n").split("\n")
+        made = f"fitted[{emit(one.retriever.name)}]" if shared else f"{one.retriever.name}.fit(log)"
+        entries.append((one.name, Raw(made)))
+    lines = f"return {emit(Mapping(tuple(entries)), 1, 7)}".replace("\n    ", "\n").split("\n")
+    if not shared:
+        return lines
+    each = Mapping(tuple((name, Raw(f"{name}.fit(log)")) for name in dict.fromkeys(models)))
+    return [*assigned("fitted", each, 1), *lines]
 
 
 def _asked(parts: _Parts) -> Call:
@@ -248,6 +261,29 @@ def _history(parts: _Parts) -> Call:
         parts.imports.add(f"{RETRIEVAL}.frames", "columns_of")
         arguments += (Call("columns_of", (Raw("rows"), known)),)
     return Call("catalogue.histories", arguments)
+
+
+def _table_of_items(parts: _Parts) -> list[str]:
+    """Return the line that reads what conditions of the retrieval read of the items."""
+    if not parts.settings.conditions:
+        return []
+    parts.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
+    return [f"item_table = ItemTable.load(WORKSPACE.item_table({emit(parts.settings.entity)}))"]
+
+
+def _given(parts: _Parts) -> list[str]:
+    """Return the lines that tell the conditions of the retrieval what the past requests say."""
+    told = given_to(parts.settings, "item_table", lambda name: _asked_of_all(name, parts), parts.imports)
+    return assigned("given", told, 2) if told is not None else []
+
+
+def _asked_of_all(name: str, parts: _Parts) -> Item:
+    """Return the values of all requests of a part: who asks, when, or the default."""
+    if name == parts.outcome.interactions.user:
+        return Raw(f"rows[{emit(name)}]")
+    if name == parts.settings.moment:
+        return Raw(f"rows[{emit(AT)}]")
+    return Raw(f"[{emit(dict(parts.endpoint.defaults)[name])}] * rows.height")
 
 
 def _examples(parts: _Parts) -> Call:
