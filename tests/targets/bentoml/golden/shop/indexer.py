@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:ff5439e686aee599"
+SPEC = "sha256:6ab9cdcdbb5d56f6"
 FEATURES = "sha256:72ee69fa0fcf975f"
 
 # from tests/targets/cases/shop.yaml:16
@@ -38,6 +38,7 @@ INDEXED = (
         key="product_id",
         title=("name", "kind"),
         towers={"towers": (ItemColumns("product", PRODUCTS, "product_id", ("kind",)),)},
+        conditions=(ItemColumns("product", PRODUCTS, "product_id", ("kind",)),),
         groups=(PRODUCT_GROUP,),
     ),
 )

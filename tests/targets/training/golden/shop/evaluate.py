@@ -7,8 +7,11 @@ from pathlib import Path
 import polars as pl
 from features import PURCHASES, load
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
+from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.serving.trees import CompiledTrees
 from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
 from mlsd_framework.runtime.training.candidate_examples import interactions
@@ -20,7 +23,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:ff5439e686aee599",
+    spec="sha256:6ab9cdcdbb5d56f6",
     features="sha256:72ee69fa0fcf975f",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
@@ -35,6 +38,8 @@ COLUMNS = [
     "candidates.towers_rank",
     "candidates.popular_score",
     "candidates.popular_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "trend.purchases_7d",
     "trend.purchases_28d",
     "product.kind",
@@ -51,7 +56,7 @@ def main(workspace: Workspace) -> None:
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
 
-    # from tests/targets/cases/shop.yaml:83
+    # from tests/targets/cases/shop.yaml:89
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.ease_score"],
@@ -71,7 +76,21 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from tests/targets/cases/shop.yaml:84
+    # from tests/targets/cases/shop.yaml:90
+    rows = frame_of(
+        candidates,
+        {"product.kind": (candidates.columns["product.kind"], pl.String), "interests": ((), pl.List(pl.String))},
+    )
+    candidates = boosted(
+        candidates,
+        holds(rows, sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String)))),
+        plus=100.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["boost"] = candidates
+
+    # from tests/targets/cases/shop.yaml:91
     candidates = candidates.top(10)
     stages["take"] = candidates
 
