@@ -5,7 +5,10 @@ from mlsd_framework.ir.system import System
 
 
 def condition_columns(system: System, entity: str) -> tuple[FeatureRef, ...]:
-    """Return the columns that conditions read of an entity's items, each once, in the order of the spec."""
+    """Return the columns that conditions read of an entity's items, each once, in the order of the spec.
+
+    What newcomers say that they like is among them.
+    """
     refs = {
         ref.dotted: ref
         for endpoint in system.serving
@@ -14,4 +17,7 @@ def condition_columns(system: System, entity: str) -> tuple[FeatureRef, ...]:
         for condition in getattr(stage.settings, "conditions", ())
         for ref in condition.columns
     }
+    onboarding = system.metrics.onboarding
+    if onboarding is not None and system.outcome is not None and system.outcome.interactions.entity == entity:
+        refs.setdefault(onboarding.column.dotted, onboarding.column)
     return tuple(refs.values())

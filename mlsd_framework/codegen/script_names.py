@@ -26,7 +26,7 @@ _OURS = frozenset(
         "histories", "history", "interactions", "items", "log", "made", "merged", "one", "only", "part", "requests",
         "retrieved", "sources", "with_features",
         "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
-        "Given", "ItemTable", "Where", "given", "item_table",
+        "Given", "ItemTable", "ONBOARDING", "Where", "asking", "given", "item_table", "onboarding",
     }
 )  # fmt: skip
 

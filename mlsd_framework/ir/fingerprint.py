@@ -6,10 +6,9 @@ from dataclasses import Field, fields, is_dataclass
 from datetime import timedelta
 from typing import Any
 
+from mlsd_framework.ir.settings import LATER
 from mlsd_framework.ir.system import System
 
-LATER = "later"
-"""The key of a field's metadata that says so of one which the language came to have later."""
 _PLACES = frozenset({"span", "path"})
 _WORDS = frozenset({"describe", "licence"})
 

@@ -1,8 +1,10 @@
 """Metrics: what is measured, over which slices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.settings import LATER
 
 Parameter = str | int | float | bool | tuple[str, ...] | None
 
@@ -29,6 +31,20 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Onboarding:
+    """Users of the test asked again as new ones: the request's `value` has the `most` most frequent of `column`.
+
+    At most `sample` of them are.
+    """
+
+    value: str
+    column: FeatureRef
+    most: int
+    sample: int
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """All metrics of a system."""
 
@@ -36,3 +52,4 @@ class Metrics:
     slices: tuple[Slice, ...] = ()
     bootstrap: int = 200
     confidence: float = 0.95
+    onboarding: Onboarding | None = field(default=None, metadata={LATER: True})

@@ -1,5 +1,7 @@
 """From a loaded spec to the ir of the whole system."""
 
+from dataclasses import replace
+
 from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.system import System
 from mlsd_framework.lower.context import Context
@@ -11,6 +13,7 @@ from mlsd_framework.lower.kinds import Kinds
 from mlsd_framework.lower.label import lower_label
 from mlsd_framework.lower.metrics import lower_metrics
 from mlsd_framework.lower.models import ModelInputs
+from mlsd_framework.lower.onboarding import lower_onboarding
 from mlsd_framework.lower.override import lower_override
 from mlsd_framework.lower.requirements import lower_requirements
 from mlsd_framework.lower.retrieval import RetrievalLowering, candidates_of
@@ -51,6 +54,11 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     serving = ServingLowering(
         sources, entities, groups, models, retrievers, declared, label, kinds.stages, context
     ).lower(spec.serving)
+    metrics = lower_metrics(spec.metrics, kinds.metrics, context)
+    if spec.metrics.onboarding is not None:
+        key = entities[outcome.interactions.entity].key if outcome is not None else ()
+        told = lower_onboarding(spec.metrics.onboarding, outcome, serving, groups, key, context)
+        metrics = replace(metrics, onboarding=told)
     system = System(
         name=spec.system,
         description=spec.description,
@@ -62,7 +70,7 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
         label=label,
         models=tuple(models.values()),
         serving=serving,
-        metrics=lower_metrics(spec.metrics, kinds.metrics, context),
+        metrics=metrics,
         environment=lower_environment(spec.environments, loaded.environment, context),
         override=lower_override(spec.override, context),
         retrievers=tuple(retrievers.values()),

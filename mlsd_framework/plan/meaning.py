@@ -213,6 +213,9 @@ def outcome_parts(system: System) -> Iterator[Entry]:
     yield "label", value((outcome.name, outcome.interactions, outcome.parts))
     yield "label.negatives", value((outcome.negatives, outcome.seed))
     yield from interaction_parts(outcome.interactions, system)
+    if system.metrics.onboarding is not None:
+        yield "metrics.onboarding", value(system.metrics.onboarding)
+        yield from Definitions(system).of((system.metrics.onboarding.column,))
     for endpoint in system.serving:
         if endpoint.path == outcome.endpoint:
             for stage in endpoint.pipeline:

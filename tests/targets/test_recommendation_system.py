@@ -240,7 +240,15 @@ def test_the_report_tells_the_measured_numbers(shop: Shop) -> None:
         assert f"{value:.4f}" in page
         assert role == "source" or value != values["stage", "take"] or f"{value:.4g}" in card
     assert values["stage", "take"] > values["source", "popular"]
-    assert [gate["holds"] for gate in figures["gates"]] == [True, True]
+    assert [gate["holds"] for gate in figures["gates"]] == [True, True, True]
+    slices = {one["name"]: one for one in figures["slices"] if one["stage"] == "take"}
+    new, onboarded = (slices[name] for name in ("newcomers", "onboarded"))
+    assert new["requests"] == onboarded["requests"] == 100
+    assert new["relevant"] == onboarded["relevant"] > 0
+    assert onboarded["values"]["ndcg@10"]["value"] > 1.5 * new["values"]["ndcg@10"]["value"]
+    assert figures["gates"][2]["value"] == onboarded["values"]["ndcg@10"]["value"]
+    assert "onboarded" in page
+    assert "newcomers" in card
     assert figures["gates"][0]["value"] == values["stage", "take"]
     events = pl.read_parquet(shop.root / "data" / "purchases.parquet")
     end = events["at"].max()

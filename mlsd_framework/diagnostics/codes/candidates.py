@@ -74,4 +74,14 @@ CODES: tuple[Code, ...] = (
         "retrieve: {where: trend.buyers_7d > 0, …}",
         "retrieve: {where: product.in_stock, …}",
     ),
+    Code(
+        "E2069",
+        "unmeasured-newcomers",
+        "`metrics.onboarding` asks users of the test again as if they were new, with what they like. It needs a label "
+        "of an endpoint's candidates, a list with a default among the values of that endpoint's requests, and a column "
+        "of a table of the items that holds such values.",
+        "Name the list by `value` and the column by `from`, both of one type.",
+        "metrics: {onboarding: {value: k, from: trend.buyers_7d}}",
+        "metrics: {onboarding: {value: interests, from: product.department}}",
+    ),
 )

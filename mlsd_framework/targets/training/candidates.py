@@ -42,6 +42,7 @@ class CandidatesFile:
     table: list[str]
     given: list[str]
     passed_on: str
+    onboarding: list[str]
     examples: list[str]
     made: str
     result: str
@@ -96,6 +97,7 @@ def candidates_file(system: System, spec: str) -> str:
         table=_table_of_items(parts),
         given=_given(parts),
         passed_on=", given" if parts.settings.conditions else "",
+        onboarding=_ask_again(f"with_features({', '.join(_frames(read, parts))}, rows)" if features else "rows", parts),
         examples=assigned("rows", _examples(parts), 2),
         made=made,
         result=result,
@@ -215,6 +217,7 @@ def _declarations(parts: _Parts) -> list[str]:
         f"{pointer(parts.stage.span)}\nRETRIEVE = {emit(retrieval(parts.settings, parts.imports), 0, 11)}",
         f"\n{pointer(outcome.span)}\nPARTS = {emit(parts_call(outcome, parts.system, parts.imports), 0, 8)}",
         f"SAMPLING = {emit(Call('Sampling', (), sampling), 0, 11)}",
+        *_newcomers(parts),
     ]
 
 
@@ -265,7 +268,7 @@ def _history(parts: _Parts) -> Call:
 
 def _table_of_items(parts: _Parts) -> list[str]:
     """Return the line that reads what conditions of the retrieval read of the items."""
-    if not parts.settings.conditions:
+    if not parts.settings.conditions and parts.system.metrics.onboarding is None:
         return []
     parts.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
     return [f"item_table = ItemTable.load(WORKSPACE.item_table({emit(parts.settings.entity)}))"]
@@ -275,6 +278,39 @@ def _given(parts: _Parts) -> list[str]:
     """Return the lines that tell the conditions of the retrieval what the past requests say."""
     told = given_to(parts.settings, "item_table", lambda name: _asked_of_all(name, parts), parts.imports)
     return assigned("given", told, 2) if told is not None else []
+
+
+def _ask_again(features: str, parts: _Parts) -> list[str]:
+    """Return the lines that ask users of the test again as newcomers; `features` puts theirs beside candidates."""
+    onboarding = parts.system.metrics.onboarding
+    if onboarding is None:
+        return []
+    parts.imports.add("mlsd_framework.runtime.training", "onboarding")
+    asked = dict.fromkeys(one.name for condition in parts.settings.conditions for one in condition.asked)
+    values = tuple((name, _asked_of_all(name, parts)) for name in asked if name != onboarding.value)
+    named: tuple[tuple[str, Item], ...] = (
+        ("user", parts.outcome.interactions.user),
+        ("item", parts.settings.key),
+        ("label", parts.outcome.name),
+        ("given", Mapping(values)),
+        ("features", Raw(f"lambda rows: {features}")),
+    )
+    told = tuple(Raw(name) for name in ("RETRIEVE", "fitted", "catalogue", "item_table"))
+    return [
+        *assigned("asking", Call("onboarding.Asking", told, named), 3),
+        "onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)",
+    ]
+
+
+def _newcomers(parts: _Parts) -> list[str]:
+    """Return the declaration of who is asked again, and what they say."""
+    found = parts.system.metrics.onboarding
+    if found is None:
+        return []
+    default = dict(parts.endpoint.defaults)[found.value]
+    named = (("most", found.most), ("sample", found.sample), *given(default=default or None))
+    made = Call("onboarding.Onboarding", (found.value, found.column.dotted), named)
+    return [f"\n{pointer(found.span)}\nONBOARDING = {emit(made, 0, 13)}"]
 
 
 def _asked_of_all(name: str, parts: _Parts) -> Item:

@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 TRAINING = "mlsd_framework.runtime.training"
 _OURS = frozenset(
     {
-        "Als", "BOOTSTRAP", "Bootstrap", "COLUMNS", "Cap", "Catalogue", "CompiledTrees", "DAY", "GATES", "Gate", "HOUR",
-        "HoldOut", "ItemFacts", "METRICS", "MODELS", "ORIGIN", "PARTS", "Path", "SECOND", "Slots", "Subject",
-        "Workspace", "ages_of", "artefacts", "asked", "at", "boosted", "bundle", "candidates", "capped", "catalogue",
-        "codes_of", "data", "diversified", "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates",
-        "history", "holds", "index", "interactions", "known", "load", "log", "main", "measured", "np", "one", "pl",
-        "posteriors_of", "project", "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of",
-        "spread", "sql", "stages", "subject", "summary", "sys", "thompson", "tracking", "units_of", "user", "version",
-        "workspace", "writing",
+        "Als", "BOOTSTRAP", "Bootstrap", "COLUMNS", "Candidates", "Cap", "Catalogue", "CompiledTrees", "DAY", "GATES",
+        "Gate", "HOUR", "HoldOut", "ItemFacts", "METRICS", "MODELS", "ORIGIN", "PARTS", "Path", "SECOND", "Slots",
+        "Subject", "Workspace", "again", "ages_of", "artefacts", "asked", "at", "boosted", "bundle", "candidates",
+        "capped", "catalogue", "codes_of", "data", "diversified", "epsilon_greedy", "evaluation", "exposed", "facts",
+        "frame_of", "freshened", "gates", "history", "holds", "index", "interactions", "known", "load", "log", "main",
+        "measured", "new", "np", "onboarding", "one", "pipeline", "pl", "posteriors_of", "project",
+        "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of", "spread", "sql",
+        "stages", "subject", "summary", "sys", "thompson", "tracking", "units_of", "user", "version", "workspace",
+        "writing",
     }
 )  # fmt: skip
 
@@ -50,7 +51,10 @@ class RankingFile:
     origin: str
     models: str
     declarations: list[str]
+    catalogue: str
+    given: list[str]
     data: list[str]
+    again: bool
     log: list[str]
     subject: list[str]
     measured: list[str]
@@ -71,8 +75,10 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     retrieve, settings = retrieving(endpoint)
     imports = Imports()
     _imported(imports)
-    asked = Asked(outcome.interactions.user, settings.moment, settings.key)
-    code = BatchCode(endpoint, asked, imports, Names(_OURS))
+    names, again = Names(_OURS), system.metrics.onboarding
+    likes = (again.value, names.of(f"what is said as {again.value}", again.value)) if again is not None else None
+    asked = Asked(outcome.interactions.user, settings.moment, settings.key, likes)
+    code = BatchCode(endpoint, asked, imports, names)
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
     named: tuple[tuple[str, Item], ...] = (
@@ -92,9 +98,11 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         )
         if lines:
             pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
-    given = _given(outcome, "\n".join(pipeline))
+    given = _given(outcome, "\n".join(pipeline), named_again=again is not None)
+    if likes is not None and re.search(rf"\b{likes[1]}\[request\]", "\n".join(pipeline)):
+        given.append(f"{likes[1]} = asked.said({literal(likes[0])}, {emit(dict(endpoint.defaults)[likes[0]])})")
     log = _log(outcome, system, imports)
-    subject = assigned("subject", _subject(outcome, system), 1)
+    subject = [*_asked_again(outcome, system, imports), *assigned("subject", _subject(outcome, system), 1)]
     measured = assigned("measured", _measure(system), 1)
     declared = [
         *_measures(system, imports),
@@ -112,7 +120,10 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         log=log,
         subject=subject,
         measured=measured,
-        data=[*given, f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))", *data],
+        catalogue=f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))",
+        given=given,
+        data=data,
+        again=again is not None,
         loads=[line for text in code.loads.values() for line in text.split("\n")],
         stages=emit(Mapping(((retrieve.name, Raw("candidates")),))),
         pipeline=[line for text in pipeline for line in text.split("\n")],
@@ -135,10 +146,15 @@ def _imported(imports: Imports) -> None:
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
 
 
-def _given(outcome: Outcome, pipeline: str) -> list[str]:
-    """Return the lines that name what of the requests the pipeline uses: their histories, their ids."""
+def _given(outcome: Outcome, pipeline: str, *, named_again: bool) -> list[str]:
+    """Return the lines that name what of the requests the pipeline uses: their histories, their ids.
+
+    With `named_again` some are of users whom nobody knows.
+    """
     history, ids = (re.search(rf"\b{name}\b", pipeline) is not None for name in ("history", "request_ids"))
     lines = ["history = asked.history"] if history or ids else []
+    if ids and named_again:
+        return [*lines, f"request_ids = asked.ids({literal(outcome.interactions.user)})"]
     user = f"asked.requests[{literal(outcome.interactions.user)}]"
     made = 'f"{user}@{at}" for user, at in zip'
     return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]
@@ -186,23 +202,50 @@ def _held_out(outcome: Outcome, system: System, imports: Imports) -> list[str]:
     return [f"PARTS = {emit(parts_call(outcome, system, imports), 0, 8)}"]
 
 
-def _subject(outcome: Outcome, system: System) -> Call:
+def _facts(outcome: Outcome, system: System) -> Call:
     titled = system.entity(outcome.interactions.entity).title
-    counted = Call(
+    return Call(
         "ItemFacts.of_log",
         (Raw("known"), Raw("catalogue.keys")),
         (("descriptions", Raw("catalogue.descriptions")),) if titled else (),
     )
+
+
+def _subject(outcome: Outcome, system: System) -> Call:
+    if system.metrics.onboarding is None:
+        return _subject_of(outcome, "asked", _facts(outcome, system), Raw("stages"))
+    made = _subject_of(outcome, "asked", Raw("facts"), Raw("stages"))
+    return Call(made.name, made.positional, (*made.named, ("again", Raw("again"))))
+
+
+def _subject_of(outcome: Outcome, asked: str, facts: Item, stages: Item) -> Call:
+    """Return what a pipeline answered to the requests that have the name `asked`."""
     named: tuple[tuple[str, Item], ...] = (
         ("user", outcome.interactions.user),
-        ("relevant", Raw("asked.relevant")),
-        ("histories", Raw("asked.history")),
-        ("catalogue", counted),
-        ("sources", Raw("asked.found")),
-        ("stages", Raw("stages")),
-        ("baselines", Raw("asked.alone")),
+        ("relevant", Raw(f"{asked}.relevant")),
+        ("histories", Raw(f"{asked}.history")),
+        ("catalogue", facts),
+        ("sources", Raw(f"{asked}.found")),
+        ("stages", stages),
+        ("baselines", Raw(f"{asked}.alone")),
     )
-    return Call("Subject", (outcome.endpoint, Raw("asked.requests")), named)
+    return Call("Subject", (outcome.endpoint, Raw(f"{asked}.requests")), named)
+
+
+def _asked_again(outcome: Outcome, system: System, imports: Imports) -> list[str]:
+    """Return the lines that run the pipeline for those who were asked as newcomers."""
+    if system.metrics.onboarding is None:
+        return []
+    imports.add(TRAINING, "onboarding")
+    imports.add("mlsd_framework.runtime.retrieval.candidates", "Candidates")
+    subject = _subject_of(outcome, "new", Raw("facts"), Raw("pipeline(workspace, catalogue, new, rows)"))
+    return [
+        *assigned("facts", _facts(outcome, system), 1),
+        "again = {",
+        f"    name: {emit(subject, 2, 6)}",
+        "    for name, (new, rows) in onboarding.read(workspace.retrieved).items()",
+        "}",
+    ]
 
 
 def _measure(system: System) -> Call:

@@ -24,7 +24,7 @@ def item_condition(text: ExpressionText, entity: Entity, scope: StageScope, *at:
         if column.qualifier is None and column.name in request:
             asked[column.name] = Value(None, column.name, request[column.name].type, column.span)
         elif column.qualifier in _tables(entity, scope) and column.type.name != "list":
-            read[column.path] = FeatureRef(column.qualifier, column.name, column.stored, None, column.span)
+            read[column.path] = FeatureRef(column.qualifier, column.name, column.stored, "", column.span)
         else:
             _report(column, entity, scope)
     if not read and len(scope.context.faults) == before:

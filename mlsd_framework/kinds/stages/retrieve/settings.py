@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from mlsd_framework.ir.fingerprint import LATER
 from mlsd_framework.ir.retrieval import ItemCondition, Retriever
+from mlsd_framework.ir.settings import LATER
 
 
 @dataclass(frozen=True, slots=True)

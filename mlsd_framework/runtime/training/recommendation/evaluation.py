@@ -1,6 +1,6 @@
 """Measuring a pipeline: every metric of every source, stage and baseline, ratios, funnel, exposure, slices, gates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,8 @@ def measure(
 
     `metrics` and those of gates are names of `accuracy.METRICS`, `BEYOND` or `OVERALL` with a depth, as `recall@500`;
     what lies beyond relevance is always measured at `k`, the length of the list that users look at. A gate is of the
-    last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called).
+    last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called). What
+    the subject has `again`, of the same users in other circumstances, is a slice each.
     Raises E6322, E6323, E6381 and E6382.
 
         subject = Subject(
@@ -75,6 +76,7 @@ def measure(
     named = frozenset(gate.slice for gate in gates)
     parts = slices_of(context, slices, short_history=short_history, new_item_days=new_item_days, named=named)
     lists = _lists(table, [*asked, *beyond], bootstrap)
+    others = {name: Table.of(Context(one), asked) for name, one in subject.again.items()}
     return Measured(
         subject,
         asked,
@@ -84,11 +86,14 @@ def measure(
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
         tuple(
-            _slice(table, part, stage, names, bootstrap)
+            _slice(of, part, stage, names, bootstrap)
             for stage, names in _by_stage(asked, lists).items()
-            for part in parts
+            for part, of in (
+                *((one, table) for one in parts),
+                *((_whole(name, one), one) for name, one in others.items()),
+            )
         ),
-        tuple(Outcome(gate, _met(gate, table, lists, parts)) for gate in gates),
+        tuple(Outcome(gate, _met(gate, table, lists, parts, others)) for gate in gates),
         () if subject.logged is None else _policies(subject.logged, bootstrap),
     )
 
@@ -157,7 +162,14 @@ def _exposure(subject: Subject, groups: NDArray[np.generic], k: int) -> tuple[Gr
     return tuple(GroupExposure(group, share, wanted[group], there[group]) for group, share in shown.items())
 
 
-def _met(gate: Gate, table: Table, lists: Sequence[MeasuredList], parts: Sequence[Slice]) -> float:
+def _whole(name: str, table: Table) -> Slice:
+    """Return all requests of others as a slice."""
+    return Slice(name, "requests", np.ones(len(table.context.subject.requests), np.bool_))
+
+
+def _met(
+    gate: Gate, table: Table, lists: Sequence[MeasuredList], parts: Sequence[Slice], others: Mapping[str, Table]
+) -> float:
     """Return the value that a gate meets; NaN where its part, stage or slice is not there or does not have it."""
     stage = gate.stage or table.context.subject.last
     measured = {one.name: one.values for one in lists if one.role == "stage"}
@@ -165,6 +177,9 @@ def _met(gate: Gate, table: Table, lists: Sequence[MeasuredList], parts: Sequenc
         return float("nan")
     if not gate.slice:
         return measured[stage][gate.metric].value
+    if gate.slice in others:
+        table = others[gate.slice]
+        return means(table.inside(_whole(gate.slice, table), ("stage", stage), [gate.metric]))[gate.metric].value
     values = [table.inside(part, ("stage", stage), [gate.metric]) for part in parts if part.name == gate.slice]
     return means(values[0])[gate.metric].value if values and values[0] else float("nan")
 

@@ -39,7 +39,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:72ee69fa0fcf975f"
 APP = Application(
     "shop",
-    spec="sha256:6ab9cdcdbb5d56f6",
+    spec="sha256:947195b0080d50aa",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

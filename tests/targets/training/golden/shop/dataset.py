@@ -31,7 +31,7 @@ from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.item_table import Given, ItemTable, Where
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.training import retrieved
+from mlsd_framework.runtime.training import onboarding, retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
@@ -57,6 +57,9 @@ RETRIEVE = Retrieval(
 # from tests/targets/cases/shop.yaml:41
 PARTS = Moments(count=3, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=20)
+
+# from tests/targets/cases/shop.yaml:95
+ONBOARDING = onboarding.Onboarding("interests", "product.kind", most=1, sample=100)
 
 
 def sources(log: Interactions) -> dict[str, Source]:
@@ -124,6 +127,18 @@ def examples(
         if part.name == "test" and only is None:
             alone = RETRIEVE.alone(fitted, history, given)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
+            asking = onboarding.Asking(
+                RETRIEVE,
+                fitted,
+                catalogue,
+                item_table,
+                user="user_id",
+                item="product_id",
+                label="bought",
+                given={},
+                features=lambda rows: with_features(purchases, products, people, rows),
+            )
+            onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)
         first += one.rows.height
     if only is None:
         retrieved.write_histories(WORKSPACE.retrieved, histories)
