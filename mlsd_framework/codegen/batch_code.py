@@ -15,12 +15,14 @@ from mlsd_framework.ir.serving import Endpoint, Value
 class Asked:
     """What of the past requests of a script is known: the user, the moment, and the key of what was retrieved.
 
-    All are names of columns; a request without a moment has none.
+    All are names of columns; a request without a moment has none. `likes` is a list among the values of a request that
+    some of them say, by that name in the script.
     """
 
     user: str
     moment: str | None
     key: str
+    likes: tuple[str, str] | None = None
 
 
 @dataclass
@@ -97,4 +99,6 @@ class BatchCode:
             return "history.at[candidates.request_of]"
         if value.name == self.asked.user:
             return f"asked.requests[{literal(value.name)}].to_numpy()[candidates.request_of]"
+        if self.asked.likes is not None and value.name == self.asked.likes[0]:
+            return f"[{self.asked.likes[1]}[request] for request in candidates.request_of.tolist()]"
         return emit(defaults[value.name]) if value.name in defaults else row_value(value.dotted)

@@ -16,6 +16,7 @@ from mlsd_framework.ir.expressions import (
     Compare,
     Expression,
     In,
+    InList,
     IsNull,
     Like,
     Literal,
@@ -59,6 +60,8 @@ _DURATION_UNITS = (
 
 def dtype_of(type_: DataType) -> str:
     """Return the source of the polars type in which expressions compute with values of a type."""
+    if type_.name == "list" and type_.item is not None:
+        return f"pl.List({dtype_of(type_.item)})"
     return str(_DTYPES[type_.widened().name])
 
 
@@ -146,8 +149,9 @@ def _literal(_: _Polars, node: Literal) -> _Code:
 
 def _column(pl: _Polars, node: Column) -> _Code:
     text = f"pl.col({literal_text(pl.names(node))})"
-    if node.stored.name != node.type.name or node.stored.name == "category":
-        text += f".cast({_DTYPES[node.type.name]})"
+    stored = node.stored.item or node.stored
+    if stored.name not in _DTYPES or stored.name == "category":
+        text += f".cast({dtype_of(node.stored)})"
     return _Code(text)
 
 
@@ -218,6 +222,11 @@ def _in(pl: _Polars, node: In) -> _Code:
     return _inverted(found) if node.negated else found
 
 
+def _in_list(pl: _Polars, node: InList) -> _Code:
+    found = _call("in_list", pl.text(node.operand), pl.column(node.values).text)
+    return _inverted(found) if node.negated else found
+
+
 def _between(pl: _Polars, node: Between) -> _Code:
     found = _call("between", pl.text(node.operand), pl.text(node.low), pl.text(node.high))
     return _inverted(found) if node.negated else found
@@ -261,6 +270,7 @@ _WRITERS: dict[type, Callable[[_Polars, Any], _Code]] = {
     Logic: _logic,
     Case: _case,
     In: _in,
+    InList: _in_list,
     Between: _between,
     Like: _like,
     IsNull: _is_null,

@@ -16,6 +16,7 @@ from mlsd_framework.ir.expressions import (
     Compare,
     Expression,
     In,
+    InList,
     IsNull,
     Like,
     Literal,
@@ -161,6 +162,13 @@ def _in(py: _Python, node: In) -> _Code:
     return _Code(f"{py.code(node.operand).within(SUM)} {word} {listed}", COMPARISON)
 
 
+def _in_list(py: _Python, node: InList) -> _Code:
+    if node.type.nullable:
+        return _negated(_call("in_list", py.text(node.operand), py.text(node.values)), node)
+    word = "not in" if node.negated else "in"
+    return _Code(f"{py.code(node.operand).within(SUM)} {word} {py.code(node.values).within(SUM)}", COMPARISON)
+
+
 def _between(py: _Python, node: Between) -> _Code:
     if node.type.nullable:
         found = _call("between", py.text(node.operand), py.text(node.low), py.text(node.high))
@@ -176,7 +184,7 @@ def _like(py: _Python, node: Like) -> _Code:
     return _negated(_call(function, py.text(node.operand), literal_text(node.pattern), *escape), node)
 
 
-def _negated(found: _Code, node: In | Between | Like) -> _Code:
+def _negated(found: _Code, node: In | InList | Between | Like) -> _Code:
     if not node.negated:
         return found
     return _call("not_", found.text) if node.type.nullable else _Code(f"not {found.text}", NOT)
@@ -208,6 +216,7 @@ _WRITERS: dict[type, Callable[[_Python, Any], _Code]] = {
     Logic: _logic,
     Case: _case,
     In: _in,
+    InList: _in_list,
     Between: _between,
     Like: _like,
     IsNull: _is_null,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from mlsd_framework.codegen.item_conditions import condition_columns
 from mlsd_framework.codegen.service_code import Followed
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.retrieval import Index
@@ -33,10 +34,13 @@ def followed(system: System, kinds: Mapping[str, object]) -> dict[str, Followed]
     found = {}
     for entity, indexes in live_entities(system, kinds):
         files = [f"catalogues/{entity.name}.safetensors"]
+        conditions = bool(condition_columns(system, entity.name))
+        if conditions:
+            files.append(f"catalogues/{entity.name}.table.safetensors")
         for one in indexes:
             file = str(getattr(kinds[one.retriever.kind], "file", ""))
             files += [f"models/{one.retriever.name}/{file}", f"indexes/{one.name}/index.json"]
         if within is not None:
             recalls = {one.retriever.name: (one.recall, one.k) for one in indexes}
-            found[entity.name] = Followed(tuple(files), recalls, within)
+            found[entity.name] = Followed(tuple(files), recalls, within, conditions)
     return found

@@ -26,6 +26,7 @@ _OURS = frozenset(
         "histories", "history", "interactions", "items", "log", "logged", "made", "merged", "one", "only", "part",
         "requests", "retrieved", "shown", "sources", "with_features",
         "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
+        "Given", "ItemTable", "ONBOARDING", "Where", "asking", "given", "item_table", "onboarding",
     }
 )  # fmt: skip
 

@@ -19,17 +19,17 @@ OURS = frozenset(
     {
         "APP", "Aggregate", "Als", "Annotated", "Application", "Ask", "Bundle", "BuyAgain", "Call",
         "Candidates", "Cap", "Catalogue", "CompiledTrees", "DAY", "Day", "Decision", "Ease", "FEATURES",
-        "FallbackError", "Feature", "FeatureColumn", "Feedback", "HOUR", "ItemItem", "Limits", "Literal",
-        "LiveItems", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore", "OnnxModel", "Popularity",
-        "Reason", "Recent", "Recommendations", "ResultCache", "Retrieval", "RowLayout", "Rule", "SECOND",
-        "Service", "Slots", "Source", "Stage", "StateLayout", "Struct", "Thresholds", "WindowGroup", "action",
-        "ages_of", "bentoml", "boosted", "bundle", "calibration", "call", "candidates", "capped", "codes_of",
-        "days", "default_columns", "diversified", "entry_key", "epsilon_greedy", "expected_cost_ratio",
-        "exposed", "feature_reasons", "field", "fired", "found", "frame_of", "freshened", "history", "holds",
-        "items", "kept", "key", "microseconds", "now", "np", "parallel", "pl", "posteriors_of", "read_columns",
-        "reasons", "recently_interacted", "recommended", "remove", "request", "risk", "rule", "rule_reason",
-        "seeds_of", "self", "sources", "spread", "sql", "stamp", "store_url", "thompson", "timedelta",
-        "units_of", "unlogged",
+        "FallbackError", "Feature", "FeatureColumn", "Feedback", "Given", "HOUR", "ItemItem", "ItemTable",
+        "Limits", "Literal", "LiveItems", "Meta", "Moment", "NO_HISTORY", "NamedTuple", "OnlineStore",
+        "OnnxModel", "Popularity", "Reason", "Recent", "Recommendations", "ResultCache", "Retrieval",
+        "RowLayout", "Rule", "SECOND", "Service", "Slots", "Source", "Stage", "StateLayout", "Struct",
+        "Thresholds", "Where", "WindowGroup", "action", "ages_of", "bentoml", "boosted", "bundle",
+        "calibration", "call", "candidates", "capped", "codes_of", "days", "default_columns", "diversified",
+        "entry_key", "epsilon_greedy", "expected_cost_ratio", "exposed", "feature_reasons", "field", "fired",
+        "found", "frame_of", "freshened", "given", "history", "holds", "items", "kept", "key", "microseconds",
+        "now", "np", "parallel", "pl", "posteriors_of", "read_columns", "reasons", "recently_interacted",
+        "recommended", "remove", "request", "risk", "rule", "rule_reason", "seeds_of", "self", "sources",
+        "spread", "sql", "stamp", "store_url", "thompson", "timedelta", "units_of", "unlogged",
     }
 )  # fmt: skip
 ATTRIBUTES = frozenset({"cache", "decide_on", "fall_back", "store", "version"})
@@ -40,11 +40,13 @@ class Followed:
     """Items that change while they are served: the files of the bundle they are loaded from, and what is owed.
 
     `recalls` has the models that find new ones, each with what its index has to find: the share of so many nearest.
+    `conditions` is whether a retrieval reads a table of them, the second of the files.
     """
 
     files: tuple[str, ...]
     recalls: Mapping[str, tuple[float, int]]
     within: timedelta
+    conditions: bool = False
 
 
 @dataclass
@@ -107,7 +109,8 @@ class ServiceCode:
         followed = self.module.followed[entity]
         self.imports.add(f"{RUNTIME}.retrieval.live_items", "LiveItems")
         attribute = self.attribute(f"items of {entity}", "items")
-        loaded = Call("bundle.loaded", (Raw("LiveItems.load"), *followed.files))
+        load = "LiveItems.load_with_table" if followed.conditions else "LiveItems.load"
+        loaded = Call("bundle.loaded", (Raw(load), *followed.files))
         recalls = emitted.Mapping(tuple(followed.recalls.items()))
         named = (("within", followed.within.total_seconds()), ("recalls", recalls))
         made = assigned(attribute, Call("APP.follow", (entity, loaded), named), 2)

@@ -100,6 +100,15 @@ class In(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InList(Node):
+    """Membership in a list that is a value itself; null where either is null."""
+
+    operand: "Expression"
+    values: "Expression"
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Between(Node):
     """`low <= operand and operand <= high`."""
 
@@ -143,7 +152,9 @@ class Cast(Node):
     operand: "Expression"
 
 
-Expression = Literal | Column | Unary | Binary | Compare | Logic | Case | In | Between | Like | IsNull | Call | Cast
+Expression = (
+    Literal | Column | Unary | Binary | Compare | Logic | Case | In | InList | Between | Like | IsNull | Call | Cast
+)
 
 
 def children(expression: Expression) -> Iterator[Expression]:

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from datetime import timedelta
 from typing import Any
 
+from mlsd_framework.ir.settings import LATER
 from mlsd_framework.ir.system import System
 
 _PLACES = frozenset({"span", "path"})
 _WORDS = frozenset({"describe", "licence"})
-_WHERE_GIVEN = frozenset({"shown", "off_policy"})  # a spec that does not say them means what it meant before them
 
 
 def fingerprint(*parts: object) -> str:
@@ -46,10 +46,18 @@ def features_fingerprint(system: System) -> str:
     )
 
 
+def is_unsaid(one: "Field[Any]", of: object) -> bool:
+    """Say whether a field is left out that the language came to have later: specs without it mean what they meant."""
+    return bool(one.metadata.get(LATER)) and getattr(of, one.name) == one.default
+
+
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
     if is_dataclass(value) and not isinstance(value, type):
-        told = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in _PLACES | _WORDS}
-        kept = {name: _plain(one) for name, one in told.items() if one is not None or name not in _WHERE_GIVEN}
+        kept = {
+            one.name: _plain(getattr(value, one.name))
+            for one in fields(value)
+            if one.name not in _PLACES | _WORDS and not is_unsaid(one, value)
+        }
         return {"": type(value).__name__, **kept}
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]

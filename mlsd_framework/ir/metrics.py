@@ -1,9 +1,11 @@
 """Metrics: what is measured, over which slices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.settings import LATER
 
 ESTIMATES: Final = ("ips", "snips", "doubly_robust")
 """What a gate may name of `off_policy`: estimates of the reward of a row."""
@@ -51,6 +53,20 @@ class OffPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Onboarding:
+    """Users of the test asked again as new ones: the request's `value` has the `most` most frequent of `column`.
+
+    At most `sample` of them are.
+    """
+
+    value: str
+    column: FeatureRef
+    most: int
+    sample: int
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """All metrics of a system."""
 
@@ -58,4 +74,5 @@ class Metrics:
     slices: tuple[Slice, ...] = ()
     bootstrap: int = 200
     confidence: float = 0.95
-    off_policy: OffPolicy | None = None
+    off_policy: OffPolicy | None = field(default=None, metadata={LATER: True})
+    onboarding: Onboarding | None = field(default=None, metadata={LATER: True})

@@ -1,11 +1,13 @@
 """Retrieval: what finds candidates, and what comes of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mlsd_framework.diagnostics.span import Span
+from mlsd_framework.ir.expressions import Expression
 from mlsd_framework.ir.features import FeatureRef
-from mlsd_framework.ir.settings import SettingValue
+from mlsd_framework.ir.serving import Value
+from mlsd_framework.ir.settings import LATER, SettingValue
 from mlsd_framework.ir.types import FLOAT64
 
 CANDIDATES = "candidates"
@@ -61,6 +63,18 @@ class Index:
     k: int
     engines: tuple[str, ...]
     span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCondition:
+    """For which items a retrieval asks: those for which `where` is true.
+
+    It reads `columns`, features of the items that are columns of tables, and what each request has `asked`.
+    """
+
+    where: Expression
+    columns: tuple[FeatureRef, ...]
+    asked: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,7 @@ class Outcome:
     parts: Parts
     negatives: int | None = None
     seed: int = 0
-    shown: Shown | None = None
+    shown: Shown | None = field(default=None, metadata={LATER: True})
     span: Span | None = None
 
 

@@ -11,6 +11,9 @@ from mlsd_framework.ir.types import DataType
 NOW = "now"
 """The default of a request's moment."""
 
+Default = Setting | tuple[str | int, ...]
+"""What a request has that leaves a value out."""
+
 OnError = Literal["fail", "default", "skip", "fallback"]
 
 
@@ -78,7 +81,7 @@ class Endpoint:
     columns: tuple[Column, ...]
     pipeline: tuple[Stage, ...]
     limits: Limits
-    defaults: tuple[tuple[str, Setting], ...] = ()
+    defaults: tuple[tuple[str, Default], ...] = ()
     cache: Cache | None = None
     describe: str | None = None
     span: Span | None = None

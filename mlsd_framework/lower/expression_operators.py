@@ -14,6 +14,7 @@ from mlsd_framework.ir.expressions import (
     Compare,
     Expression,
     In,
+    InList,
     IsNull,
     Like,
     Literal,
@@ -106,7 +107,7 @@ def negated(operand: Expression) -> Expression:
     """Return `not operand`, folded into the predicate where it has a negative form."""
     if isinstance(operand, Literal) and operand.value is not None:
         return replace(operand, value=not operand.value)
-    if isinstance(operand, In | Between | Like | IsNull):
+    if isinstance(operand, In | InList | Between | Like | IsNull):
         return replace(operand, negated=not operand.negated)
     return Unary(type=operand.type, span=operand.span, operator="not", operand=operand)
 

@@ -4,6 +4,7 @@ What is not in the table is not in the language.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -16,13 +17,14 @@ from mlsd_framework.ir.expressions import (
     Cast,
     Expression,
     In,
+    InList,
     IsNull,
     Like,
     Literal,
     Logic,
     columns,
 )
-from mlsd_framework.ir.types import BOOL, DATE, DURATION, FLOAT64, NULL, STRING, TIMESTAMP, DataType
+from mlsd_framework.ir.types import BOOL, DATE, DURATION, FLOAT64, INTEGERS, NULL, STRING, TIMESTAMP, DataType
 from mlsd_framework.lower import literals
 from mlsd_framework.lower.expression_calls import lower_call
 from mlsd_framework.lower.expression_lowering import Handler, Lowering, joined
@@ -68,7 +70,7 @@ def _test(at: Lowering, operand: Expression | None, condition: Expression) -> Ex
 def _in(at: Lowering, node: exp.Expr) -> Expression | None:
     items = node.expressions
     if not items:
-        return at.fault("E2056", "`in` is followed by a list of values in brackets", at.span_of(node))
+        return _in_list(at, node)
     lowered = at.all((node.this, *items))
     if lowered is None:
         return None
@@ -80,6 +82,30 @@ def _in(at: Lowering, node: exp.Expr) -> Expression | None:
         values = [coerce(value, FLOAT64) for value in values]
     found = _membership(at, values[0], values[1:], span)
     return negated(found) if found is not None and node.args.get("negate") else found
+
+
+def _in_list(at: Lowering, node: exp.Expr) -> Expression | None:
+    """Lower `x in y`, where `y` is a value that is a list of text or of whole numbers."""
+    if node.args.get("field") is None:
+        return at.fault("E2056", "`in` is followed by a list of values in brackets", at.span_of(node))
+    lowered = at.all((node.this, node.args["field"]))
+    if lowered is None:
+        return None
+    operand, values = lowered
+    item = values.type.item
+    if values.type.name != "list" or item is None or not (item.text or item.name in INTEGERS):
+        expected = "a list of text or of whole numbers, or values in brackets: `in ('a', 'b')`"
+        return at.fault("E2053", f"`in` looks in `{values.type.not_null()}`", values.span, expected=expected)
+    span = joined(operand.span, values.span)
+    one = replace(values, type=item.widened())
+    found = at.checked(unify([operand, one], "`in` compares"), span)
+    if found is None:
+        return None
+    if found.name not in (one.type.name, "null"):
+        return at.fault("E2053", f"`in` looks for `{operand.type.not_null()}` in `{values.type.not_null()}`", span)
+    nullable = operand.type.nullable or values.type.nullable or item.nullable
+    type_ = replace(BOOL, nullable=nullable)
+    return InList(type=type_, span=span, operand=coerce(operand, one.type), values=values)
 
 
 def _membership(at: Lowering, operand: Expression, items: Sequence[Expression], span: Span | None) -> Expression | None:

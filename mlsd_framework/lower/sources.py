@@ -175,7 +175,7 @@ def _settings_fit(name: str, spec: ColumnSpec, type_: DataType, at: Loc, context
     uses = {
         "min": (spec.min, type_.numeric, "a number"),
         "max": (spec.max, type_.numeric, "a number"),
-        "values": (spec.values, type_.text, "text"),
+        "values": (spec.values, (type_.item or type_).text, "text"),
         "format": (spec.format, type_.name == "timestamp", "a timestamp"),
         "origin": (spec.origin, type_.name == "timestamp", "a timestamp"),
     }

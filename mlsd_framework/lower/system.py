@@ -14,6 +14,7 @@ from mlsd_framework.lower.kinds import Kinds
 from mlsd_framework.lower.label import lower_label
 from mlsd_framework.lower.metrics import lower_metrics
 from mlsd_framework.lower.models import ModelInputs
+from mlsd_framework.lower.onboarding import lower_onboarding
 from mlsd_framework.lower.override import lower_override
 from mlsd_framework.lower.requirements import lower_requirements
 from mlsd_framework.lower.retrieval import RetrievalLowering, candidates_of
@@ -59,6 +60,10 @@ def lower_system(loaded: Loaded, kinds: Kinds) -> tuple[System, list[Diagnostic]
     serving = ServingLowering(
         sources, entities, groups, models, retrievers, declared, label, kinds.stages, context
     ).lower(spec.serving)
+    if spec.metrics.onboarding is not None:
+        key = entities[outcome.interactions.entity].key if outcome is not None else ()
+        told = lower_onboarding(spec.metrics.onboarding, outcome, serving, groups, key, context)
+        metrics = replace(metrics, onboarding=told)
     system = System(
         name=spec.system,
         description=spec.description,

@@ -6,7 +6,7 @@ from mlsd_framework.diagnostics.diagnostic import Diagnostic
 from mlsd_framework.ir.features import DerivedGroup, TableGroup
 from mlsd_framework.ir.serving import Endpoint, decides, retrieves
 from mlsd_framework.ir.system import System
-from mlsd_framework.ir.types import DataType
+from mlsd_framework.ir.types import INTEGERS, DataType
 
 # What every service answers itself.
 _OURS = frozenset({"/healthz", "/readyz", "/livez", "/metrics", "/docs", "/openapi", "/schema", "/version"})
@@ -39,13 +39,19 @@ def _is_stored(type_: DataType) -> bool:
     return type_.name not in _UNSTORED
 
 
+def _is_sent(type_: DataType) -> bool:
+    """Say whether a request can hold a list of this type."""
+    item = type_.item
+    return type_.name == "list" and item is not None and (item.text or item.name in INTEGERS) and not item.nullable
+
+
 def _answer(endpoint: Endpoint) -> Iterator[Diagnostic]:
     if not decides(endpoint) and not retrieves(endpoint):
         what = f"the pipeline of `{endpoint.path}` ends without a decision and without candidates"
         expected = "`- decide: {score: …, actions: […], …}`, or `- retrieve: …`"
         yield Diagnostic(code="E3004", what=what, span=endpoint.span, expected=expected)
     for value in endpoint.request:
-        if value.type.name in _UNSERVED:
+        if value.type.name in _UNSERVED and not (endpoint.source is None and _is_sent(value.type)):
             rows = f" rows of `{endpoint.source}`, whose column" if endpoint.source is not None else ""
             what = f"`{endpoint.path}` takes{rows} `{value.name}`{' is' if rows else ' of type'} `{value.type}`"
             yield Diagnostic(

@@ -19,6 +19,7 @@ SLICES: Final = (
     "new_items",
     "old_items",
 )
+ASKED_AGAIN: Final = ("newcomers", "onboarded")
 _WITHOUT_LISTS: Final = frozenset({"fetch", "compute", "rules", "decide", "explain", "fallback"})
 
 
@@ -36,7 +37,8 @@ def gate_places(system: System) -> Iterator[Diagnostic]:
                     if name is not None:
                         yield _unknown(model, gate, f"`{role} {name}`", None, [])
                 continue
-            for role, name, known in (("at", gate.stage, _stages(model, system)), ("for", gate.slice, _slices(model))):
+            places = (("at", gate.stage, _stages(model, system)), ("for", gate.slice, _slices(model, system)))
+            for role, name, known in places:
                 if name is not None and name not in known:
                     yield _unknown(model, gate, f"`{role} {name}`", nearest(name, known), known)
 
@@ -52,8 +54,10 @@ def _stages(model: Model, system: System) -> list[str]:
     return [stage.name for stage in pipeline[begin:] if stage.kind not in _WITHOUT_LISTS]
 
 
-def _slices(model: Model) -> list[str]:
-    return list(SLICES) if model.ranks else []
+def _slices(model: Model, system: System) -> list[str]:
+    if not model.ranks:
+        return []
+    return [*SLICES, *(ASKED_AGAIN if system.metrics.onboarding is not None else ())]
 
 
 def _unknown(model: Model, gate: Gate, said: str, near: str | None, known: list[str]) -> Diagnostic:

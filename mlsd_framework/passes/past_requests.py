@@ -1,4 +1,4 @@
-"""What stages over candidates read of a request is known of the past requests that training and evaluation ask."""
+"""What a pipeline reads of a request from its retrieval on is known of past requests, as training asks them."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,8 @@ from mlsd_framework.ir.system import System
 
 def past_requests(system: System) -> Iterator[Diagnostic]:
     """Find values of a request that only the service knows: neither who asks, nor when, and without a default.
+
+    A retrieval that is asked by such a value has candidates of past requests no more than a filter.
 
     `filter: product.price < limit` with `request: {user_id: int64, limit: float64}` → E2065.
     """
@@ -29,7 +31,7 @@ def _unknown(endpoint: Endpoint, user: str) -> Iterator[Diagnostic]:
     asked = {value.name for value in endpoint.request} - given
     retrieved: set[str] = set()
     for stage in endpoint.pipeline:
-        for value in stage.reads if retrieved else ():
+        for value in stage.reads if retrieved or stage.kind == "retrieve" else ():
             if value.group is None and value.name in asked:
                 what = f"the stage `{stage.name}` reads `{value.name}`, which is not known of requests of the past"
                 yield Diagnostic(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from mlsd_framework.codegen import places
 from mlsd_framework.codegen.artefacts import fingerprint as text_fingerprint
+from mlsd_framework.codegen.item_conditions import condition_columns
 from mlsd_framework.ir.fingerprint import system_fingerprint
 from mlsd_framework.ir.serving import Endpoint
 from mlsd_framework.ir.sources import Files, Process, Source
@@ -115,12 +116,21 @@ class _Drafting:
     def _catalogue(self) -> Catalogue:
         system = self._system
         parts = meaning.collected(
-            entry for entity in system.catalogues for entry in meaning.catalogue_parts(entity, system)
+            entry
+            for entity in system.catalogues
+            for entry in (*meaning.catalogue_parts(entity, system), *meaning.condition_parts(entity, system))
         )
         return Catalogue(
             parts=parts,
             **self._origins(parts),
-            outputs=tuple(f"{self._workspace}/catalogues/{entity.name}.safetensors" for entity in system.catalogues),
+            outputs=tuple(
+                f"{self._workspace}/catalogues/{entity.name}.{ending}"
+                for entity in system.catalogues
+                for ending in (
+                    "safetensors",
+                    *(["table.safetensors"] if condition_columns(system, entity.name) else []),
+                )
+            ),
             script=f"{self._generated}/training/catalogue.py",
         )
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 
+from mlsd_framework.codegen.item_conditions import condition_columns
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.expressions import Expression, Literal, Node, columns
 from mlsd_framework.ir.features import (
@@ -15,7 +16,7 @@ from mlsd_framework.ir.features import (
     WindowGroup,
     window_label,
 )
-from mlsd_framework.ir.fingerprint import fingerprint
+from mlsd_framework.ir.fingerprint import fingerprint, is_unsaid
 from mlsd_framework.ir.models import Model
 from mlsd_framework.ir.retrieval import Interactions, Retriever
 from mlsd_framework.ir.sources import Files, Source
@@ -173,6 +174,14 @@ def catalogue_parts(entity: Entity, system: System) -> Iterator[Entry]:
     yield from source_parts(system.source(str(entity.source)), [*entity.key, *entity.title])
 
 
+def condition_parts(entity: Entity, system: System) -> Iterator[Entry]:
+    """Yield what is kept of an entity's items for conditions of retrievals."""
+    refs = condition_columns(system, entity.name)
+    if refs:
+        yield f"entities.{entity.name}.where", value(tuple((ref.dotted, ref.type) for ref in refs))
+        yield from Definitions(system).of(refs)
+
+
 def interaction_parts(log: Interactions, system: System) -> Iterator[Entry]:
     """Yield what a log of who met which item means, with the items that it knows."""
     yield from catalogue_parts(system.entity(log.entity), system)
@@ -209,6 +218,9 @@ def outcome_parts(system: System) -> Iterator[Entry]:
         columns = (shown.user, shown.item, shown.request, shown.outcome)
         yield from source_parts(system.source(shown.source), [name for name in columns if name is not None])
     yield from interaction_parts(outcome.interactions, system)
+    if system.metrics.onboarding is not None:
+        yield "metrics.onboarding", value(system.metrics.onboarding)
+        yield from Definitions(system).of((system.metrics.onboarding.column,))
     for endpoint in system.serving:
         if endpoint.path == outcome.endpoint:
             for stage in endpoint.pipeline:
@@ -218,6 +230,9 @@ def outcome_parts(system: System) -> Iterator[Entry]:
                         yield from retriever_parts(source.retriever, system)
                     read = ((value.group, value.name) for value in stage.reads if value.group is not None)
                     yield from Definitions(system).of_names(read)
+                    yield from Definitions(system).of(
+                        ref for condition in stage.settings.conditions for ref in condition.columns
+                    )
 
 
 def off_policy_parts(system: System) -> Iterator[Entry]:
@@ -284,7 +299,7 @@ def _settings(at: str, found: object) -> Iterator[Entry]:
         yield at, value(found.value)
     elif is_dataclass(found) and not isinstance(found, type | Node):
         for one in fields(found):
-            if one.name not in ("span", "describe"):
+            if one.name not in ("span", "describe") and not is_unsaid(one, found):
                 yield from _settings(f"{at}.{one.name}", getattr(found, one.name))
     elif isinstance(found, tuple) and found and all(hasattr(one, "name") and is_dataclass(one) for one in found):
         yield at, value(tuple(one.name for one in found))

@@ -64,6 +64,10 @@ class Workspace:
         """Return the file of an entity's items, in the order that the models share."""
         return self.root / "catalogues" / f"{entity}.safetensors"
 
+    def item_table(self, entity: str) -> Path:
+        """Return the file of what conditions of a retrieval read of an entity's items."""
+        return self.root / "catalogues" / f"{entity}.table.safetensors"
+
     def index(self, name: str) -> Path:
         """Return the folder of an index."""
         return self.root / "indexes" / name

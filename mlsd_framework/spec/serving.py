@@ -38,12 +38,16 @@ class ParameterSpec(SpecModel):
 
     short: ClassVar[str | None] = "type"
 
-    type: str = Field(description="A type such as `string`, `int64`, `float64?`, `timestamp`; `?` allows null.")
+    type: str = Field(
+        description="A type such as `string`, `int64`, `float64?`, `timestamp`, `list<category>`; `?` allows null."
+    )
     unit: str | None = Field(None, description="The unit of its numbers, such as `EUR`, `s`, `km`.")
     min: float | None = Field(None, description="The smallest value.")
     max: float | None = Field(None, description="The largest value.")
-    values: list[str] | None = Field(None, description="All values that a category can have.")
-    default: bool | int | float | str | None = Field(None, description="What a request has that leaves it out.")
+    values: list[str] | None = Field(None, description="All values that a category, or an element of a list, can have.")
+    default: bool | int | float | str | list[str | int] | None = Field(
+        None, description="What a request has that leaves it out; `[]` for an empty list."
+    )
     describe: str | None = Field(None, description="What it is called in reasons and reports.")
 
 

@@ -37,8 +37,16 @@ FRAME = pl.DataFrame(
         "u": [T0, None, *(T0 + timedelta(days=37 * k, minutes=13 * k) for k in range(-40, 20, 10))],
         "v": [T0 - timedelta(days=20_000), T0, *(T0 - timedelta(hours=7 * k) for k in range(6))],
         "d": [T0.date(), None, *((T0 + timedelta(days=k)).date() for k in range(6))],
+        "l": [["", "FI"], [], ["a"], ["b,c", None], None, ["x", "ß"], [None], ["true"]],
+        "m": [[1, 2], [2], [3], [-4, 3], [], [-6, 9], [7], [2]],
     },
-    schema_overrides={"n": pl.Int32, "t": pl.Categorical, "u": pl.Datetime("us", "UTC"), "v": pl.Datetime("us", "UTC")},
+    schema_overrides={
+        "n": pl.Int32,
+        "t": pl.Categorical,
+        "m": pl.List(pl.Int32),
+        "u": pl.Datetime("us", "UTC"),
+        "v": pl.Datetime("us", "UTC"),
+    },
 )
 TYPES = {
     "i": "int64?",
@@ -52,6 +60,8 @@ TYPES = {
     "u": "timestamp?",
     "v": "timestamp",
     "d": "date?",
+    "l": "list<category?>?",
+    "m": "list<int32>",
 }
 SCOPE = NameScope({name: found for name, text in TYPES.items() if (found := parse_type(text)) is not None})
 PHYSICAL = FRAME.with_columns(pl.col("u", "v", "d").to_physical(), pl.col("t").cast(pl.String))
@@ -165,6 +175,13 @@ CORNERS = [
     "i in (1, 2.5)",
     "v in (v, timestamp '2024-01-01')",
     "i between n and null",
+    "s in l",
+    "t not in l",
+    "'a' in l",
+    "null in l",
+    "n in m",
+    "3 not in m",
+    "i in m or t in l",
     "s like 'a\\%b%' escape '\\'",
     "s like '%'",
     "s like ''",
@@ -354,10 +371,10 @@ def oracle() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.execute("create macro day_of_year(x) as dayofyear(x)")
     kinds = {"int64": "bigint", "int32": "integer", "float64": "double", "string": "varchar", "category": "varchar"}
     kinds |= {"bool": "boolean", "timestamp": "timestamp", "date": "date"}
-    fields = ", ".join(f"{name} {kinds[text.rstrip('?')]}" for name, text in TYPES.items())
-    connection.execute(f"create table rows ({fields})")
-    naive = FRAME.with_columns(pl.col("u", "v").dt.replace_time_zone(None), pl.col("t").cast(pl.String))
-    connection.executemany(f"insert into rows values ({', '.join('?' * len(TYPES))})", naive.rows())  # noqa: S608 - made from fixed parts
+    known = {name: kinds[text.rstrip("?")] for name, text in TYPES.items() if not text.startswith("list")}
+    connection.execute(f"create table rows ({', '.join(f'{name} {kind}' for name, kind in known.items())})")
+    naive = FRAME.select(*known).with_columns(pl.col("u", "v").dt.replace_time_zone(None), pl.col("t").cast(pl.String))
+    connection.executemany(f"insert into rows values ({', '.join('?' * len(known))})", naive.rows())  # noqa: S608 - made from fixed parts
     yield connection
     connection.close()
 

@@ -103,6 +103,20 @@ def test_an_unknown_customer_gets_what_is_popular(ask: httpx.Client) -> None:
     assert [one["sources"] for one in found["items"]] == [["popular"]] * 10
 
 
+def test_an_unknown_customer_gets_what_it_says_that_it_likes(ask: httpx.Client) -> None:
+    """The list begins with products of the kinds that the request names; others are what it was without them."""
+    user = 10**9 + 2
+    without, liking = answer(ask, user), answer(ask, user, interests=["kind 1", "kind 4"])
+    kinds = [kind_of(item - 1000) for item in items_of(liking)]
+    assert (liking["degraded"], liking["cached"], set(kinds)) == ([], False, {1, 4})
+    assert all("liked" in one["sources"] for one in liking["items"])
+    assert items_of(answer(ask, user, interests=[])) == items_of(without) != items_of(liking)
+    assert answer(ask, user, interests=["kind 1", "kind 4"])["cached"]
+    nothing = answer(ask, user, interests=["no such kind"], traced=True)
+    assert (items_of(nothing), nothing["degraded"]) == (items_of(without), [])
+    assert nothing["trace"]["candidates"]["liked"] == []
+
+
 def test_the_past_is_answered_as_it_was(ask: httpx.Client) -> None:
     """A request of an earlier moment has the history of that moment."""
     at = datetime(2026, 1, 20, tzinfo=UTC)
@@ -133,7 +147,9 @@ def test_the_tower_reads_the_windows_of_the_moment(shop: Shop, ask: httpx.Client
         assert [one["score"] for one in found] == pytest.approx(scores[codes].tolist(), abs=1e-5)
 
 
-@pytest.mark.parametrize("wrong", [{"k": 51}, {"k": 0}, {"user_id": "x"}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"k": 51}, {"k": 0}, {"user_id": "x"}, {"unknown": 1}, {"interests": "kind 1"}, {"interests": [1]}]
+)
 def test_a_request_that_does_not_fit_is_refused(ask: httpx.Client, wrong: dict[str, Any]) -> None:
     """Bounds and types of the request are held."""
     assert ask.post("/recommend", json={"user_id": 1, **wrong}).status_code == 422
@@ -246,7 +262,15 @@ def test_the_report_tells_the_measured_numbers(shop: Shop) -> None:
         assert f"{value:.4f}" in page
         assert role == "source" or value != values["stage", "take"] or f"{value:.4g}" in card
     assert values["stage", "take"] > values["source", "popular"]
-    assert [gate["holds"] for gate in figures["gates"]] == [True, True]
+    assert [gate["holds"] for gate in figures["gates"]] == [True, True, True]
+    slices = {one["name"]: one for one in figures["slices"] if one["stage"] == "take"}
+    new, onboarded = (slices[name] for name in ("newcomers", "onboarded"))
+    assert new["requests"] == onboarded["requests"] == 100
+    assert new["relevant"] == onboarded["relevant"] > 0
+    assert onboarded["values"]["ndcg@10"]["value"] > 1.5 * new["values"]["ndcg@10"]["value"]
+    assert figures["gates"][2]["value"] == onboarded["values"]["ndcg@10"]["value"]
+    assert "onboarded" in page
+    assert "newcomers" in card
     assert figures["gates"][0]["value"] == values["stage", "take"]
     events = pl.read_parquet(shop.root / "data" / "purchases.parquet")
     end = events["at"].max()

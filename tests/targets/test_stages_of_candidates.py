@@ -33,6 +33,7 @@ THOMPSON = {
     "successes": "attention.clicks_28d", "trials": "attention.views_28d", "prior": [1, 20],
 }  # fmt: skip
 PINNED = {"where": "item_id in (3, 7) or user_id = 2 or at < timestamp '2020-01-01'", "times": 3.0}
+LIKED = {"where": "product.brand in brands and not (product.shelf in shelves)", "times": 2.0, "as": "liked"}
 
 
 @cache
@@ -42,7 +43,10 @@ def generated() -> dict[str, tuple[Lines, Lines]]:
     other = deepcopy(data)
     pipeline = [one for one in other["serving"]["/recommend"]["pipeline"] if "explore" not in one]
     pipeline[[next(iter(one)) for one in pipeline].index("boost")] = {"boost": PINNED}
-    pipeline.insert(-1, {"explore": THOMPSON})
+    pipeline[-1:-1] = [{"boost": LIKED}, {"explore": THOMPSON}]
+    asked = other["serving"]["/recommend"]["request"]
+    asked["brands"] = {"type": "list<category>", "default": ["Own", "Brio"]}
+    asked["shelves"] = {"type": "list<int64>", "default": [2]}
     other["serving"]["/recommend"]["pipeline"] = pipeline
     found = {}
     for name, spec in (("case", data), ("other", other)):
@@ -112,7 +116,9 @@ class Batch:
         known = {
             "self": SimpleNamespace(factors_units=self.units, catalogue=self.catalogue),
             "call": Call(self.ids()[request], 0.0, float("inf")),
-            "request": SimpleNamespace(user_id=int(self.users[request]), budget=100.0, k=10),
+            "request": SimpleNamespace(
+                user_id=int(self.users[request]), budget=100.0, k=10, brands=("Own", "Brio"), shelves=(2,)
+            ),
             "at": int(self.at[request]),
             "history": self.history.request(request),
             "activity": SimpleNamespace(spent_28d=self.spent[request]),
@@ -137,7 +143,12 @@ def same(one: Candidates, other: Candidates) -> None:
 
 LENGTHS = st.lists(st.integers(0, 40), min_size=1, max_size=4)
 SEEDS = st.integers(0, 2**32 - 1)
-RUN = [*(("case", one) for one in (*STAGES, "explore", "take")), ("other", "boost"), ("other", "explore")]
+RUN = [
+    *(("case", one) for one in (*STAGES, "explore", "take")),
+    ("other", "boost"),
+    ("other", "liked"),
+    ("other", "explore"),
+]
 
 
 @pytest.mark.parametrize("stage", RUN, ids=[" ".join(one) for one in RUN])

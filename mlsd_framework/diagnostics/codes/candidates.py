@@ -74,4 +74,24 @@ CODES: tuple[Code, ...] = (
         "shown: {from: views, outcome: clicked_at}",
         "shown: {from: views, outcome: clicked}",
     ),
+    Code(
+        "E2069",
+        "unmeasured-newcomers",
+        "`metrics.onboarding` asks users of the test again as if they were new, with what they like. It needs a label "
+        "of an endpoint's candidates, a list with a default among the values of that endpoint's requests, and a column "
+        "of a table of the items that holds such values.",
+        "Name the list by `value` and the column by `from`, both of one type.",
+        "metrics: {onboarding: {value: k, from: trend.buyers_7d}}",
+        "metrics: {onboarding: {value: interests, from: product.department}}",
+    ),
+    Code(
+        "E2070",
+        "condition-before-retrieval",
+        "A `where` of `retrieve` says which items are asked for, before any is found. So it reads what is known of "
+        "every item, which is columns of tables of the item's entity, at least one of them, and values of the "
+        "request.",
+        "Move what is computed for each candidate into `filter`, after a `fetch`; or keep it as a column of a table.",
+        "retrieve: {where: trend.buyers_7d > 0, …}",
+        "retrieve: {where: product.in_stock, …}",
+    ),
 )

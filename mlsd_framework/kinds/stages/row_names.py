@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlsd_framework.ir.expressions import Column, Expression
+from mlsd_framework.ir.expressions import Column, Expression, columns
 from mlsd_framework.ir.retrieval import CANDIDATES
 from mlsd_framework.ir.serving import Value
 from mlsd_framework.ir.types import BOOL, INTEGERS, DataType
@@ -23,11 +23,18 @@ class Score:
 def condition(text: ExpressionText, stage: str, scope: StageScope, *at: str | int) -> Expression | None:
     """Lower a condition on features of a candidate and values of the request; report one that is not `bool`."""
     found = scope.expression(text, stage, *at)
-    if found is None or found.type.name == BOOL.name:
-        return found
-    what = f"a condition of `{stage}` is of type `{found.type}`"
-    scope.context.report("E2053", what, (*scope.at, stage, *at), expected="`bool`")
-    return None
+    if found is None:
+        return None
+    if found.type.name != BOOL.name:
+        what = f"a condition of `{stage}` is of type `{found.type}`"
+        scope.context.report("E2053", what, (*scope.at, stage, *at), expected="`bool`")
+        return None
+    listed = next((one for one in columns(found) if one.type.name == "list" and one.qualifier is not None), None)
+    if listed is not None:
+        what = f"a condition of `{stage}` looks in `{listed.path}`, and candidates have no lists"
+        scope.context.report("E2063", what, (*scope.at, stage, *at), expected="a list that is a value of the request")
+        return None
+    return found
 
 
 def group(text: str, stage: str, scope: StageScope) -> Value | None:

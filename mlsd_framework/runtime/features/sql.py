@@ -6,6 +6,7 @@ Timestamps are microseconds since the epoch in UTC, durations microseconds, date
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeVar, overload
 
@@ -118,6 +119,13 @@ def between(a: Value, low: Value, high: Value) -> Bool:
 def in_(a: Value, items: tuple[Value, ...]) -> Bool:
     """Return whether a is among the items, none of which is null."""
     return None if a is None else a in items
+
+
+def in_list(a: Value, items: Sequence[Value] | None) -> Bool:
+    """Return whether a is in a list; null where it is not, and the list has a null."""
+    if a is None or items is None:
+        return None
+    return True if a in items else None if None in items else False
 
 
 # Logic, Kleene's

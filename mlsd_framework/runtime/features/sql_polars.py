@@ -132,6 +132,15 @@ def between(a: Operand, low: Operand, high: Operand) -> pl.Expr:
     return _le(low, a) & _le(a, high)
 
 
+def in_list(a: Operand, items: pl.Expr) -> pl.Expr:
+    """Return whether a is in a list; null where it is not, and the list has a null."""
+    operand = _expr(a)
+    known = items.list.drop_nulls()
+    unsure = known.list.len() < items.list.len()
+    inside = pl.when(known.list.contains(operand)).then(statement=True).when(~unsure).then(statement=False)
+    return pl.when(operand.is_not_null() & items.is_not_null()).then(inside)
+
+
 def coalesce(*values: Operand) -> pl.Expr:
     """Return the first value that is not null."""
     return pl.coalesce([_expr(value) for value in values])

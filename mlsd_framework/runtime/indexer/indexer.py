@@ -5,9 +5,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
@@ -18,14 +19,12 @@ from mlsd_framework.runtime.indexer.watching import FileWatch, Stamp
 from mlsd_framework.runtime.retrieval.candidates import Codes
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.item_changes import ChangeFolder, ItemChanges
+from mlsd_framework.runtime.retrieval.item_table import TABLE, ItemTable
 from mlsd_framework.runtime.retrieval.items import Key
 from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving.bundle import Bundle
 from mlsd_framework.runtime.towers.user_tower import VECTORS, OnnxTower, in_batches
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _SAME: Final = 1e-4
 """Vectors that differ by less, of a length of one, are of the same row: a batch of another size rounds otherwise."""
@@ -82,7 +81,9 @@ class Indexer:
         towers = {name: TwoTower.load(bundle.file(f"models/{name}/{VECTORS}")) for name in items.towers}
         for name, tower in towers.items():
             _check_index(bundle, name, tower)
-        self._known = LiveItems(bundle.loaded(Catalogue.load, f"catalogues/{items.entity}.safetensors"), towers)
+        catalogue = bundle.loaded(Catalogue.load, f"catalogues/{items.entity}.safetensors")
+        known = ItemTable.load(bundle.file(f"catalogues/{items.entity}.{TABLE}")) if items.conditions else None
+        self._known = LiveItems(catalogue, towers, known)
 
     @property
     def alive(self) -> int:
@@ -153,7 +154,10 @@ class Indexer:
         if view.there is not None:
             there[there] = view.there[codes[there]]
         vectors = {name: self._embedded(name, listed, some, codes) for name in self.items.towers}
+        columns = self._conditions(listed, some)
         others = ~there | self._differ(listed, codes, there, vectors)
+        if columns is not None and view.known is not None:
+            others[there] |= _unlike(columns.filter(pl.Series(there)), view.known.of_places(codes[there]))
         kept = np.flatnonzero(others)
         keys = [*(listed.keys[row] for row in kept.tolist()), *gone]
         words = [*(listed.describe(row) or "" for row in kept.tolist()), *([""] * len(gone))]
@@ -163,7 +167,17 @@ class Indexer:
         }
         is_there = np.repeat([True, False], [len(kept), len(gone)])
         versions = {name: one.version for name, one in self._known.towers.items()}
-        return ItemChanges(tuple(keys), tuple(words), is_there, left, versions, at), int(np.count_nonzero(~there))
+        if columns is not None:
+            columns = pl.concat([columns[kept], columns.clear(len(gone))])
+        changes = ItemChanges(tuple(keys), tuple(words), is_there, left, versions, at, columns)
+        return changes, int(np.count_nonzero(~there))
+
+    def _conditions(self, listed: Catalogue, some: ItemRows) -> pl.DataFrame | None:
+        """Return what conditions of a retrieval read of the items by now; none where there is no condition."""
+        known = self._known.current.known
+        if known is None:
+            return None
+        return some.conditions(listed) if len(listed) else known.rows.clear()
 
     def _embedded(self, name: str, listed: Catalogue, some: ItemRows, codes: Codes) -> NDArray[np.float32]:
         tower = self._embedders[name]
@@ -187,6 +201,14 @@ class Indexer:
         for row in rows.tolist():
             differ[row] |= listed.describe(row) != view.catalogue.describe(int(codes[row]))
         return differ
+
+
+def _unlike(one: pl.DataFrame, other: pl.DataFrame) -> NDArray[np.bool_]:
+    """Return in which rows two frames of the same columns differ."""
+    differ = np.zeros(one.height, np.bool_)
+    for name in one.columns:
+        differ |= one[name].ne_missing(other[name]).to_numpy()
+    return differ
 
 
 def _check_index(bundle: Bundle, model: str, tower: TwoTower) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from mlsd_framework.runtime.data.scan import scan_source
-from mlsd_framework.runtime.indexer.declarations import IndexedItems
+from mlsd_framework.runtime.indexer.declarations import IndexedItems, ItemColumns
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.item_table import ItemTable
 from mlsd_framework.runtime.retrieval.items import Key
 from mlsd_framework.runtime.retrieval.tables import table
 
@@ -67,11 +68,16 @@ class ItemRows:
 
     def seen_by(self, tower: str, catalogue: Catalogue, codes: np.ndarray) -> pl.DataFrame:
         """Return what an item tower reads of the items of a catalogue, whose places in the version are `codes`."""
-        frames = [
-            table(self.rows[one.table.name], one.key, catalogue.keys, one.columns, one.group)
-            for one in self.items.towers[tower]
-        ]
+        frames = self._columns(self.items.towers[tower], catalogue)
         return pl.concat([pl.DataFrame({ITEM: codes.astype(np.int64)}), *frames], how="horizontal")
+
+    def conditions(self, catalogue: Catalogue) -> pl.DataFrame | None:
+        """Return what conditions of a retrieval read of the items of a catalogue; none where there is no condition."""
+        frames = self._columns(self.items.conditions, catalogue)
+        return ItemTable.of(frames).rows if frames else None
+
+    def _columns(self, columns: Sequence[ItemColumns], catalogue: Catalogue) -> list[pl.DataFrame]:
+        return [table(self.rows[one.table.name], one.key, catalogue.keys, one.columns, one.group) for one in columns]
 
 
 def _digests(rows: pl.LazyFrame, key: str) -> pl.DataFrame:

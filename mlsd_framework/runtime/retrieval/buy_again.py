@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.best import best
 from mlsd_framework.runtime.retrieval.cadence import MEASURES, ItemCadence, item_cadence, pairs_of
-from mlsd_framework.runtime.retrieval.candidates import Candidates
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Mask
 from mlsd_framework.runtime.retrieval.interactions import HOUR, Histories, Interactions, histories_of
-from mlsd_framework.runtime.retrieval.source import Answer, FileSource, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import Answer, FileSource, gathered, looked_up, permitted
 
 _L2 = 10.0
 _STEPS = 25
@@ -66,9 +66,10 @@ class BuyAgain(FileSource):
         weights = _regression(np.concatenate(measured), np.concatenate(again).astype(np.float64))
         return cls(cadence.items, cadence.usual, weights, horizon, apart)
 
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
         """Return the `n` items of each history most likely to come again; the `score` is the likelihood, 0 to 1."""
-        return gathered([best(scores, items, n, -1.0) for items, scores in self._answers(histories)])
+        answers = (permitted(one, allowed) for one in self._answers(histories))
+        return gathered([best(scores, items, n, -1.0) for items, scores in answers])
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where it is not in the history."""

@@ -18,6 +18,9 @@ Codes: TypeAlias = NDArray[np.int32]
 
 Column: TypeAlias = NDArray[Any]
 
+Mask: TypeAlias = NDArray[np.bool_]
+"""Which items may be answered, by their place in the catalogue: [items]; places beyond it may not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:

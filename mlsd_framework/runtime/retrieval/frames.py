@@ -17,7 +17,7 @@ def frame_of(candidates: Candidates, values: Mapping[str, tuple[Any, pl.DataType
     NaN is null; times are microseconds. Without values the frame still has its rows.
     """
     height = len(candidates.items)
-    series = [_series(name, value, height, dtype) for name, (value, dtype) in values.items()]
+    series = [series_of(name, value, height, dtype) for name, (value, dtype) in values.items()]
     return pl.DataFrame(series or None, height=height)
 
 
@@ -33,7 +33,8 @@ def columns_of(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, Column]:
     return {name: _column(frame[name]) for name in names}
 
 
-def _series(name: str, value: Any, height: int, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:  # noqa: ANN401 - whatever a feature is
+def series_of(name: str, value: Any, height: int, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:  # noqa: ANN401 - whatever a feature is
+    """Return one of the columns of `frame_of`."""
     if isinstance(value, np.ndarray) and value.dtype == object:
         series = pl.Series(name, value.tolist(), pl.String)
     elif isinstance(value, np.ndarray):

@@ -117,6 +117,14 @@ class Histories:
         columns = {name: column[first:last] for name, column in self.columns.items()}
         return Histories(offsets - offsets[0], self.items[rows], self.times[rows], self.at[first:last], columns)
 
+    def taken(self, requests: NDArray[np.intp]) -> "Histories":
+        """Return some of the requests, in the order given."""
+        lengths = np.diff(self.offsets)[requests]
+        offsets = offsets_of(lengths)
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][requests] - offsets[:-1], lengths)
+        columns = {name: column[requests] for name, column in self.columns.items()}
+        return Histories(offsets, self.items[rows], self.times[rows], self.at[requests], columns)
+
     def last(self, length: int) -> Codes:
         """Return the last items of each request, the newest first, then -1: [requests, length]."""
         ends = self.offsets[1:, None]

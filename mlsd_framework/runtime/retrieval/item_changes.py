@@ -8,14 +8,13 @@ reader that was at any step goes on from there, one that begins takes them all.
 """
 
 import contextlib
-import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +32,9 @@ from mlsd_framework.runtime.tensor_file import (
     write_tensors,
 )
 
+if TYPE_CHECKING:
+    import polars as pl
+
 _FORMAT: Final = "mlsd item changes 1"
 _NAME: Final = re.compile(r"(\d{8})-(\d{8})-([0-9a-f]{16})\.safetensors")
 _VECTORS: Final = "vectors."
@@ -48,9 +50,9 @@ JOINED: Final = 64
 class ItemChanges:
     """Items that are new, changed or gone, each once: what they are now.
 
-    `there` says whether an item is there, [rows]; the words and vectors of one that is gone mean nothing. `vectors` are
-    by model, [rows, D], and `towers` names for each the towers that embedded. `at` is when the table was changed, in
-    microseconds UTC.
+    `there` says whether an item is there, [rows]; the words, vectors and columns of one that is gone mean nothing.
+    `vectors` are by model, [rows, D], and `towers` names for each the towers that embedded. `at` is when the table was
+    changed, in microseconds UTC. `columns` are what conditions of a retrieval read, where there are some.
     """
 
     keys: tuple[Key, ...]
@@ -59,6 +61,7 @@ class ItemChanges:
     vectors: Mapping[str, NDArray[np.float32]]
     towers: Mapping[str, str]
     at: int = 0
+    columns: "pl.DataFrame | None" = None
 
     def __len__(self) -> int:
         """Return how many items there are."""
@@ -80,7 +83,16 @@ class ItemChanges:
         for model, own in self.vectors.items():
             vectors[model] = np.concatenate([own, np.zeros((len(new), own.shape[1]), np.float32)])
             vectors[model][rows] = later.vectors[model]
-        return ItemChanges(keys, tuple(words), there, vectors, self.towers, later.at)
+        return ItemChanges(
+            keys, tuple(words), there, vectors, self.towers, later.at, self._columns(later, rows, len(keys))
+        )
+
+    def _columns(self, later: "ItemChanges", rows: NDArray[np.int64], length: int) -> "pl.DataFrame | None":
+        if self.columns is None or later.columns is None:
+            return None
+        taken = np.arange(length)
+        taken[rows] = len(self.keys) + np.arange(len(rows))
+        return self.columns.vstack(later.columns)[taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +170,12 @@ class ChangeFolder:
         return True
 
     def _header(self, changes: ItemChanges) -> dict[str, object]:
-        return {"format": _FORMAT, "version": self.version, "towers": dict(changes.towers), "at": changes.at}
+        head = {"format": _FORMAT, "version": self.version, "towers": dict(changes.towers), "at": changes.at}
+        if changes.columns is None:
+            return head
+        from mlsd_framework.runtime.retrieval.item_columns import types_of  # noqa: PLC0415 - polars is heavy
+
+        return {**head, "columns": list(types_of(changes.columns).items())}
 
     def _read(self, one: StepFile) -> ItemChanges:
         try:
@@ -167,7 +184,9 @@ class ChangeFolder:
             towers: dict[str, str] = header["towers"]
             _, vectors = read_tensors(one.path, [f"{_VECTORS}{model}" for model in towers], _FORMAT)
             changes = _changes(arrays, vectors, towers, int(header["at"]))
-        except (TensorFileError, OSError, UnicodeDecodeError, KeyError, TypeError, json.JSONDecodeError) as fault:
+            if "columns" in header:
+                changes = replace(changes, columns=_columns(one.path, dict(header["columns"]), len(changes)))
+        except (TensorFileError, OSError, KeyError, TypeError, ValueError) as fault:
             if not one.path.exists():
                 raise FileNotFoundError(one.path) from fault
             raise RunError.of("E6812", f"`{one.path}` cannot be read: {fault}", help=_MEND) from fault
@@ -189,8 +208,22 @@ def _arrays(changes: ItemChanges) -> Iterable[tuple[str, NDArray[Any]]]:
         yield "keys", np.array(changes.keys, np.int64)
     yield from text_arrays("descriptions", changes.descriptions).items()
     yield "there", changes.there.astype(np.uint8)
+    if changes.columns is not None:
+        from mlsd_framework.runtime.retrieval.item_columns import arrays_of  # noqa: PLC0415 - polars is heavy
+
+        yield from arrays_of(changes.columns).items()
     for model, own in changes.vectors.items():
         yield f"{_VECTORS}{model}", own.astype(np.float32, copy=False)
+
+
+def _columns(path: Path, types: Mapping[str, str], length: int) -> "pl.DataFrame":
+    from mlsd_framework.runtime.retrieval.item_columns import array_names, columns_from  # noqa: PLC0415 - as above
+
+    _, arrays = read_tensors(path, array_names(types), _FORMAT)
+    found = columns_from(arrays, types)
+    if found.height != length:
+        raise TensorFileError("its arrays do not belong together")
+    return found
 
 
 def _changes(

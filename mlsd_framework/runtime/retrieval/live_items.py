@@ -5,10 +5,10 @@ next request. Changes come from `item_changes`.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from mlsd_framework.runtime.index.live import Gate, LiveIndex
 from mlsd_framework.runtime.index.rebuilding import rebuilt
 from mlsd_framework.runtime.index.recent_queries import RecentQueries
 from mlsd_framework.runtime.index.vector_index import Snapshot, VectorIndex
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Mask
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.grown_catalogue import GrownCatalogue
 from mlsd_framework.runtime.retrieval.interactions import Histories
@@ -28,6 +28,9 @@ from mlsd_framework.runtime.retrieval.items import Items
 from mlsd_framework.runtime.retrieval.later_vectors import LaterVectors
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.retrieval.item_table import ItemTable
 
 BESIDE: Final = 0.1
 """An engine is built again where more than this share of its rows came after it was built, or are dead."""
@@ -38,14 +41,13 @@ LEAST_BESIDE: Final = 1_024
 LEAST_ASKED: Final = 64
 """On so many queries at least a new engine is measured."""
 
-_Retrieve = Callable[[Histories, int], Candidates]
-
 
 @dataclass(frozen=True)
 class ItemsView:
     """What there is to recommend at one moment, after so many `steps`.
 
-    `there` says of each place whether its item is there, [items]; none where all are.
+    `there` says of each place whether its item is there, [items]; none where all are. `known` is what conditions of a
+    retrieval read of the items.
     """
 
     steps: int
@@ -53,6 +55,7 @@ class ItemsView:
     towers: Mapping[str, TwoTower]
     there: NDArray[np.bool_] | None
     _base: Mapping[str, TwoTower] = field(repr=False)
+    known: "ItemTable | None" = None
     _made: dict[int, tuple[Any, Mapping[str, Source]]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -80,36 +83,26 @@ class Present(Source):
     source: Source
     there: NDArray[np.bool_]
 
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` best items of each request that are there: more are asked for where some are not."""
-        return self._asked(self.source.retrieve, histories, n)
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
+        """Return the `n` best items of each request that are there and allowed."""
+        return self.source.retrieve(histories, n, allowed=self._both(allowed))
 
-    def retrieve_new(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` best items of each request that are there and that its history does not hold."""
-        return self._asked(self.source.retrieve_new, histories, n)
+    def retrieve_new(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
+        """Return the `n` best items of each request that are there, allowed, and not in its history."""
+        return self.source.retrieve_new(histories, n, allowed=self._both(allowed))
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where there is none."""
         return self.source.score(histories, candidates)
 
-    def _asked(self, retrieve: _Retrieve, histories: Histories, n: int) -> Candidates:
-        wanted = n
-        while True:
-            found = retrieve(histories, wanted)
-            kept = self.there[found.items]
-            if kept.all():
-                return found.top(n)
-            left = found.where(kept)
-            ended = found.lengths < wanted  # the source has no more for these
-            if (ended | (left.lengths >= n)).all():
-                return left.top(n)
-            wanted = 2 * wanted + int((found.lengths - left.lengths).max())
+    def _both(self, allowed: Mask | None) -> Mask:
+        return self.there if allowed is None else self.there & allowed
 
 
 class LiveItems:
     """The items of one entity with the towers that embed them; one thread writes, any number read `current`."""
 
-    def __init__(self, catalogue: Catalogue, towers: Mapping[str, TwoTower]) -> None:
+    def __init__(self, catalogue: Catalogue, towers: Mapping[str, TwoTower], known: "ItemTable | None" = None) -> None:
         """Begin with what the version has; a tower with an index has a `VectorIndex`."""
         self.catalogue = catalogue
         self.towers = dict(towers)
@@ -122,7 +115,7 @@ class LiveItems:
             name: replace(one, index=self._asked(name), asked=RecentQueries(one.vectors.shape[1]))
             for name, one in self.towers.items()
         }
-        self.current = ItemsView(0, catalogue, asked, None, self.towers)
+        self.current = ItemsView(0, catalogue, asked, None, self.towers, known)
 
     @classmethod
     def load(cls, catalogue: Path, *files: Path) -> "LiveItems":
@@ -130,9 +123,14 @@ class LiveItems:
 
         Raises RunError as `Catalogue.load` and `TwoTower.load` do.
         """
-        pairs = zip(files[::2], files[1::2], strict=True)
-        towers = {vectors.parent.name: TwoTower.load(vectors, index) for vectors, index in pairs}
-        return cls(Catalogue.load(catalogue), towers)
+        return cls(Catalogue.load(catalogue), _towers(files))
+
+    @classmethod
+    def load_with_table(cls, catalogue: Path, table: Path, *files: Path) -> "LiveItems":
+        """Read what `load` does, and the table of what conditions read of the items; raises as `ItemTable.load` too."""
+        from mlsd_framework.runtime.retrieval.item_table import ItemTable  # noqa: PLC0415 - polars is heavy
+
+        return cls(Catalogue.load(catalogue), _towers(files), ItemTable.load(table))
 
     def take_in(self, changes: ItemChanges, steps: int) -> None:
         """Take changes in; the next request sees all of them, a request that is under way none.
@@ -195,9 +193,15 @@ class LiveItems:
             there[: len(view.there)] = view.there
         there[codes[rows]] = changes.there[rows]
         gone = None if there.all() else there
-        self.current = ItemsView(steps, catalogue, towers, gone, self.towers)
+        known = view.known
+        if known is not None and changes.columns is not None:
+            known = known.grown(codes[stays], changes.columns[stays], len(catalogue))
+        self.current = ItemsView(steps, catalogue, towers, gone, self.towers, known)
 
     def _check(self, changes: ItemChanges) -> None:
+        known = self.current.known
+        if known is not None and (changes.columns is None or changes.columns.schema != known.rows.schema):
+            raise RunError.of("E6812", "changes of items lack columns of the table that conditions read")
         for name, tower in self.towers.items():
             if changes.towers.get(name) != tower.version:
                 raise RunError.of(
@@ -237,6 +241,12 @@ class LiveItems:
         """Return what requests ask from now on: the index as it is, whatever is written to it later."""
         index = self.indexes.get(name)
         return None if index is None else index.current.snapshot()
+
+
+def _towers(files: Sequence[Path]) -> dict[str, TwoTower]:
+    """Read towers, each by its vectors and its index."""
+    pairs = zip(files[::2], files[1::2], strict=True)
+    return {vectors.parent.name: TwoTower.load(vectors, index) for vectors, index in pairs}
 
 
 def _beside_allowed(index: VectorIndex) -> float:

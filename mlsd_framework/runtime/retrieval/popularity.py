@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Mask
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
-from mlsd_framework.runtime.retrieval.source import Answer, FileSource, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import Answer, FileSource, gathered, looked_up, permitted
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,21 @@ class Popularity(FileSource):
         ranked = np.array([np.lexsort((-share, -one))[:kept] for one in lists], np.int32)
         return cls(ranked, np.array([one[order] for one, order in zip(lists, ranked, strict=True)]))
 
-    def retrieve(self, histories: Histories, n: int, segments: NDArray[np.integer] | None = None) -> Candidates:
+    def retrieve(
+        self,
+        histories: Histories,
+        n: int,
+        segments: NDArray[np.integer] | None = None,
+        *,
+        allowed: Mask | None = None,
+    ) -> Candidates:
         """Return the `n` most popular items of each request's segment with their `score`.
 
         `segments` [requests]; one that was not there when it was fitted, and a request without one, gets those of all.
         """
         rows = self._rows(histories.requests, segments)
-        return gathered([(self.items[row, :n], self.scores[row, :n]) for row in rows])
+        lists = {row: permitted((self.items[row], self.scores[row]), allowed) for row in set(rows.tolist())}
+        return gathered([(lists[row][0][:n], lists[row][1][:n]) for row in rows.tolist()])
 
     def score(
         self, histories: Histories, candidates: Candidates, segments: NDArray[np.integer] | None = None

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.runtime.retrieval.best import best
-from mlsd_framework.runtime.retrieval.candidates import Candidates
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Mask
 from mlsd_framework.runtime.retrieval.interactions import DAY, Histories
-from mlsd_framework.runtime.retrieval.source import FileSource, gathered, looked_up
+from mlsd_framework.runtime.retrieval.source import FileSource, gathered, looked_up, permitted
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,10 @@ class Recent(FileSource):
         """Return it."""
         return cls()
 
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
         """Return the `n` items of the latest events; the `score` is 1 / (1 + days since)."""
-        return gathered(
-            [
-                best(scores, items, n, 0.0)
-                for items, scores in (_last(histories.request(one)) for one in range(histories.requests))
-            ]
-        )
+        answers = (permitted(_last(histories.request(one)), allowed) for one in range(histories.requests))
+        return gathered([best(scores, items, n, 0.0) for items, scores in answers])
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where it is not in the history."""

@@ -4,17 +4,20 @@ The same object answers one request in the service and thousands where training 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Column
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Column, Mask
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.merge import merge
-from mlsd_framework.runtime.retrieval.source import Source
+from mlsd_framework.runtime.retrieval.source import NOTHING, Answer, Source, gathered
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.retrieval.item_table import Given, Where
 
 _ALIKE: Final = 1e-9
 """Of a score: a spread below it is nothing but rounding."""
@@ -24,39 +27,63 @@ _SLICE: Final = 4096  # requests at a time, of which every source keeps what it 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """How many items a source is asked for, which is its quota too; `new` asks for items that no history holds."""
+    """How many items a source is asked for, which is its quota too; `new` asks for items that no history holds.
+
+    `where` is for which items it is asked, all where there is none.
+    """
 
     n: int
     new: bool = False
+    where: "Where | None" = None
 
-    def of(self, source: Source, histories: Histories) -> Candidates:
-        """Return what the source finds."""
-        return source.retrieve_new(histories, self.n) if self.new else source.retrieve(histories, self.n)
+    def of(self, source: Source, histories: Histories, allowed: Mask | None = None) -> Candidates:
+        """Return what the source finds; nothing where no item is allowed."""
+        if allowed is not None and not allowed.any():
+            return gathered([NOTHING] * histories.requests)
+        retrieve = source.retrieve_new if self.new else source.retrieve
+        return retrieve(histories, self.n, allowed=allowed)
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Who is asked for what, and how many candidates come of it; `standardise` adds a column for each source."""
+    """Who is asked for what, and how many candidates come of it; `standardise` adds a column for each source.
+
+    `where` is for which items all of them are asked. Where there are conditions, those who ask tell what is `given`.
+    """
 
     asks: Mapping[str, Ask]
     n: int
     standardise: bool = False
+    where: "Where | None" = None
 
-    def found(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
+    def found(
+        self, sources: Mapping[str, Source], histories: Histories, given: "Given | None" = None
+    ) -> dict[str, Candidates]:
         """Return what each source finds, the best first with its `score`."""
-        return {name: ask.of(sources[name], histories) for name, ask in self.asks.items()}
+        return {name: self._found(ask, sources[name], histories, given) for name, ask in self.asks.items()}
 
-    def asking(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Callable[[], Candidates]]:
-        """Return for each source the function that asks it, to be called by whoever asks several at once."""
-        return {name: partial(ask.of, sources[name], histories) for name, ask in self.asks.items()}
+    def asking(
+        self, sources: Mapping[str, Source], histories: Histories, given: "Given | None" = None
+    ) -> dict[str, Callable[[], Candidates]]:
+        """Return for each source the function that asks it, to be called by whoever asks several at once.
 
-    def alone(self, sources: Mapping[str, Source], histories: Histories) -> dict[str, Candidates]:
+        It is of one request. What it is allowed is found out here.
+        """
+        return {
+            name: partial(ask.of, sources[name], histories, self._allowed(ask, given, 0))
+            for name, ask in self.asks.items()
+        }
+
+    def alone(
+        self, sources: Mapping[str, Source], histories: Histories, given: "Given | None" = None
+    ) -> dict[str, Candidates]:
         """Return what each source would recommend by itself: what merging has to beat.
 
         Items of the history are among them, unless every source is asked for new ones.
         """
-        ask = Ask(self.n, new=all(one.new for one in self.asks.values()))
-        return {name: ask.of(sources[name], histories) for name in self.asks}
+        new = all(one.new for one in self.asks.values())
+        asks = {name: replace(one, n=self.n, new=new) for name, one in self.asks.items()}
+        return {name: self._found(ask, sources[name], histories, given) for name, ask in asks.items()}
 
     def merged(
         self, sources: Mapping[str, Source], found: Mapping[str, Candidates], histories: Histories
@@ -73,11 +100,43 @@ class Retrieval:
             merged = merge(found, {name: self.asks[name].n for name in found}, self.n)
         return Candidates(merged.offsets, merged.items, dict(self._columns(sources, merged, histories)))
 
-    def candidates(self, sources: Mapping[str, Source], histories: Histories) -> Candidates:
+    def candidates(
+        self, sources: Mapping[str, Source], histories: Histories, given: "Given | None" = None
+    ) -> Candidates:
         """Ask every source, one after another, and merge."""
-        return self.merged(sources, self.found(sources, histories), histories)
+        return self.merged(sources, self.found(sources, histories, given), histories)
 
-    def of_shown(self, sources: Mapping[str, Source], shown: Candidates, histories: Histories) -> Candidates:
+    def _conditions(self, ask: Ask) -> "list[Where]":
+        return [one for one in (self.where, ask.where) if one is not None]
+
+    def _allowed(self, ask: Ask, given: "Given | None", request: int) -> Mask | None:
+        conditions = self._conditions(ask)
+        if not conditions:
+            return None
+        if given is None:
+            raise ValueError("there is a condition, and nothing is given of what it is about")
+        return given.allowed(conditions, request)
+
+    def _found(self, ask: Ask, source: Source, histories: Histories, given: "Given | None") -> Candidates:
+        """Ask for the requests that are allowed the same items at once."""
+        conditions = self._conditions(ask)
+        if not conditions or given is None or not histories.requests:
+            return ask.of(source, histories, self._allowed(ask, given, 0) if histories.requests else None)
+        parts = given.alike(conditions, histories.requests)
+        if len(parts) == 1:
+            return ask.of(source, histories, self._allowed(ask, given, 0))
+        answers: list[Answer] = [NOTHING] * histories.requests
+        for part in parts:
+            found = ask.of(source, histories.taken(part), self._allowed(ask, given, int(part[0])))
+            scores = found.columns["score"]
+            for place, request in enumerate(part.tolist()):
+                rows = slice(found.offsets[place], found.offsets[place + 1])
+                answers[request] = found.items[rows], scores[rows]
+        return gathered(answers)
+
+    def of_shown(
+        self, sources: Mapping[str, Source], shown: Candidates, histories: Histories, given: "Given | None" = None
+    ) -> Candidates:
         """Return candidates that came from elsewhere, such as a log of what was shown, with the columns of `merged`.
 
         A score is what the source says of the item. A rank is the place of the item among what the source finds for
@@ -85,18 +144,23 @@ class Retrieval:
         the deviation of the candidates that would be merged, so that each column means what it means of these.
         """
         parts = [
-            self._said(sources, shown.between(first, last), histories.between(first, last))
+            self._said(
+                sources,
+                shown.between(first, last),
+                histories.between(first, last),
+                None if given is None else given.between(first, last),
+            )
             for first in range(0, shown.requests, _SLICE)
             for last in [min(first + _SLICE, shown.requests)]
         ]
-        names = parts[0] if parts else self._said(sources, shown, histories)
+        names = parts[0] if parts else self._said(sources, shown, histories, given)
         columns = {name: np.concatenate([one[name] for one in parts or [names]]) for name in names}
         return Candidates(shown.offsets, shown.items, columns)
 
     def _said(
-        self, sources: Mapping[str, Source], shown: Candidates, histories: Histories
+        self, sources: Mapping[str, Source], shown: Candidates, histories: Histories, given: "Given | None"
     ) -> dict[str, NDArray[np.float64]]:
-        found = self.found(sources, histories)
+        found = self.found(sources, histories, given)
         merged = self.merged(sources, found, histories) if self.standardise else None
         columns = {}
         for name in self.asks:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, offsets_of
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Mask, offsets_of
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.source import FileSource
@@ -69,9 +69,9 @@ class SegmentPopularity(FileSource):
         texts = np.frombuffer(b"".join(encoded), np.uint8)
         return cls(counted.items[order], counted.scores[order], texts, ends, column)
 
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
         """Return the `n` most popular items of each request's segment with their `score`."""
-        return self._lists().retrieve(histories, n, self._segments(histories))
+        return self._lists().retrieve(histories, n, self._segments(histories), allowed=allowed)
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where it is not among the kept."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlsd_framework.runtime.features.compiled import compiled
 from mlsd_framework.runtime.retrieval.best import best
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Offsets, offsets_of
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Mask, Offsets, offsets_of
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.profile import AMOUNTS, Amount, Weighting
 from mlsd_framework.runtime.retrieval.source_file import Setting, Shape, inconsistent, read_source, write_source
@@ -32,17 +32,17 @@ class Source(ABC):
     """What finds candidates."""
 
     @abstractmethod
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` best items of each request, best first, with their `score`."""
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
+        """Return the `n` best items of each request, best first, with their `score`; those that are allowed alone."""
 
     @abstractmethod
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where there is none."""
 
-    def retrieve_new(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` best items of each request that its history does not hold."""
+    def retrieve_new(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
+        """Return the `n` best items of each request that its history does not hold; those that are allowed alone."""
         longest = int(np.diff(histories.offsets).max(initial=0))
-        return unseen(self.retrieve(histories, n + longest), histories).top(n)
+        return unseen(self.retrieve(histories, n + longest, allowed=allowed), histories).top(n)
 
     def once(self, histories: Histories, make: Callable[[], _Made]) -> _Made:
         """Return what `make` computes of the histories, for one request once: `retrieve` and `score` both need it.
@@ -108,25 +108,29 @@ class ModelSource(FileSource):
     def scores(self, places: NDArray[np.int64], weights: NDArray[np.float64]) -> Scores:
         """Return a new array with the score of every place: [scored]; a history has at least one place."""
 
-    def retrieve(self, histories: Histories, n: int, *, seen: bool = True) -> Candidates:
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None, seen: bool = True) -> Candidates:
         """Return the `n` best items of each request with their `score`, without those of its history unless `seen`.
 
         Equal scores stand in the order of codes. A history without a known item gets no rows.
         """
+        barred = None if allowed is None else np.flatnonzero(~among(allowed, self.codes))
         answers = []
         for places, scores in self._scored(histories):
             if scores is None:
                 answers.append(NOTHING)
                 continue
-            if not seen:
+            if not seen or barred is not None:
                 scores = scores.copy()  # noqa: PLW2901 - they are kept as they are
+            if not seen:
                 scores[places] = -np.inf
+            if barred is not None:
+                scores[barred] = -np.inf
             answers.append(best(scores, self.codes, n, self.FLOOR))
         return gathered(answers)
 
-    def retrieve_new(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` best items of each request that its history does not hold."""
-        return self.retrieve(histories, n, seen=False)
+    def retrieve_new(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
+        """Return the `n` best items of each request that its history does not hold; those that are allowed alone."""
+        return self.retrieve(histories, n, allowed=allowed, seen=False)
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where item or history is unknown."""
@@ -179,6 +183,21 @@ class ModelSource(FileSource):
         for first, last in zip(profiles.offsets[:-1], profiles.offsets[1:], strict=True):
             kept = known[first:last]
             yield places[first:last][kept], profiles.weights[first:last][kept]
+
+
+def among(allowed: Mask, items: Codes) -> NDArray[np.bool_]:
+    """Return which items are allowed: [rows]; a mask says nothing of places beyond it, and they are not."""
+    if not len(allowed):
+        return np.zeros(len(items), np.bool_)
+    return allowed[np.minimum(items, len(allowed) - 1)] & (items < len(allowed))
+
+
+def permitted(answer: Answer, allowed: Mask | None) -> Answer:
+    """Return the part of a request's answer that is allowed."""
+    if allowed is None:
+        return answer
+    kept = among(allowed, answer[0])
+    return answer[0][kept], answer[1][kept]
 
 
 def gathered(answers: Sequence[Answer]) -> Candidates:

@@ -19,10 +19,10 @@ from mlsd_framework.runtime.index.door import Searchable
 from mlsd_framework.runtime.index.recent_queries import RecentQueries
 from mlsd_framework.runtime.index.saved import load_index
 from mlsd_framework.runtime.retrieval.best import best
-from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Codes, Mask
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.later_vectors import LaterVectors
-from mlsd_framework.runtime.retrieval.source import NOTHING, Answer, Source, gathered
+from mlsd_framework.runtime.retrieval.source import NOTHING, Answer, Source, among, gathered
 from mlsd_framework.runtime.tensor_file import TensorFileError, read_tensors
 from mlsd_framework.runtime.towers.user_tower import VECTORS_FORMAT, UserTower
 
@@ -68,12 +68,12 @@ class TwoTower(Source):
         """Return it with an index over its vectors; E6807 where the index is of other vectors."""
         return replace(self, index=load_index(folder, fingerprint=self.version))
 
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
-        """Return the `n` nearest items of each request with their `score`.
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:
+        """Return the `n` nearest items of each request with their `score`; an index searches among what is allowed.
 
         A history without a known item gets no rows: of such a user the tower knows nothing.
         """
-        return gathered(list(self._answers(histories, n)))
+        return gathered(list(self._answers(histories, n, allowed)))
 
     def score(self, histories: Histories, candidates: Candidates) -> NDArray[np.float64]:
         """Return the score of each candidate, whoever found it: [rows]; NaN where the history is empty."""
@@ -103,24 +103,27 @@ class TwoTower(Source):
             return self.tower.vector(_row(histories))[None]
         return self.tower.vectors(self.tower.encoding.encode(_frame(histories)))
 
-    def _answers(self, histories: Histories, n: int) -> Iterator[Answer]:
+    def _answers(self, histories: Histories, n: int, allowed: Mask | None) -> Iterator[Answer]:
         empty = np.diff(histories.offsets) == 0
         users = self.users(histories)
         for first in range(0, histories.requests, _SLICE):
             rows = slice(first, first + _SLICE)
-            for nothing, answer in zip(empty[rows], self._nearest(users[rows], n), strict=True):
+            for nothing, answer in zip(empty[rows], self._nearest(users[rows], n, allowed), strict=True):
                 yield NOTHING if nothing else answer
 
-    def _nearest(self, users: NDArray[np.float32], n: int) -> Iterator[Answer]:
+    def _nearest(self, users: NDArray[np.float32], n: int, allowed: Mask | None) -> Iterator[Answer]:
         if self.index is None:
             everything = np.arange(len(self.vectors), dtype=np.int32)
-            yield from (best(scores, everything, n, -np.inf) for scores in users @ self.vectors.T)
+            found = users @ self.vectors.T
+            if allowed is not None:
+                found[:, ~among(allowed, everything)] = -np.inf
+            yield from (best(scores, everything, n, -np.inf) for scores in found)
             return
         if self.asked is not None:
             self.asked.add(users)
-        ids, scores = self.index.search(users, n)
-        for found, near in zip(ids, scores, strict=True):
-            yield found[found >= 0].astype(np.int32), near[found >= 0].astype(np.float64)
+        ids, scores = self.index.search(users, n, allowed)
+        for near, score in zip(ids, scores, strict=True):
+            yield near[near >= 0].astype(np.int32), score[near >= 0].astype(np.float64)
 
 
 def version_of(vectors: Path) -> str:

@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -83,7 +83,17 @@ def _fault(value: Json, kind: Any, path: str) -> Iterator[Fault]:  # noqa: ANN40
         message, _, place = str(fault).partition(" - at ")
         inner = re.match(r"`\$(\S*)`", place)
         where = path + (inner.group(1) if inner else "")
+        if inner and re.fullmatch(r"(\[\d+\])+", inner.group(1)):
+            for number in re.findall(r"\d+", inner.group(1)):
+                value, kind = value[int(number)], _element(kind)  # type: ignore[index]  # msgspec was there
         yield Fault(path=where.lstrip(".") or "$", expected=_wanted(message, kind), got=_got(value))
+
+
+def _element(kind: Any) -> Any:  # noqa: ANN401 - the same
+    """Return the type of the elements of a list."""
+    if get_origin(kind) in (list, tuple):
+        return get_args(kind)[0]
+    return next((found for one in get_args(kind) if (found := _element(one)) is not None), None)
 
 
 def _unknown(name: str, value: Json, fields: list[str], path: str) -> Fault:
@@ -114,7 +124,9 @@ def _wanted(message: str, kind: Any) -> str:  # noqa: ANN401 - the same
 
 
 def _expected(kind: Any) -> str:  # noqa: ANN401 - the same
-    """Return what msgspec would say it expects where something impossible came."""
+    """Return what msgspec would say it expects where something impossible came; of a choice every value."""
+    if get_origin(kind) is Literal:
+        return f"one of: {', '.join(map(str, get_args(kind)))}"
     try:
         msgspec.convert(_Nothing(), kind)
     except msgspec.ValidationError as fault:

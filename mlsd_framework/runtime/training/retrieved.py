@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -36,6 +37,17 @@ class Retrieved:
     relevant: Relevant
     found: Mapping[str, Candidates]
     alone: Mapping[str, Candidates]
+
+    def said(self, value: str, default: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Return the lists that requests have as one of their values, `default` where they say nothing: [requests]."""
+        if value not in self.requests.columns:
+            return [default] * self.requests.height
+        return [tuple(one) for one in self.requests[value]]
+
+    def ids(self, user: str) -> list[str]:
+        """Return an id of each request: who asks, or which of those that nobody knows, and when."""
+        users = self.requests.select(pl.coalesce(pl.col(user).cast(pl.String), pl.format("new {}", REQUEST)))
+        return [f"{one}@{at}" for one, at in zip(users.to_series(), self.history.at.tolist(), strict=True)]
 
     @classmethod
     def read(cls, folder: Path) -> "Retrieved":

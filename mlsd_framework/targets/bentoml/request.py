@@ -1,9 +1,11 @@
 """The request of an endpoint as a typed struct, with an example that fits it."""
 
+from dataclasses import replace
+
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, emit, given, identifier
 from mlsd_framework.codegen.service_code import SERVING, pointer
-from mlsd_framework.ir.serving import NOW, Endpoint
-from mlsd_framework.ir.sources import Column, Setting, Source
+from mlsd_framework.ir.serving import NOW, Default, Endpoint
+from mlsd_framework.ir.sources import Column, Source
 from mlsd_framework.ir.system import System
 
 _TYPES = {
@@ -15,6 +17,15 @@ _TYPES = {
     "float32": "float",
     "float64": "float",
     "duration": "int",
+}
+LONGEST = 1000
+"""The most values of a list in a request, and the most characters of a text."""
+_EXAMPLES: dict[str, Item] = {
+    "timestamp": "2026-01-31T12:00:00Z",
+    "bool": False,
+    "date": "2026-01-31",
+    "string": "a",
+    "category": "a",
 }
 _BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 63}
 
@@ -39,9 +50,9 @@ def _renamed(column: Column, imports: Imports) -> str:
 def request_struct(name: str, endpoint: Endpoint, system: System, imports: Imports) -> str:
     """Return the class `name`; a column that can be null, or has a default, may be left out."""
     imports.add("msgspec", "Struct")
-    left_out: dict[str, Setting | None] = {
-        column.name: None for column in endpoint.columns if column.type.nullable
-    } | dict(endpoint.defaults)
+    left_out: dict[str, Default] = {column.name: None for column in endpoint.columns if column.type.nullable} | dict(
+        endpoint.defaults
+    )
     ordered = sorted(endpoint.columns, key=lambda column: column.name in left_out)
     fields = "\n".join(
         f"    {identifier(one.name)}: {_annotation(one, imports)}{_left_out(one, left_out)}" for one in ordered
@@ -52,7 +63,7 @@ def request_struct(name: str, endpoint: Endpoint, system: System, imports: Impor
     return f"{pointer(span)}\nclass {name}(Struct, forbid_unknown_fields=True, kw_only=True):\n{doc}\n\n{fields}"
 
 
-def _left_out(column: Column, values: dict[str, Setting | None]) -> str:
+def _left_out(column: Column, values: dict[str, Default]) -> str:
     """Return what stands behind a field that may be left out; the moment `now` is known when the request has come."""
     if column.name not in values:
         return ""
@@ -61,6 +72,13 @@ def _left_out(column: Column, values: dict[str, Setting | None]) -> str:
 
 
 def _annotation(column: Column, imports: Imports) -> str:
+    item = column.type.item
+    if item is not None:
+        imports.add("typing", "Annotated")
+        imports.add("msgspec", "Meta")
+        each = _annotation(replace(column, type=item), imports)
+        listed = f"Annotated[tuple[{each}, ...], {emit(Call('Meta', (), (('max_length', LONGEST),)))}]"
+        return f"{listed} | None" if column.type.nullable else listed
     if column.values is not None:
         imports.add("typing", "Literal")
         base = f"Literal[{', '.join(emit(value) for value in column.values)}]"
@@ -87,7 +105,7 @@ def _plain(column: Column, imports: Imports) -> str:
         named = given(ge=low, le=high)
     named += given(description=column.type.unit)
     if base == "str":
-        named = (("max_length", 1000),)
+        named = (("max_length", LONGEST),)
     if not named:
         return base
     imports.add("typing", "Annotated")
@@ -122,16 +140,12 @@ def example(endpoint: Endpoint) -> str:
 
 def _example(column: Column) -> Item:
     name = column.type.name
+    if column.type.item is not None:
+        return [_example(replace(column, type=column.type.item))]
     if column.values:
         return column.values[0]
-    if name == "timestamp":
-        return "2026-01-31T12:00:00Z"
-    if name == "bool":
-        return False
-    if name == "date":
-        return "2026-01-31"
-    if column.type.text:
-        return "a"
+    if name in _EXAMPLES:
+        return _EXAMPLES[name]
     low = column.minimum if column.minimum is not None else 1
     number = min(max(low, 1), column.maximum) if column.maximum is not None else max(low, 1)
     return float(number) if name in ("float32", "float64") else int(number)

@@ -13,6 +13,7 @@ from mlsd_framework.ir.expressions import (
     Compare,
     Expression,
     In,
+    InList,
     IsNull,
     Like,
     Literal,
@@ -22,7 +23,7 @@ from mlsd_framework.ir.expressions import (
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, and printed without a zone
 _EXACT: Final = 2.0**53
-_COMPOUND: Final = (Binary, Compare, Logic, In, Between, Like, IsNull)
+_COMPOUND: Final = (Binary, Compare, Logic, In, InList, Between, Like, IsNull)
 
 
 def text(expression: Expression) -> str:  # noqa: PLR0911 - one return a kind of node
@@ -49,11 +50,13 @@ def text(expression: Expression) -> str:  # noqa: PLR0911 - one return a kind of
             return _test(expression)
 
 
-def _test(expression: In | Between | Like | IsNull) -> str:
+def _test(expression: In | InList | Between | Like | IsNull) -> str:
     operand, word = _operand(expression.operand), "not " if expression.negated else ""
     match expression:
         case In(items=items):
             return f"{operand} {word}in ({', '.join(_constant(item) for item in items)})"
+        case InList(values=values):
+            return f"{operand} {word}in {_operand(values)}"
         case Between(low=low, high=high):
             return f"{operand} {word}between {_operand(low)} and {_operand(high)}"
         case Like(pattern=pattern, escape=escape, ignore_case=ignore_case):

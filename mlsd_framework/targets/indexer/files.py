@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mlsd_framework.codegen.artefacts import Artefact
 from mlsd_framework.codegen.feature_code import table_group
+from mlsd_framework.codegen.item_conditions import condition_columns
 from mlsd_framework.codegen.live_indexes import live_entities
 from mlsd_framework.codegen.places import workspace
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, literal
@@ -13,7 +14,7 @@ from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.source_code import source_table
 from mlsd_framework.codegen.templates import render
 from mlsd_framework.ir.entities import Entity
-from mlsd_framework.ir.features import TableGroup
+from mlsd_framework.ir.features import FeatureRef, TableGroup
 from mlsd_framework.ir.fingerprint import features_fingerprint, system_fingerprint
 from mlsd_framework.ir.retrieval import Index
 from mlsd_framework.ir.system import System
@@ -77,7 +78,8 @@ def indexer_files(system: System, spec: str, registry: Registry) -> Iterator[Art
 
 def _tables(entity: Entity, indexes: tuple[Index, ...], system: System) -> list[str]:
     """Return the tables that say something of the items, that which lists them first."""
-    groups = (str(ref.group) for one in indexes for ref in one.retriever.item_features)
+    refs = [*(ref for one in indexes for ref in one.retriever.item_features), *condition_columns(system, entity.name)]
+    groups = (str(ref.group) for ref in refs)
     return list(dict.fromkeys([str(entity.source), *(system.group(name).sources[0] for name in groups)]))
 
 
@@ -89,21 +91,26 @@ def _groups(entity: Entity, indexes: tuple[Index, ...], system: System) -> list[
 
 def _items(entity: Entity, indexes: tuple[Index, ...], system: System, names: ScriptNames, imports: Imports) -> Call:
     groups = _groups(entity, indexes, system)
-    towers = tuple((one.retriever.name, _columns(entity, one, system, names, imports)) for one in indexes)
+    towers = tuple(
+        (one.retriever.name, _columns(entity, one.retriever.item_features, system, names, imports)) for one in indexes
+    )
+    conditions = _columns(entity, condition_columns(system, entity.name), system, names, imports)
     named = given(
         entity=entity.name,
         table=Raw(names.table(system.source(str(entity.source)))),
         key=entity.key[0],
         title=entity.title,
         towers=Mapping(towers),
+        conditions=conditions or None,
         groups=tuple(Raw(names.group(one)) for one in groups),
     )
     return Call("IndexedItems", (), named)
 
 
-def _columns(entity: Entity, index: Index, system: System, names: ScriptNames, imports: Imports) -> tuple[Item, ...]:
-    """Return what an item tower reads, a group at a time, as its training reads it."""
-    refs = index.retriever.item_features
+def _columns(
+    entity: Entity, refs: tuple[FeatureRef, ...], system: System, names: ScriptNames, imports: Imports
+) -> tuple[Item, ...]:
+    """Return what an item tower or conditions read, a group at a time, as training reads it."""
     found = []
     for group in dict.fromkeys(str(ref.group) for ref in refs):
         imports.add(f"{INDEXER}.declarations", "ItemColumns")

@@ -13,7 +13,7 @@ from mlsd_framework.ir.metrics import OffPolicy
 from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome, Shown
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
-from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
+from mlsd_framework.kinds.stages.retrieve.emit import given_to, retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
@@ -44,6 +44,10 @@ class CandidatesFile:
     known: list[str]
     history: list[str]
     fitted: str
+    table: list[str]
+    given: list[str]
+    passed_on: str
+    onboarding: list[str]
     examples: list[str]
     made: str
     logged: list[str]
@@ -101,6 +105,10 @@ def candidates_file(system: System, spec: str) -> str:
         known=[f"{KNOWN} = part.known_events({names.frame(log.source)})"] if parts.held_out else [],
         history=assigned("history", _history(parts), 2),
         fitted=", ".join(["part.known(log)", *_frames(read_by_sources, parts)]),
+        table=_table_of_items(parts),
+        given=_given(parts),
+        passed_on=_passed_on(parts),
+        onboarding=_ask_again(f"with_features({', '.join(_frames(read, parts))}, rows)" if features else "rows", parts),
         examples=assigned("rows", _examples(parts), 2),
         made=made,
         logged=logged,
@@ -180,7 +188,7 @@ def candidate_sources(system: System) -> list[str]:
 
 def fitted_sources(system: System) -> tuple[str, ...]:
     """Return the models that are fitted anew at each moment of the examples."""
-    return tuple(one.retriever.name for one in _parts(system).settings.sources)
+    return tuple(dict.fromkeys(one.retriever.name for one in _parts(system).settings.sources))
 
 
 def row_groups(system: System, endpoint: Endpoint) -> list[StoredGroup]:
@@ -236,6 +244,7 @@ def _declarations(parts: _Parts) -> list[str]:
         f"\n{pointer(outcome.span)}\nPARTS = {emit(parts_call(outcome, parts.system, parts.imports), 0, 8)}",
         f"SAMPLING = {emit(Call('Sampling', (), sampling), 0, 11)}",
         *read,
+        *_newcomers(parts),
     ]
 
 
@@ -271,7 +280,8 @@ def _logged(frames: str | None, asked: str, parts: _Parts) -> list[str]:
         *assigned("logged", made, 3),
         f"rows = requests({asked}, logged.asked.rows)",
         *assigned("history", _history(parts), 3),
-        "merged = RETRIEVE.candidates(fitted, history)",
+        *_given(parts, 3),
+        f"merged = RETRIEVE.candidates(fitted, history{_passed_on(parts)})",
         *assigned("rows", _examples(parts, "logged.asked", "0"), 3),
         f"logged.write(WORKSPACE.retrieved, history, {rows})",
     ]
@@ -306,12 +316,22 @@ def parts_call(outcome: Outcome, system: System, imports: Imports) -> Call:
 
 def _fitted(parts: _Parts) -> list[str]:
     """Return the lines that fit every source on a log, each as its own script does."""
-    entries: list[tuple[Item, Item]] = []
+    models = [one.retriever.name for one in parts.settings.sources]
+    shared = len(set(models)) < len(models)
+    fits: dict[str, str] = {}
     for one in parts.settings.sources:
         parts.imports.add(one.retriever.name)
         passed = ", ".join(["log", *(parts.names.frame(each) for each in fitted_on(one.retriever, parts.system))])
-        entries.append((one.name, Raw(f"{one.retriever.name}.fit({passed})")))
-    return f"return {emit(Mapping(tuple(entries)), 1, 7)}".replace("\n    ", "\n").split("\n")
+        fits[one.retriever.name] = f"{one.retriever.name}.fit({passed})"
+    entries: list[tuple[Item, Item]] = [
+        (one.name, Raw(f"fitted[{emit(one.retriever.name)}]" if shared else fits[one.retriever.name]))
+        for one in parts.settings.sources
+    ]
+    lines = f"return {emit(Mapping(tuple(entries)), 1, 7)}".replace("\n    ", "\n").split("\n")
+    if not shared:
+        return lines
+    each = Mapping(tuple((name, Raw(made)) for name, made in fits.items()))
+    return [*assigned("fitted", each, 1), *lines]
 
 
 def _read_by_sources(parts: _Parts) -> list[str]:
@@ -334,6 +354,67 @@ def _history(parts: _Parts) -> Call:
         parts.imports.add(f"{RETRIEVAL}.frames", "columns_of")
         arguments += (Call("columns_of", (Raw("rows"), known)),)
     return Call("catalogue.histories", arguments)
+
+
+def _table_of_items(parts: _Parts) -> list[str]:
+    """Return the line that reads what conditions of the retrieval read of the items."""
+    if not parts.settings.conditions and parts.system.metrics.onboarding is None:
+        return []
+    parts.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
+    return [f"item_table = ItemTable.load(WORKSPACE.item_table({emit(parts.settings.entity)}))"]
+
+
+def _given(parts: _Parts, indent: int = 2) -> list[str]:
+    """Return the lines that tell the conditions of the retrieval what the past requests say."""
+    told = given_to(parts.settings, "item_table", lambda name: _asked_of_all(name, parts), parts.imports)
+    return assigned("given", told, indent) if told is not None else []
+
+
+def _passed_on(parts: _Parts) -> str:
+    """Return the argument that tells retrieval what is given, where it has conditions."""
+    return ", given" if parts.settings.conditions else ""
+
+
+def _ask_again(features: str, parts: _Parts) -> list[str]:
+    """Return the lines that ask users of the test again as newcomers; `features` puts theirs beside candidates."""
+    onboarding = parts.system.metrics.onboarding
+    if onboarding is None:
+        return []
+    parts.imports.add("mlsd_framework.runtime.training", "onboarding")
+    asked = dict.fromkeys(one.name for condition in parts.settings.conditions for one in condition.asked)
+    values = tuple((name, _asked_of_all(name, parts)) for name in asked if name != onboarding.value)
+    named: tuple[tuple[str, Item], ...] = (
+        ("user", parts.outcome.interactions.user),
+        ("item", parts.settings.key),
+        ("label", parts.outcome.name),
+        ("given", Mapping(values)),
+        ("features", Raw(f"lambda rows: {features}")),
+    )
+    told = tuple(Raw(name) for name in ("RETRIEVE", "fitted", "catalogue", "item_table"))
+    return [
+        *assigned("asking", Call("onboarding.Asking", told, named), 3),
+        "onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)",
+    ]
+
+
+def _newcomers(parts: _Parts) -> list[str]:
+    """Return the declaration of who is asked again, and what they say."""
+    found = parts.system.metrics.onboarding
+    if found is None:
+        return []
+    default = dict(parts.endpoint.defaults)[found.value]
+    named = (("most", found.most), ("sample", found.sample), *given(default=default or None))
+    made = Call("onboarding.Onboarding", (found.value, found.column.dotted), named)
+    return [f"\n{pointer(found.span)}\nONBOARDING = {emit(made, 0, 13)}"]
+
+
+def _asked_of_all(name: str, parts: _Parts) -> Item:
+    """Return the values of all requests of a part: who asks, when, or the default."""
+    if name == parts.outcome.interactions.user:
+        return Raw(f"rows[{emit(name)}]")
+    if name == parts.settings.moment:
+        return Raw(f"rows[{emit(AT)}]")
+    return Raw(f"[{emit(dict(parts.endpoint.defaults)[name])}] * rows.height")
 
 
 def _examples(parts: _Parts, asked: str = "one", first: str = "first") -> Call:

@@ -13,6 +13,7 @@ from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, ass
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
+from mlsd_framework.codegen.values_code import signature
 from mlsd_framework.ir.metrics import ESTIMATES, OffPolicy
 from mlsd_framework.ir.retrieval import HoldOut, Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
@@ -20,7 +21,7 @@ from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.plugin.registry import Registry
 from mlsd_framework.targets.training.candidates import AT, parts_call, retrieving
-from mlsd_framework.targets.training.dataset import called, signature
+from mlsd_framework.targets.training.dataset import called
 from mlsd_framework.targets.training.evaluate import metric_name, origin
 from mlsd_framework.targets.training.retrieval import EXAMPLES
 
@@ -29,17 +30,18 @@ if TYPE_CHECKING:
 
 RUNTIME = "mlsd_framework.runtime"
 TRAINING = f"{RUNTIME}.training"
+_ENDLESS = 10_000  # so that a line is not broken before it is whole
 _OURS = frozenset(
     {
-        "Als", "Answered", "BOOTSTRAP", "Candidates", "Chances", "Bootstrap", "COLUMNS", "Cap", "Catalogue",
+        "Als", "Answered", "BOOTSTRAP", "Bootstrap", "COLUMNS", "Candidates", "Cap", "Catalogue", "Chances",
         "CompiledTrees", "DAY", "GATES", "Gate", "HOUR", "HoldOut", "ItemFacts", "METRICS", "MODELS", "ORIGIN", "PARTS",
-        "Path", "SECOND", "Slots", "Subject", "Workspace", "ages_of", "all_chances", "answers", "artefacts", "asked",
-        "at", "boosted", "bundle", "candidates", "capped", "catalogue", "chances", "codes_of", "data", "diversified",
-        "epsilon_greedy", "evaluation", "exposed", "frame_of", "freshened", "gates", "history", "holds", "index",
-        "interactions", "known", "load", "log", "logged", "main", "measured", "np", "one", "pl", "policy",
-        "posteriors_of", "project", "recently_interacted", "remove", "request_ids", "requests", "retrieved", "seeds_of",
-        "shown", "spread", "sql", "stages", "subject", "summary", "sys", "thompson", "tracking", "units_of", "user",
-        "version", "workspace", "writing",
+        "Path", "SECOND", "Slots", "Subject", "Workspace", "again", "ages_of", "all_chances", "answers", "artefacts",
+        "asked", "at", "boosted", "bundle", "candidates", "capped", "catalogue", "chances", "codes_of", "data",
+        "diversified", "epsilon_greedy", "evaluation", "exposed", "facts", "frame_of", "freshened", "gates", "history",
+        "holds", "index", "interactions", "known", "load", "log", "logged", "main", "measured", "new", "np",
+        "onboarding", "one", "pl", "policy", "posteriors_of", "project", "recently_interacted", "remove", "request_ids",
+        "requests", "retrieved", "seeds_of", "shown", "spread", "sql", "stages", "subject", "summary", "sys",
+        "thompson", "tracking", "units_of", "user", "version", "workspace", "writing",
     }
 )  # fmt: skip
 
@@ -54,7 +56,8 @@ class RankingFile:
     origin: str
     models: str
     declarations: list[str]
-    answers: str
+    function: str | None
+    returned: str
     given: list[str]
     data: list[str]
     log: list[str]
@@ -79,19 +82,24 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     retrieve, settings = retrieving(endpoint)
     imports = Imports()
     _imported(imports)
-    asked = Asked(outcome.interactions.user, settings.moment, settings.key)
-    code = BatchCode(endpoint, asked, imports, Names(_OURS))
+    names, again = Names(_OURS), system.metrics.onboarding
+    likes = (again.value, names.of(f"what is said as {again.value}", again.value)) if again is not None else None
+    asked = Asked(outcome.interactions.user, settings.moment, settings.key, likes)
+    code = BatchCode(endpoint, asked, imports, names)
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
     policy = system.metrics.off_policy
     pipeline, last = _pipeline(retrieve, after, system, registry, code)
-    used = _given(outcome, "\n".join(pipeline))
-    inline = [] if policy is not None else used
+    said = _given(outcome, "\n".join(pipeline), named_again=again is not None)
+    if likes is not None and re.search(rf"\b{likes[1]}\[request\]", "\n".join(pipeline)):
+        said.append(f"{likes[1]} = asked.said({literal(likes[0])}, {emit(dict(endpoint.defaults)[likes[0]])})")
     loads = [line for text in code.loads.values() for line in text.split("\n")]
-    taken = [] if policy is None else _taken("\n".join([*used, *loads, *pipeline]))
-    logged = [] if policy is None else _logged(policy, settings, taken, last, imports)
+    runs = _Runs(_taken("\n".join([*said, *loads, *pipeline])), settings, valued=policy is not None)
+    logged = [] if policy is None else _logged(policy, runs, last, imports)
+    if again is not None or policy is not None:
+        imports.add(f"{RUNTIME}.retrieval.candidates", "Candidates")
     log = _log(outcome, system, imports)
-    subject = assigned("subject", _subject(outcome, system), 1)
+    subject = [*_asked_again(outcome, system, runs, imports), *assigned("subject", _subject(outcome, system), 1)]
     measured = assigned("measured", _measure(system), 1)
     declared = [
         *_measures(system, imports),
@@ -109,17 +117,17 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
         log=log,
         subject=subject,
         measured=measured,
-        answers=_answers(taken),
-        given=used if policy is not None else [],
+        function=runs.definition if again is not None or policy is not None else None,
+        returned="stages, chances" if runs.valued else "stages",
+        given=said,
         data=[
-            *inline,
             f"catalogue = Catalogue.load(workspace.catalogue({literal(settings.entity)}))",
-            *_found(settings),
+            *assigned("candidates", runs.candidates("data", "asked"), 1),
         ],
         loads=loads,
         stages=emit(Mapping(((retrieve.name, Raw("candidates")),))),
         pipeline=[line for text in pipeline for line in text.split("\n")],
-        first=f"stages, _ = answers({', '.join(taken)})",
+        first=f"{'stages, _' if runs.valued else 'stages'} = {emit(runs.answers('asked', Raw('candidates')), 1, 8)}",
         logged=logged,
         requests=called(_requests(outcome, settings, endpoint)),
         items=_items(outcome, system),
@@ -153,11 +161,39 @@ def _pipeline(
     return pipeline, last
 
 
-def _found(settings: RetrieveSettings, rows: str = "data", asked: str = "asked") -> list[str]:
-    """Return the lines that make candidates of rows of a training set."""
-    named: tuple[tuple[str, Item], ...] = (("item", settings.key), ("columns", Raw("COLUMNS")))
-    found = Call("retrieved.candidates_from", (Raw(rows), Raw("catalogue"), Raw(f"{asked}.requests")), named)
-    return assigned("candidates", found, 1)
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """How a pipeline is run: the variables of the script that it reads, and whether it is `valued` by a log.
+
+    One that is says with which chances it shows what.
+    """
+
+    taken: tuple[str, ...]
+    settings: RetrieveSettings
+    valued: bool
+
+    @property
+    def definition(self) -> str:
+        """The `def` of the function that runs it."""
+        types = {"workspace": "Workspace", "catalogue": "Catalogue", "asked": "retrieved.Retrieved"}
+        parameters = [f"{name}: {types.get(name, 'Candidates')}" for name in self.taken]
+        stages = "dict[str, Candidates]"
+        return signature("answers", parameters, f"tuple[{stages}, Chances]" if self.valued else stages)
+
+    def candidates(self, rows: str, asked: str) -> Call:
+        """Return the call that makes candidates of rows of a training set, of the requests that have a name."""
+        named: tuple[tuple[str, Item], ...] = (("item", self.settings.key), ("columns", Raw("COLUMNS")))
+        return Call("retrieved.candidates_from", (Raw(rows), Raw("catalogue"), Raw(f"{asked}.requests")), named)
+
+    def answers(self, asked: str, candidates: Item) -> Call:
+        """Return the call of the function for the requests that have a name."""
+        given: dict[str, Item] = {"asked": Raw(asked), "candidates": candidates}
+        return Call("answers", tuple(given.get(name, Raw(name)) for name in self.taken))
+
+    def stages(self, asked: str, candidates: Item) -> Item:
+        """Return what the function says of the stages, without chances."""
+        answers = self.answers(asked, candidates)
+        return Raw(f"{emit(answers, before=-_ENDLESS)}[0]") if self.valued else answers
 
 
 def _imported(imports: Imports) -> None:
@@ -172,32 +208,29 @@ def _imported(imports: Imports) -> None:
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
 
 
-def _given(outcome: Outcome, pipeline: str) -> list[str]:
-    """Return the lines that name what of the requests the pipeline uses: their histories, their ids."""
+def _given(outcome: Outcome, pipeline: str, *, named_again: bool) -> list[str]:
+    """Return the lines that name what of the requests the pipeline uses: their histories, their ids.
+
+    With `named_again` some are of users whom nobody knows.
+    """
     history, ids = (re.search(rf"\b{name}\b", pipeline) is not None for name in ("history", "request_ids"))
     lines = ["history = asked.history"] if history or ids else []
+    if ids and named_again:
+        return [*lines, f"request_ids = asked.ids({literal(outcome.interactions.user)})"]
     user = f"asked.requests[{literal(outcome.interactions.user)}]"
     made = 'f"{user}@{at}" for user, at in zip'
     return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]
 
 
-def _taken(pipeline: str) -> list[str]:
+def _taken(pipeline: str) -> tuple[str, ...]:
     """Return the variables of the script that a pipeline reads, in the order in which it takes them."""
     named = [name for name in ("workspace", "catalogue", "asked") if re.search(rf"\b{name}\b", pipeline)]
-    return [*named, "candidates"]
+    return (*named, "candidates")
 
 
-def _answers(taken: list[str]) -> str:
-    """Return the `def` of the function that runs a pipeline, which takes these variables."""
-    types = {"workspace": "Workspace", "catalogue": "Catalogue", "asked": "retrieved.Retrieved"}
-    parameters = [f"{name}: {types.get(name, 'Candidates')}" for name in taken]
-    return signature("answers", parameters, "tuple[dict[str, Candidates], Chances]")
-
-
-def _logged(policy: OffPolicy, settings: RetrieveSettings, taken: list[str], last: str, imports: Imports) -> list[str]:
+def _logged(policy: OffPolicy, runs: _Runs, last: str, imports: Imports) -> list[str]:
     """Return the lines that run the pipeline on the requests of a log with propensities, and value it by the log."""
     imports.add(f"{RUNTIME}.reranking.chances", "Chances")
-    imports.add(f"{RUNTIME}.retrieval.candidates", "Candidates")
     imports.add(f"{TRAINING}.logged", "Answered")
     held = Call(
         "logged.policy",
@@ -206,8 +239,8 @@ def _logged(policy: OffPolicy, settings: RetrieveSettings, taken: list[str], las
     )
     return [
         "logged = Answered.read(workspace.retrieved)",
-        *_found(settings, "logged.data", "logged.asked"),
-        f"shown, chances = answers({', '.join('logged.asked' if name == 'asked' else name for name in taken)})",
+        *assigned("candidates", runs.candidates("logged.data", "logged.asked"), 1),
+        f"shown, chances = {emit(runs.answers('logged.asked', Raw('candidates')), 1, 17)}",
         *assigned("policy", held, 1),
     ]
 
@@ -255,24 +288,50 @@ def _held_out(outcome: Outcome, system: System, imports: Imports) -> list[str]:
     return [f"PARTS = {emit(parts_call(outcome, system, imports), 0, 8)}"]
 
 
-def _subject(outcome: Outcome, system: System) -> Call:
+def _facts(outcome: Outcome, system: System) -> Call:
     titled = system.entity(outcome.interactions.entity).title
-    counted = Call(
+    return Call(
         "ItemFacts.of_log",
         (Raw("known"), Raw("catalogue.keys")),
         (("descriptions", Raw("catalogue.descriptions")),) if titled else (),
     )
+
+
+def _subject(outcome: Outcome, system: System) -> Call:
+    again, policy = system.metrics.onboarding, system.metrics.off_policy
+    facts = _facts(outcome, system) if again is None else Raw("facts")
+    made = _subject_of(outcome, "asked", facts, Raw("stages"))
+    more = given(again=None if again is None else Raw("again"), logged=None if policy is None else Raw("policy"))
+    return Call(made.name, made.positional, (*made.named, *more))
+
+
+def _subject_of(outcome: Outcome, asked: str, facts: Item, stages: Item) -> Call:
+    """Return what a pipeline answered to the requests that have the name `asked`."""
     named: tuple[tuple[str, Item], ...] = (
         ("user", outcome.interactions.user),
-        ("relevant", Raw("asked.relevant")),
-        ("histories", Raw("asked.history")),
-        ("catalogue", counted),
-        ("sources", Raw("asked.found")),
-        ("stages", Raw("stages")),
-        ("baselines", Raw("asked.alone")),
-        *given(logged=None if system.metrics.off_policy is None else Raw("policy")),
+        ("relevant", Raw(f"{asked}.relevant")),
+        ("histories", Raw(f"{asked}.history")),
+        ("catalogue", facts),
+        ("sources", Raw(f"{asked}.found")),
+        ("stages", stages),
+        ("baselines", Raw(f"{asked}.alone")),
     )
-    return Call("Subject", (outcome.endpoint, Raw("asked.requests")), named)
+    return Call("Subject", (outcome.endpoint, Raw(f"{asked}.requests")), named)
+
+
+def _asked_again(outcome: Outcome, system: System, runs: _Runs, imports: Imports) -> list[str]:
+    """Return the lines that run the pipeline for those who were asked as newcomers."""
+    if system.metrics.onboarding is None:
+        return []
+    imports.add(TRAINING, "onboarding")
+    subject = _subject_of(outcome, "new", Raw("facts"), runs.stages("new", runs.candidates("rows", "new")))
+    return [
+        *assigned("facts", _facts(outcome, system), 1),
+        "again = {",
+        f"    name: {emit(subject, 2, 6)}",
+        "    for name, (new, rows) in onboarding.read(workspace.retrieved).items()",
+        "}",
+    ]
 
 
 def _measure(system: System) -> Call:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from mlsd_framework.codegen.interactions_code import log_of, tables_of, users_lines
+from mlsd_framework.codegen.item_conditions import condition_columns
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, literal
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
@@ -62,8 +64,20 @@ def catalogue_file(system: System, spec: str) -> str:
         made = Call("Catalogue.of", (Raw(f"load({table}).collect()"), entity.key[0], *title))
         lines += ["", pointer(entity.span), *assigned("items", made, 1)]
         lines.append(f"items.save(WORKSPACE.catalogue({literal(entity.name)}))")
+        lines += _known(entity, system, names, imports)
         lines.append(f'print(f"{entity.name}: {{len(items):,}} items")')
     return render("training/catalogue.py.j2", CatalogueFile(spec, "\n".join(imports.lines()), lines[1:]))
+
+
+def _known(entity: Entity, system: System, names: ScriptNames, imports: Imports) -> list[str]:
+    """Return the lines that keep what conditions of a retrieval read of the items."""
+    refs = condition_columns(system, entity.name)
+    if not refs:
+        return []
+    imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
+    tables: list[Item] = list(tables_of(refs, entity.key[0], "items.keys", system, names, imports))
+    made = assigned("known", Call("ItemTable.of", (tables,)), 1)
+    return [*made, f"known.save(WORKSPACE.item_table({literal(entity.name)}))"]
 
 
 def retriever_file(retriever: Retriever, system: System, spec: str, registry: Registry) -> str:

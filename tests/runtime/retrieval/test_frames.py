@@ -50,6 +50,8 @@ def texts(*values: str | None) -> np.ndarray:
         (round(NOON.timestamp() * 1e6), TIME, [NOON, NOON, NOON]),
         (NOON, TIME, [NOON, NOON, NOON]),
         ((1, 2), pl.List(pl.Int64), [[1, 2], [1, 2], [1, 2]]),
+        ((), pl.List(pl.String), [[], [], []]),
+        (None, pl.List(pl.String), [None, None, None]),
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.grown_catalogue import GrownCatalogue
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.item_changes import ChangeFolder, ItemChanges
+from mlsd_framework.runtime.retrieval.item_table import ItemTable, Where
 from mlsd_framework.runtime.retrieval.items import Key
 from mlsd_framework.runtime.retrieval.live_items import ItemsView, LiveItems, Present
 from mlsd_framework.runtime.retrieval.popularity import Popularity
@@ -231,6 +233,37 @@ def test_requests_see_one_view_while_items_come_and_engines_are_built() -> None:
     for thread in threads:
         thread.join()
     assert faults == []
+
+
+def test_conditions_know_what_came_since(tmp_path: Path) -> None:
+    """Steps bring columns of items too, through their files and joined; a mask is of the view that it is asked of."""
+    begun_, _ = begun(text=False)
+    sold = Where(pl.col("product.sold"), ("product.sold",))
+    table = ItemTable.of([pl.DataFrame({"product.sold": [True, False] * (BASE // 2)})])
+    live = LiveItems(begun_.catalogue, begun_.towers, table)
+    folder = ChangeFolder(tmp_path, "v1")
+    steps: list[tuple[Step, list[bool | None]]] = [
+        ({0: Known("word 0", (1.0, 0.0, 0.0)), 1: Known("new", (0.0, 1.0, 0.0))}, [False, True]),
+        ({3: Known("newer", (0.0, 0.0, 1.0)), 4: None, 1: Known("new", (0.0, 1.0, 0.0))}, [True, None, None]),
+    ]
+    for number, (step, held) in enumerate(steps, 1):
+        columns = pl.DataFrame({"product.sold": held}, {"product.sold": pl.Boolean})
+        folder.write(replace(changes(step), columns=columns), number, number)
+    first = live.current
+    wanted = [[False, False, True, False, True, False, True], [False, False, True, False, True, False, False, True]]
+    read = list(folder.after(0))
+    for (number, step), masks in zip(read, wanted, strict=True):
+        live.take_in(step, number)
+        assert live.current.known is not None
+        assert live.current.known.mask(sold, {}).tolist() == masks
+    assert first.known is table
+    joined = read[0][1].then(read[1][1])
+    assert joined.columns is not None
+    assert dict(zip(joined.keys, joined.columns["product.sold"].to_list(), strict=True)) == {
+        0: False, 1: None, 3: True, 4: None,
+    }  # fmt: skip
+    with pytest.raises(RunError, match="E6812"):
+        live.take_in(changes(steps[0][0]), 3)
 
 
 def test_what_is_of_other_towers_is_refused() -> None:

@@ -14,6 +14,8 @@ from mlsd_framework.runtime.retrieval.interactions import Histories, Interaction
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.profile import Weighting
+from mlsd_framework.runtime.retrieval.recent import Recent
+from mlsd_framework.runtime.retrieval.segments import SegmentPopularity
 from mlsd_framework.runtime.retrieval.source import Source, unseen
 from tests.runtime.retrieval.drawn import DAY, ITEMS, asked, logs
 
@@ -54,6 +56,22 @@ def test_what_was_asked_before_changes_no_answer(log: Interactions, turns: list[
         for source, ask in turns:
             given_alone = ASKS[ask](sources[source], asked(log).request(request))
             np.testing.assert_array_equal(ASKS[ask](sources[source], shared), given_alone)
+
+
+@given(logs(least=1), st.lists(st.booleans(), max_size=ITEMS + 2), st.integers(1, ITEMS))
+@settings(max_examples=40, deadline=None)
+def test_what_is_allowed_is_the_best_of_all_that_is(log: Interactions, allows: list[bool], n: int) -> None:
+    """Asked for some items, a source gives the first of all that it finds that are among them, with their scores."""
+    histories, allowed = asked(log), np.array(allows, np.bool_)
+    by_segment = SegmentPopularity.fit(log, [str(user % 2) for user in range(log.user_count)], "kind", half_life=DAY)
+    column = np.array(["0", "1", None] * histories.requests, object)[: histories.requests]
+    histories = Histories(histories.offsets, histories.items, histories.times, histories.at, {"kind": column})
+    for source in (*_sources(log), Recent.fit(), by_segment):
+        for retrieve in (source.retrieve, source.retrieve_new):
+            everything, found = retrieve(histories, ITEMS), retrieve(histories, n, allowed=allowed)
+            kept = everything.where(np.isin(everything.items, np.flatnonzero(allowed))).top(n)
+            assert found.offsets.tolist() == kept.offsets.tolist()
+            np.testing.assert_array_equal(_table(found), _table(kept))
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 12))), max_size=4))

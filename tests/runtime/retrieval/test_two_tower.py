@@ -1,5 +1,6 @@
 """Two towers as a source: the nearest vectors, alone and through an index of each kind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,25 @@ def test_an_index_finds_what_all_products_find(towers: TwoTower, asked: Historie
     everything = through.retrieve(asked.request(1), 2 * ITEMS)
     assert len(set(everything.items.tolist())) == len(everything.items) <= ITEMS
     assert everything.items.min(initial=0) >= 0
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+@pytest.mark.parametrize("share", [0.5, 0.05, 0.0])
+def test_what_is_allowed_is_searched(towers: TwoTower, asked: Histories, kind: Kind | None, share: float) -> None:
+    """Among some items the nearest are those of all products with these, whole lists of them, by an index too."""
+    allowed = np.random.default_rng(7).random(ITEMS) < share
+    through = towers
+    if kind is not None:
+        index = build_index(np.arange(ITEMS), towers.vectors, fingerprint=towers.version, kind=kind)
+        through = replace(towers, index=index)
+    for retrieve in (through.retrieve, through.retrieve_new):
+        found = retrieve(asked, 10, allowed=allowed)
+        assert allowed[found.items].all()
+        everything = getattr(towers, retrieve.__name__)(asked, ITEMS)
+        exact = everything.where(allowed[everything.items]).top(10)
+        assert found.lengths.tolist() == exact.lengths.tolist()
+        hits = sum(len(set(found.of(one)) & set(exact.of(one))) for one in range(asked.requests))
+        assert hits >= (1.0 if kind in (None, "exact") else 0.8) * len(exact.items)
 
 
 def test_an_index_of_other_vectors_is_refused(towers: TwoTower, tmp_path: Path) -> None:

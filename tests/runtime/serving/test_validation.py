@@ -1,6 +1,6 @@
 """What is said about wrong requests, and that it agrees with msgspec about right ones."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -26,6 +26,7 @@ class Row(Struct, forbid_unknown_fields=True):
     ts: Moment
     count: int = 0
     tags: list[str] = []
+    kinds: Annotated[tuple[Literal["new", "used"], ...], Meta(max_length=3)] = ()
     device: Device | None = None
 
 
@@ -43,10 +44,17 @@ def test_nested_paths_are_whole() -> None:
     """A fault in a nested object or a list has its whole path."""
     found = faults(RIGHT | {"device": {"kind": 1, "risk": 2}, "tags": ["a", 2]})
     assert found == {
-        "tags[1]": ("string", 'array ["a",2]'),
+        "tags[1]": ("string", "number 2"),
         "device.kind": ("string", "number 1"),
         "device.risk": ("number <= 1.0", "number 2"),
     }
+
+
+def test_elements_of_lists_are_told_apart() -> None:
+    """A value of a list that is none of its choices is named with them, and so is a list that is too long."""
+    assert faults(RIGHT | {"kinds": ["new", "old"]}) == {"kinds[1]": ("one of: new, used", 'string "old"')}
+    assert faults(RIGHT | {"kinds": "new"}) == {"kinds": ("array", 'string "new"')}
+    assert faults(RIGHT | {"kinds": ["new"] * 4})["kinds"][0] == "array of length <= 3"
 
 
 def test_numbers_in_strings_and_naive_times_are_faults() -> None:

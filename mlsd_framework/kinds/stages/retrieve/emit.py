@@ -1,11 +1,14 @@
 """The lines of `retrieve` in the service: sources are asked at once, each within its budget, then merged."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+from mlsd_framework.codegen.expressions_polars import dtype_of, to_polars
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier, literal
 from mlsd_framework.codegen.row_code import row_value
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode, pointer
 from mlsd_framework.ir.features import FeatureRef
+from mlsd_framework.ir.retrieval import ItemCondition
 from mlsd_framework.ir.serving import Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings, Source
@@ -30,6 +33,7 @@ def write_retrieve(
     code.init[retrieving] = _attribute(retrieving, Call("parallel.Parallel[Candidates]", (asked,)))
     retrieve = code.own(f"retrieval of {stage.name}", stage.name)
     code.declare(retrieve, f"{retrieve} = {emit(retrieval(settings, code.imports), 0, len(retrieve) + 3)}", stage.span)
+    table = _item_table(settings, code)
     if settings.entity in code.module.followed:
         # Taken once: what comes or goes meanwhile is for the next request.
         code.body += ["", f"items = {code.live_items(settings.entity)}.current", f"sources = items.of({held})"]
@@ -38,12 +42,29 @@ def write_retrieve(
     _answer_again(settings.entity, code)
     code.body += ["", pointer(stage.span)]
     code.body += assigned("history", _history(settings, catalogue, code), 2)
-    code.body.append(f"found = {retrieving}.run(call, {retrieve}.asking({sources}, history))")
+    told = given_to(settings, table, lambda name: [Raw(code.values[name])], code.imports)
+    if told is not None:
+        code.body += assigned("given", told, 2)
+    passed = ", given" if told is not None else ""
+    code.body.append(f"found = {retrieving}.run(call, {retrieve}.asking({sources}, history{passed}))")
     code.candidates = settings.key
     code.default(stage, candidates=f"{retrieve}.merged({sources}, {{}}, history)")
     code.run(stage, [f"candidates = {retrieve}.merged({sources}, found, history)"])
     code.values |= {value.dotted: row_value(value.dotted) for value in stage.writes}
     code.values[settings.key] = f"{catalogue}.keys_of(candidates.items)"
+
+
+def _item_table(settings: RetrieveSettings, code: ServiceCode) -> str:
+    """Return the source of what is known of the items, which is loaded where conditions read it."""
+    if settings.entity in code.module.followed:
+        return "items.known"
+    if not settings.conditions:
+        return ""
+    code.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
+    attribute = code.attribute(f"table of {settings.entity}", "item_table")
+    path = literal(f"catalogues/{settings.entity}.table.safetensors")
+    code.init.setdefault(attribute, f"{attribute} = bundle.loaded(ItemTable.load, {path})")
+    return attribute
 
 
 def _answer_again(entity: str, code: ServiceCode) -> None:
@@ -64,8 +85,35 @@ def _answer_again(entity: str, code: ServiceCode) -> None:
 def retrieval(settings: RetrieveSettings, imports: Imports) -> Call:
     """Return the declaration of a retrieval for the runtime; its imports are added."""
     imports.add(f"{RETRIEVAL}.retrieval", "Ask", "Retrieval")
-    asks = tuple((one.name, Call("Ask", (one.n,), given(new=True if one.new else None))) for one in settings.sources)
-    return Call("Retrieval", (Mapping(asks),), (("n", settings.n), *given(standardise=settings.standardise or None)))
+    asks = tuple((one.name, _ask(one, imports)) for one in settings.sources)
+    named = given(standardise=settings.standardise or None, where=_where(settings.where, imports))
+    return Call("Retrieval", (Mapping(asks),), (("n", settings.n), *named))
+
+
+def given_to(settings: RetrieveSettings, table: str, values: Callable[[str], Item], imports: Imports) -> Call | None:
+    """Return what the conditions of a retrieval are told, none where there are none; `values` are of all requests."""
+    if not settings.conditions:
+        return None
+    imports.add(f"{RETRIEVAL}.item_table", "Given")
+    asked = dict.fromkeys(one.name for condition in settings.conditions for one in condition.asked)
+    told = Mapping(tuple((name, values(name)) for name in asked))
+    return Call("Given", (Raw(table), *((told,) if asked else ())))
+
+
+def _ask(one: Source, imports: Imports) -> Call:
+    return Call("Ask", (one.n,), given(new=True if one.new else None, where=_where(one.where, imports)))
+
+
+def _where(one: ItemCondition | None, imports: Imports) -> Call | None:
+    if one is None:
+        return None
+    imports.add(f"{RETRIEVAL}.item_table", "Where")
+    imports.add("polars as pl")
+    source = to_polars(one.where, lambda column: column.path)
+    imports.add_lines(source.imports)
+    asked = Mapping(tuple((value.name, Raw(dtype_of(value.type))) for value in one.asked))
+    columns = tuple(ref.dotted for ref in one.columns)
+    return Call("Where", (Raw(source.text), columns, *((asked,) if asked.entries else ())))
 
 
 def user_features(settings: RetrieveSettings) -> tuple[FeatureRef, ...]:

@@ -5,16 +5,18 @@ from typing import Any
 from mlsd_framework.codegen.service_code import ServiceCode
 from mlsd_framework.ir.expressions import Column
 from mlsd_framework.ir.features import Aggregate, Feature, WindowGroup
-from mlsd_framework.ir.retrieval import CANDIDATES, Retriever, candidate_columns
+from mlsd_framework.ir.retrieval import CANDIDATES, ItemCondition, Retriever, candidate_columns
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import INTEGERS, DataType
 from mlsd_framework.kinds.stages.retrieve.emit import write_retrieve
+from mlsd_framework.kinds.stages.retrieve.item_conditions import item_condition
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings, Source
 from mlsd_framework.kinds.stages.retrieve.spec import HistorySpec, RetrieveSpec
 from mlsd_framework.lower.kinds import StageDraft
 from mlsd_framework.lower.scope import StageScope
 from mlsd_framework.plugin.models import ModelKinds
+from mlsd_framework.spec.base import ExpressionText
 
 
 class Retrieve:
@@ -32,7 +34,8 @@ class Retrieve:
             # The item that is asked by is no answer.
             new = ask.new or spec.history.item is not None
             if retriever is not None and not _finds_nothing(name, retriever, new=new, scope=scope):
-                sources.append(Source(name, retriever, ask.n, new, ask.budget))
+                where = self._where(ask.where, retriever, scope, "sources", name, "where")
+                sources.append(Source(name, retriever, ask.n, new, ask.budget, where))
         if len(sources) < len(spec.sources):
             return None
         entities = {one.retriever.interactions.entity for one in sources}
@@ -49,6 +52,7 @@ class Retrieve:
             return None
         span = scope.context.span(scope.at)
         entity = scope.entities[log.entity]
+        where = self._where(spec.where, sources[0].retriever, scope, "where")
         said = candidate_columns(tuple(one.name for one in sources), span, standardised=spec.standardise)
         writes = (
             Value(None, entity.key[0], type_, span, CANDIDATES),
@@ -66,9 +70,20 @@ class Retrieve:
             spec.history.item,
             moment[0].name if moment else None,
             spec.standardise,
+            where,
         )
+        asked = {one.name: one for condition in settings.conditions for one in condition.asked}
         users = _of_users(settings, scope)
-        return StageDraft((*history, *(one for one in moment if one.name not in names), *users), writes, settings)
+        known = {*names, *(one.name for one in moment)}
+        beside = (one for one in moment if one.name not in names)
+        more = (one for name, one in asked.items() if name not in known)
+        return StageDraft((*history, *beside, *users, *more), writes, settings)
+
+    @staticmethod
+    def _where(text: ExpressionText | None, retriever: Retriever, scope: StageScope, *at: str) -> ItemCondition | None:
+        if text is None:
+            return None
+        return item_condition(text, scope.entities[retriever.interactions.entity], scope, *at)
 
     def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:
         """Write what loads the sources, and the lines that ask them."""

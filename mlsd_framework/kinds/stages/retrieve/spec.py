@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mlsd_framework.spec.base import Name, SpecModel
+from mlsd_framework.spec.base import ExpressionText, Name, SpecModel
 from mlsd_framework.spec.quantities import Duration
 from mlsd_framework.spec.serving import StageSpec
 
@@ -24,6 +24,11 @@ class AskSpec(SpecModel):
 
     n: int = Field(ge=1, le=100_000, description="How many items it is asked for, and its quota among the candidates.")
     model: Name | None = Field(None, description="The model that finds them; called as the source is, where left out.")
+    where: ExpressionText | None = Field(
+        None,
+        description="For which items it is asked: a condition on columns of tables of the items and on values of the "
+        "request; null is not true.",
+    )
     new: bool = Field(
         default=False, description="Whether items of the history are left out; always so where it is one item."
     )
@@ -35,6 +40,9 @@ class RetrieveSpec(StageSpec):
 
     stage: Literal["retrieve"]
     history: HistorySpec = Field(description="What the user dealt with before.")
+    where: ExpressionText | None = Field(
+        None, description="For which items all sources are asked; both hold, where a source has a `where` of its own."
+    )
     sources: dict[Name, AskSpec] = Field(min_length=1, description="Who is asked, and for how many.")
     n: int = Field(500, ge=1, le=100_000, description="How many candidates are kept.")
     standardise: bool = Field(

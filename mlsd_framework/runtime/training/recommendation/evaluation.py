@@ -51,7 +51,8 @@ def measure(
     `metrics` and those of gates are names of `accuracy.METRICS`, `BEYOND` or `OVERALL` with a depth, as `recall@500`;
     what lies beyond relevance is always measured at `k`, the length of the list that users look at. A gate is of the
     last stage unless it names another, and of one slice if it names one (`slices_of` says how they are called); one on
-    an estimate of `logged`, such as `snips`, is of what all users see.
+    an estimate of `logged`, such as `snips`, is of what all users see. What the subject has `again`, of the same users
+    in other circumstances, is a slice each.
     Raises E6322, E6323, E6381 and E6382.
 
         subject = Subject(
@@ -79,6 +80,7 @@ def measure(
     named = frozenset(gate.slice for gate in gates)
     parts = slices_of(context, slices, short_history=short_history, new_item_days=new_item_days, named=named)
     lists = _lists(table, [*asked, *beyond], bootstrap)
+    others = {name: Table.of(Context(one), asked) for name, one in subject.again.items()}
     return Measured(
         subject,
         asked,
@@ -87,8 +89,8 @@ def measure(
         lists,
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
-        tuple(_slices(table, parts, asked, lists, bootstrap)),
-        tuple(Outcome(gate, _met(gate, table, lists, parts, estimated)) for gate in gates),
+        tuple(_slices(table, parts, others, asked, lists, bootstrap)),
+        tuple(Outcome(gate, _met(gate, table, lists, parts, others, estimated)) for gate in gates),
         policies,
     )
 
@@ -136,11 +138,12 @@ def _by_stage(metrics: Sequence[str], lists: Sequence[MeasuredList]) -> dict[str
 def _slices(
     table: Table,
     parts: Sequence[Slice],
+    others: Mapping[str, Table],
     metrics: Sequence[str],
     lists: Sequence[MeasuredList],
     bootstrap: Bootstrap | None,
 ) -> Iterator[MeasuredSlice]:
-    """Yield the figures of every slice at each stage where it has any."""
+    """Yield the figures of every slice, and of others as one each, at each stage where they have any."""
     last = table.context.subject.last
     for stage, names in _by_stage(metrics, lists).items():
         for part in parts:
@@ -148,6 +151,8 @@ def _slices(
                 yield _slice(table, part, stage, names, bootstrap)
             elif stage == last:
                 yield _slice(table, part, before_cuts(table.context.subject.stages), metrics, bootstrap)
+        for name, other in others.items():
+            yield _slice(other, _whole(name, other), stage, names, bootstrap)
 
 
 def _slice(table: Table, part: Slice, stage: str, metrics: Sequence[str], bootstrap: Bootstrap | None) -> MeasuredSlice:
@@ -174,11 +179,17 @@ def _exposure(subject: Subject, groups: NDArray[np.generic], k: int) -> tuple[Gr
     return tuple(GroupExposure(group, share, wanted[group], there[group]) for group, share in shown.items())
 
 
+def _whole(name: str, table: Table) -> Slice:
+    """Return all requests of others as a slice."""
+    return Slice(name, "requests", np.ones(len(table.context.subject.requests), np.bool_))
+
+
 def _met(
     gate: Gate,
     table: Table,
     lists: Sequence[MeasuredList],
     parts: Sequence[Slice],
+    others: Mapping[str, Table],
     estimated: Mapping[str, float],
 ) -> float:
     """Return the value that a gate meets; NaN where its part, stage or slice is not there or does not have it."""
@@ -193,6 +204,9 @@ def _met(
         return float("nan")
     if not gate.slice:
         return measured[stage][gate.metric].value
+    if gate.slice in others:
+        table = others[gate.slice]
+        return means(table.inside(_whole(gate.slice, table), ("stage", stage), [gate.metric]))[gate.metric].value
     values = [table.inside(part, ("stage", stage), [gate.metric]) for part in found]
     return means(values[0])[gate.metric].value if values and values[0] else float("nan")
 

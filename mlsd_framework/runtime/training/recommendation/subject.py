@@ -88,6 +88,7 @@ class Subject:
     sources    what each source of candidates found by itself, at least one
     stages     what each stage gave, in the order of the pipeline; the last is what users see
     baselines  what the pipeline has to be better than
+    again      by name what was answered to some of the users in other circumstances, such as if they were new
     """
 
     pipeline: str
@@ -100,6 +101,7 @@ class Subject:
     stages: Mapping[str, Candidates]
     baselines: Mapping[str, Candidates] = field(default_factory=dict)
     logged: LoggedPolicy | None = None
+    again: Mapping[str, "Subject"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that all are of the same requests and items."""

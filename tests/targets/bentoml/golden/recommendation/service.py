@@ -8,6 +8,7 @@ import bentoml
 import polars as pl
 from msgspec import Meta, Struct
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
@@ -32,6 +33,7 @@ from mlsd_framework.runtime.retrieval.ease import Ease
 from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.retrieval.interactions import DAY
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
+from mlsd_framework.runtime.retrieval.item_table import Given, ItemTable, Where
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.recent import Recent
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
@@ -53,7 +55,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dfe59d1c9e6b3aa1"
 APP = Application(
     "shelf",
-    spec="sha256:8f7c51aeae9b9d31",
+    spec="sha256:98d9543bdcff0d10",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -67,6 +69,7 @@ class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     user_id: Int64
     at: Moment | None = None
     budget: Annotated[float, Meta(description="EUR")] = 100.0
+    likes: Annotated[tuple[Annotated[str, Meta(max_length=1000)], ...], Meta(max_length=1000)] = ()
     k: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
@@ -126,7 +129,9 @@ RECOMMEND_RETRIEVE_FACTORS_STAGE = Stage("retrieve.factors", on_error="skip")
 
 RECOMMEND_RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
-# from tests/targets/cases/recommendation.yaml:91
+RECOMMEND_RETRIEVE_LIKED_STAGE = Stage("retrieve.liked", on_error="skip")
+
+# from tests/targets/cases/recommendation.yaml:92
 RECOMMEND_RETRIEVE = Retrieval(
     {
         "again": Ask(50),
@@ -135,8 +140,23 @@ RECOMMEND_RETRIEVE = Retrieval(
         "linear": Ask(30, new=True),
         "factors": Ask(30, new=True),
         "popular": Ask(30, new=True),
+        "liked": Ask(
+            30,
+            new=True,
+            where=Where(
+                sql.in_list(pl.col("product.brand").cast(pl.String), pl.col("likes").cast(pl.List(pl.String))),
+                ("product.brand",),
+                {"likes": pl.List(pl.String)},
+            ),
+        ),
     },
     n=100,
+    where=Where(
+        pl.col("product.in_stock")
+        & (pl.col("product.launched").is_null() | (pl.col("product.launched") <= pl.col("at"))),
+        ("product.in_stock", "product.launched"),
+        {"at": pl.Datetime("us", "UTC")},
+    ),
 )
 
 RECOMMEND_RETRIEVE_STAGE = Stage("retrieve")
@@ -180,7 +200,7 @@ RECOMMEND_CAP_STAGE = Stage("cap")
 
 RECOMMEND_CAP_BRANDS_STAGE = Stage("cap_brands")
 
-# from tests/targets/cases/recommendation.yaml:115
+# from tests/targets/cases/recommendation.yaml:118
 RECOMMEND_EXPLORE_SLOTS = Slots((5, 10), k=20, pool=50)
 
 RECOMMEND_EXPLORE_STAGE = Stage("explore", on_error="default")
@@ -191,7 +211,7 @@ RECOMMEND_TAKE_STAGE = Stage("take")
 @APP.post(
     "/recommend",
     request=RecommendRequest,
-    example={"user_id": 1, "at": "2026-01-31T12:00:00Z", "budget": 100.0, "k": 10},
+    example={"user_id": 1, "at": "2026-01-31T12:00:00Z", "budget": 100.0, "likes": (), "k": 10},
     stages=(
         RECOMMEND_FETCH_STAGE,
         RECOMMEND_RETRIEVE_AGAIN_STAGE,
@@ -200,6 +220,7 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_RETRIEVE_LINEAR_STAGE,
         RECOMMEND_RETRIEVE_FACTORS_STAGE,
         RECOMMEND_RETRIEVE_POPULAR_STAGE,
+        RECOMMEND_RETRIEVE_LIKED_STAGE,
         RECOMMEND_RETRIEVE_STAGE,
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_FILTER_STAGE,
@@ -241,6 +262,7 @@ class Recommend:
             "linear": bundle.loaded(Ease.load, "models/linear/source.safetensors"),
             "factors": bundle.loaded(Als.load, "models/factors/source.safetensors"),
             "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
+            "liked": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
@@ -250,8 +272,10 @@ class Recommend:
                 parallel.Source("linear", RECOMMEND_RETRIEVE_LINEAR_STAGE),
                 parallel.Source("factors", RECOMMEND_RETRIEVE_FACTORS_STAGE),
                 parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
+                parallel.Source("liked", RECOMMEND_RETRIEVE_LIKED_STAGE),
             ),
         )
+        self.item_table = bundle.loaded(ItemTable.load, "catalogues/item.table.safetensors")
         self.ranker = CompiledTrees.load(bundle.file("models/ranker/trees.safetensors"))
         self.factors_units = units_of(
             Als.load(bundle.file("models/factors/source.safetensors")).item_vectors(len(self.catalogue))
@@ -264,23 +288,24 @@ class Recommend:
         taste = Taste._make(TASTE.defaults)
         activity = Activity._make(ACTIVITY.defaults)
 
-        # from tests/targets/cases/recommendation.yaml:90
+        # from tests/targets/cases/recommendation.yaml:91
         with call.stage(RECOMMEND_FETCH_STAGE):
             asked = (("taste", (request.user_id,)), ("activity", (request.user_id,)))
             taste_row, activity_row = self.store.read(asked, call.remaining(), at=at)
             taste = Taste._make(taste_row)
             activity = Activity._make(activity_row)
 
-        # from tests/targets/cases/recommendation.yaml:91
+        # from tests/targets/cases/recommendation.yaml:92
         history = self.catalogue.history(taste.items_lifetime, taste.times_lifetime, at)
-        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(self.sources, history))
+        given = Given(self.item_table, {"at": [at], "likes": [request.likes]})
+        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(self.sources, history, given))
 
-        # from tests/targets/cases/recommendation.yaml:91
+        # from tests/targets/cases/recommendation.yaml:92
         with call.stage(RECOMMEND_RETRIEVE_STAGE):
             candidates = RECOMMEND_RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:101
+        # from tests/targets/cases/recommendation.yaml:104
         with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("attention", (keys,)), ("product", (keys,)))
@@ -288,7 +313,7 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:102
+        # from tests/targets/cases/recommendation.yaml:105
         with call.stage(RECOMMEND_FILTER_STAGE):
             rows = frame_of(
                 candidates,
@@ -310,7 +335,7 @@ class Recommend:
             ).candidates
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:105
+        # from tests/targets/cases/recommendation.yaml:108
         with call.stage(RECOMMEND_SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
@@ -326,6 +351,8 @@ class Recommend:
                     candidates.columns["candidates.factors_rank"],
                     candidates.columns["candidates.popular_score"],
                     candidates.columns["candidates.popular_rank"],
+                    candidates.columns["candidates.liked_score"],
+                    candidates.columns["candidates.liked_rank"],
                     candidates.columns["attention.views_28d"],
                     candidates.columns["attention.clicks_28d"],
                     candidates.columns["product.shelf"],
@@ -338,7 +365,7 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:106
+        # from tests/targets/cases/recommendation.yaml:109
         with call.stage(RECOMMEND_BOOST_STAGE):
             rows_2 = frame_of(
                 candidates,
@@ -361,7 +388,7 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:107
+        # from tests/targets/cases/recommendation.yaml:110
         with call.stage(RECOMMEND_LOWER_STAGE):
             rows_3 = frame_of(candidates, {"product.shelf": (candidates.columns["product.shelf"], pl.Int64)})
             candidates = boosted(
@@ -373,38 +400,38 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:108
+        # from tests/targets/cases/recommendation.yaml:111
         with call.stage(RECOMMEND_FRESHEN_STAGE):
             ages = ages_of(candidates, candidates.columns["product.launched"], history.at)
             candidates = freshened(candidates, ages, 30 * DAY, floor=0.5, score="ranker", logarithmic=True)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:109
+        # from tests/targets/cases/recommendation.yaml:112
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
             candidates = diversified(candidates, self.factors_units, 20, 0.7, score="ranker", scaled=True)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:110
+        # from tests/targets/cases/recommendation.yaml:113
         with call.stage(RECOMMEND_SPREAD_STAGE):
             candidates = spread(candidates, codes_of(candidates.columns["product.brand"]), gap=2, k=20)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:111
+        # from tests/targets/cases/recommendation.yaml:114
         with call.stage(RECOMMEND_EXPOSE_STAGE):
             candidates = exposed(candidates, candidates.columns["product.brand"], {"Own": 0.2}, 20, score="ranker")
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:112
+        # from tests/targets/cases/recommendation.yaml:115
         with call.stage(RECOMMEND_SHELVES_STAGE):
             candidates = exposed(candidates, candidates.columns["product.shelf"], {3: 0.1, 4: 0.1}, 20, score="ranker")
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:113
+        # from tests/targets/cases/recommendation.yaml:116
         with call.stage(RECOMMEND_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.shelf"]), 4)], 20)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:114
+        # from tests/targets/cases/recommendation.yaml:117
         with call.stage(RECOMMEND_CAP_BRANDS_STAGE):
             candidates = capped(
                 candidates, [Cap(codes_of(candidates.columns["product.brand"]), 5)], 20, overflow="drop"
@@ -413,7 +440,7 @@ class Recommend:
 
         candidates = unlogged(candidates)
 
-        # from tests/targets/cases/recommendation.yaml:115
+        # from tests/targets/cases/recommendation.yaml:118
         with call.stage(RECOMMEND_EXPLORE_STAGE):
             rows_4 = frame_of(
                 candidates,
@@ -432,7 +459,7 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:116
+        # from tests/targets/cases/recommendation.yaml:119
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
@@ -440,7 +467,7 @@ class Recommend:
         return recommended(candidates, Retrieved(history, found, self.catalogue), call, self.version, score="ranker")
 
 
-# from tests/targets/cases/recommendation.yaml:117
+# from tests/targets/cases/recommendation.yaml:120
 class AlikeRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/alike` is asked."""
 
@@ -451,7 +478,7 @@ ALIKE_RETRIEVE_TOGETHER_STAGE = Stage("retrieve.together", on_error="skip")
 
 ALIKE_RETRIEVE_FACTORS_STAGE = Stage("retrieve.factors", on_error="skip")
 
-# from tests/targets/cases/recommendation.yaml:120
+# from tests/targets/cases/recommendation.yaml:123
 ALIKE_RETRIEVE = Retrieval({"together": Ask(50, new=True), "factors": Ask(50, new=True)}, n=80)
 
 ALIKE_RETRIEVE_STAGE = Stage("retrieve")
@@ -460,7 +487,7 @@ ALIKE_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 ALIKE_CAP_STAGE = Stage("cap")
 
-# from tests/targets/cases/recommendation.yaml:126
+# from tests/targets/cases/recommendation.yaml:129
 ALIKE_EXPLORE_SLOTS = Slots((3, 6), k=10, pool=20)
 
 ALIKE_EXPLORE_STAGE = Stage("explore")
@@ -504,16 +531,16 @@ class Alike:
 
     def __call__(self, request: AlikeRequest, call: Call) -> Recommendations:
         """Run the pipeline for one request."""
-        # from tests/targets/cases/recommendation.yaml:120
+        # from tests/targets/cases/recommendation.yaml:123
         history = self.catalogue.of_one(request.like, now())
         found = self.retrieving.run(call, ALIKE_RETRIEVE.asking(self.sources, history))
 
-        # from tests/targets/cases/recommendation.yaml:120
+        # from tests/targets/cases/recommendation.yaml:123
         with call.stage(ALIKE_RETRIEVE_STAGE):
             candidates = ALIKE_RETRIEVE.merged(self.sources, found, history)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:124
+        # from tests/targets/cases/recommendation.yaml:127
         with call.stage(ALIKE_FETCH_ITEMS_STAGE):
             keys = self.catalogue.keys_of(candidates.items)
             asked_2 = (("attention", (keys,)), ("product", (keys,)))
@@ -521,12 +548,12 @@ class Alike:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:125
+        # from tests/targets/cases/recommendation.yaml:128
         with call.stage(ALIKE_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.brand"]), 2)], 10)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:126
+        # from tests/targets/cases/recommendation.yaml:129
         with call.stage(ALIKE_EXPLORE_STAGE):
             rows_4 = frame_of(
                 candidates, {"attention.views_28d": (candidates.columns["attention.views_28d"], pl.Int64)}
@@ -540,7 +567,7 @@ class Alike:
             )
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/recommendation.yaml:135
+        # from tests/targets/cases/recommendation.yaml:138
         with call.stage(ALIKE_TAKE_STAGE):
             candidates = candidates.top(10)
             call.left(len(candidates.items))

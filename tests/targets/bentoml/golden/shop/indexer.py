@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:862ffa0effe09c43"
+SPEC = "sha256:1a7502d6c6963675"
 FEATURES = "sha256:d447c4cc4cfd2245"
 
 # from tests/targets/cases/shop.yaml:16
@@ -38,6 +38,7 @@ INDEXED = (
         key="product_id",
         title=("name", "kind"),
         towers={"towers": (ItemColumns("product", PRODUCTS, "product_id", ("kind",)),)},
+        conditions=(ItemColumns("product", PRODUCTS, "product_id", ("kind",)),),
         groups=(PRODUCT_GROUP,),
     ),
 )

@@ -5,14 +5,19 @@ from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 import bentoml
+import polars as pl
 from msgspec import Meta, Struct
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.ease import Ease
+from mlsd_framework.runtime.retrieval.frames import frame_of, holds
+from mlsd_framework.runtime.retrieval.item_table import Given, Where
 from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
@@ -35,7 +40,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:d447c4cc4cfd2245"
 APP = Application(
     "shop",
-    spec="sha256:862ffa0effe09c43",
+    spec="sha256:1a7502d6c6963675",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -48,6 +53,7 @@ class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
     user_id: Int64
     at: Moment | None = None
+    interests: Annotated[tuple[Annotated[str, Meta(max_length=1000)], ...], Meta(max_length=1000)] = ()
     k: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
@@ -114,8 +120,26 @@ RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", on_error="skip")
 
 RETRIEVE_POPULAR_STAGE = Stage("retrieve.popular", on_error="skip")
 
-# from tests/targets/cases/shop.yaml:80
-RETRIEVE = Retrieval({"ease": Ask(40), "towers": Ask(30, new=True), "popular": Ask(30)}, n=60)
+RETRIEVE_LIKED_STAGE = Stage("retrieve.liked", on_error="skip")
+
+# from tests/targets/cases/shop.yaml:81
+RETRIEVE = Retrieval(
+    {
+        "ease": Ask(40),
+        "towers": Ask(30, new=True),
+        "popular": Ask(30),
+        "liked": Ask(
+            20,
+            where=Where(
+                sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                ("product.kind",),
+                {"interests": pl.List(pl.String)},
+            ),
+        ),
+    },
+    n=60,
+    where=Where(pl.col("product.kind").cast(pl.String) != "withdrawn", ("product.kind",)),
+)
 
 RETRIEVE_STAGE = Stage("retrieve")
 
@@ -129,21 +153,25 @@ FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 SCORE_STAGE = Stage("score")
 
+BOOST_STAGE = Stage("boost")
+
 TAKE_STAGE = Stage("take")
 
 
 @APP.post(
     "/recommend",
     request=RecommendRequest,
-    example={"user_id": 1, "at": "2026-01-31T12:00:00Z", "k": 10},
+    example={"user_id": 1, "at": "2026-01-31T12:00:00Z", "interests": (), "k": 10},
     stages=(
         FETCH_STAGE,
         RETRIEVE_EASE_STAGE,
         RETRIEVE_TOWERS_STAGE,
         RETRIEVE_POPULAR_STAGE,
+        RETRIEVE_LIKED_STAGE,
         RETRIEVE_STAGE,
         FETCH_ITEMS_STAGE,
         SCORE_STAGE,
+        BOOST_STAGE,
         TAKE_STAGE,
     ),
     answer=Recommendations,
@@ -166,8 +194,9 @@ class Recommend:
         self.items = APP.follow(
             "item",
             bundle.loaded(
-                LiveItems.load,
+                LiveItems.load_with_table,
                 "catalogues/item.safetensors",
+                "catalogues/item.table.safetensors",
                 "models/towers/item_vectors.safetensors",
                 "indexes/items/index.json",
             ),
@@ -178,12 +207,14 @@ class Recommend:
             "ease": bundle.loaded(Ease.load, "models/ease/source.safetensors"),
             "towers": self.items.towers["towers"],
             "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
+            "liked": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
                 parallel.Source("ease", RETRIEVE_EASE_STAGE),
                 parallel.Source("towers", RETRIEVE_TOWERS_STAGE),
                 parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
+                parallel.Source("liked", RETRIEVE_LIKED_STAGE),
             ),
         )
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
@@ -198,7 +229,7 @@ class Recommend:
         activity = Activity._make(ACTIVITY.defaults)
         stamp_2 = None
 
-        # from tests/targets/cases/shop.yaml:79
+        # from tests/targets/cases/shop.yaml:80
         with call.stage(FETCH_STAGE):
             asked = (("taste", (request.user_id,)), ("person", (request.user_id,)), ("activity", (request.user_id,)))
             (taste_row, person_row, activity_row), stamp_2 = self.store.read_stamped(
@@ -211,12 +242,12 @@ class Recommend:
         items = self.items.current
         sources = items.of(self.sources)
 
-        key = entry_key(self.version, items.steps, request.user_id, request.at, request.k)
+        key = entry_key(self.version, items.steps, request.user_id, request.at, request.interests, request.k)
         kept = self.cache.get(key, stamp_2, call)
         if kept is not None:
             return kept
 
-        # from tests/targets/cases/shop.yaml:80
+        # from tests/targets/cases/shop.yaml:81
         history = items.catalogue.history(
             taste.items_lifetime,
             taste.times_lifetime,
@@ -229,14 +260,15 @@ class Recommend:
                 "activity.since_28d": activity.since_28d,
             },
         )
-        found = self.retrieving.run(call, RETRIEVE.asking(sources, history))
+        given = Given(items.known, {"interests": [request.interests]})
+        found = self.retrieving.run(call, RETRIEVE.asking(sources, history, given))
 
-        # from tests/targets/cases/shop.yaml:80
+        # from tests/targets/cases/shop.yaml:81
         with call.stage(RETRIEVE_STAGE):
             candidates = RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/shop.yaml:84
+        # from tests/targets/cases/shop.yaml:90
         with call.stage(FETCH_ITEMS_STAGE):
             keys = items.catalogue.keys_of(candidates.items)
             asked_2 = (("trend", (keys,)), ("product", (keys,)))
@@ -244,7 +276,7 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/shop.yaml:85
+        # from tests/targets/cases/shop.yaml:91
         with call.stage(SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
@@ -265,7 +297,28 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from tests/targets/cases/shop.yaml:86
+        # from tests/targets/cases/shop.yaml:92
+        with call.stage(BOOST_STAGE):
+            rows = frame_of(
+                candidates,
+                {
+                    "product.kind": (candidates.columns["product.kind"], pl.String),
+                    "interests": (request.interests, pl.List(pl.String)),
+                },
+            )
+            candidates = boosted(
+                candidates,
+                holds(
+                    rows,
+                    sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                ),
+                plus=100.0,
+                score="ranker",
+                logarithmic=True,
+            )
+            call.left(len(candidates.items))
+
+        # from tests/targets/cases/shop.yaml:93
         with call.stage(TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

@@ -25,18 +25,20 @@ from features import (
     taste_events,
 )
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import Interactions
+from mlsd_framework.runtime.retrieval.item_table import Given, ItemTable, Where
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
 from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
-# from tests/targets/cases/recommendation.yaml:91
+# from tests/targets/cases/recommendation.yaml:92
 RETRIEVE = Retrieval(
     {
         "again": Ask(50),
@@ -45,8 +47,23 @@ RETRIEVE = Retrieval(
         "linear": Ask(30, new=True),
         "factors": Ask(30, new=True),
         "popular": Ask(30, new=True),
+        "liked": Ask(
+            30,
+            new=True,
+            where=Where(
+                sql.in_list(pl.col("product.brand").cast(pl.String), pl.col("likes").cast(pl.List(pl.String))),
+                ("product.brand",),
+                {"likes": pl.List(pl.String)},
+            ),
+        ),
     },
     n=100,
+    where=Where(
+        pl.col("product.in_stock")
+        & (pl.col("product.launched").is_null() | (pl.col("product.launched") <= pl.col("at"))),
+        ("product.in_stock", "product.launched"),
+        {"at": pl.Datetime("us", "UTC")},
+    ),
 )
 
 # from tests/targets/cases/recommendation.yaml:66
@@ -56,13 +73,22 @@ SAMPLING = Sampling(negatives=50)
 
 def sources(log: Interactions) -> dict[str, Source]:
     """Return the sources of candidates, fitted on a log."""
-    return {
+    fitted = {
         "again": again.fit(log),
         "last": last.fit(log),
         "together": together.fit(log),
         "linear": linear.fit(log),
         "factors": factors.fit(log),
         "popular": popular.fit(log),
+    }
+    return {
+        "again": fitted["again"],
+        "last": fitted["last"],
+        "together": fitted["together"],
+        "linear": fitted["linear"],
+        "factors": fitted["factors"],
+        "popular": fitted["popular"],
+        "liked": fitted["popular"],
     }
 
 
@@ -97,6 +123,7 @@ def examples(
     With `only` it is that part alone, and nothing is kept beside the rows.
     """
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
+    item_table = ItemTable.load(WORKSPACE.item_table("item"))
     log = interactions(purchases, catalogue, user="user_id", item="item_id", time="at")
     made: list[pl.DataFrame] = []
     histories: list[pl.DataFrame] = []
@@ -105,14 +132,15 @@ def examples(
         one = asked(purchases, log, part, user="user_id")
         rows = requests(purchases, one.rows)
         history = catalogue.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
+        given = Given(item_table, {"at": rows["at"], "likes": [()] * rows.height})
         histories.append(retrieved.numbered(history, first))
         fitted = sources(part.known(log))
-        found = RETRIEVE.found(fitted, history)
+        found = RETRIEVE.found(fitted, history, given)
         merged = RETRIEVE.merged(fitted, found, history)
         rows = examples_of(one, merged, catalogue, item="item_id", label="bought", first=first, sampling=SAMPLING)
         made.append(rows)
         if part.name == "test" and only is None:
-            alone = RETRIEVE.alone(fitted, history)
+            alone = RETRIEVE.alone(fitted, history, given)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
         first += one.rows.height
     if only is None:

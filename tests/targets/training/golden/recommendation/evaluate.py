@@ -32,7 +32,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shelf",
-    spec="sha256:8f7c51aeae9b9d31",
+    spec="sha256:98d9543bdcff0d10",
     features="sha256:dfe59d1c9e6b3aa1",
     created_from={"spec": "tests/targets/cases/recommendation.yaml"},
 )
@@ -52,6 +52,8 @@ COLUMNS = [
     "candidates.factors_rank",
     "candidates.popular_score",
     "candidates.popular_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "product.in_stock",
     "product.launched",
     "attention.views_28d",
@@ -61,7 +63,7 @@ COLUMNS = [
     "activity.spent_28d",
 ]
 
-# from tests/targets/cases/recommendation.yaml:115
+# from tests/targets/cases/recommendation.yaml:118
 EXPLORE_SLOTS = Slots((5, 10), k=20, pool=50)
 
 
@@ -79,7 +81,7 @@ def main(workspace: Workspace) -> None:
         Als.load(workspace.root / "models/factors/source.safetensors").item_vectors(len(catalogue))
     )
 
-    # from tests/targets/cases/recommendation.yaml:102
+    # from tests/targets/cases/recommendation.yaml:105
     rows = frame_of(
         candidates,
         {
@@ -100,7 +102,7 @@ def main(workspace: Workspace) -> None:
     ).candidates
     stages["filter"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:105
+    # from tests/targets/cases/recommendation.yaml:108
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.again_score"],
@@ -115,6 +117,8 @@ def main(workspace: Workspace) -> None:
             candidates.columns["candidates.factors_rank"],
             candidates.columns["candidates.popular_score"],
             candidates.columns["candidates.popular_rank"],
+            candidates.columns["candidates.liked_score"],
+            candidates.columns["candidates.liked_rank"],
             candidates.columns["attention.views_28d"],
             candidates.columns["attention.clicks_28d"],
             candidates.columns["product.shelf"],
@@ -127,7 +131,7 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:106
+    # from tests/targets/cases/recommendation.yaml:109
     rows_2 = frame_of(
         candidates,
         {
@@ -148,7 +152,7 @@ def main(workspace: Workspace) -> None:
     )
     stages["boost"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:107
+    # from tests/targets/cases/recommendation.yaml:110
     rows_3 = frame_of(candidates, {"product.shelf": (candidates.columns["product.shelf"], pl.Int64)})
     candidates = boosted(
         candidates,
@@ -159,36 +163,36 @@ def main(workspace: Workspace) -> None:
     )
     stages["lower"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:108
+    # from tests/targets/cases/recommendation.yaml:111
     ages = ages_of(candidates, candidates.columns["product.launched"], history.at)
     candidates = freshened(candidates, ages, 30 * DAY, floor=0.5, score="ranker", logarithmic=True)
     stages["freshen"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:109
+    # from tests/targets/cases/recommendation.yaml:112
     candidates = diversified(candidates, factors_units, 20, 0.7, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:110
+    # from tests/targets/cases/recommendation.yaml:113
     candidates = spread(candidates, codes_of(candidates.columns["product.brand"]), gap=2, k=20)
     stages["spread"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:111
+    # from tests/targets/cases/recommendation.yaml:114
     candidates = exposed(candidates, candidates.columns["product.brand"], {"Own": 0.2}, 20, score="ranker")
     stages["expose"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:112
+    # from tests/targets/cases/recommendation.yaml:115
     candidates = exposed(candidates, candidates.columns["product.shelf"], {3: 0.1, 4: 0.1}, 20, score="ranker")
     stages["shelves"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:113
+    # from tests/targets/cases/recommendation.yaml:116
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.shelf"]), 4)], 20)
     stages["cap"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:114
+    # from tests/targets/cases/recommendation.yaml:117
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.brand"]), 5)], 20, overflow="drop")
     stages["cap_brands"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:115
+    # from tests/targets/cases/recommendation.yaml:118
     rows_4 = frame_of(
         candidates,
         {
@@ -206,7 +210,7 @@ def main(workspace: Workspace) -> None:
     )
     stages["explore"] = candidates
 
-    # from tests/targets/cases/recommendation.yaml:116
+    # from tests/targets/cases/recommendation.yaml:119
     candidates = candidates.top(10)
     stages["take"] = candidates
 

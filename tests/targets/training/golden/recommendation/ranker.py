@@ -24,6 +24,8 @@ NUMBERS = [
     "candidates.factors_rank",
     "candidates.popular_score",
     "candidates.popular_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "attention.views_28d",
     "attention.clicks_28d",
     "product.shelf",

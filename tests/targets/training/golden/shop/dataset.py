@@ -23,29 +23,56 @@ from features import (
     trend_events,
 )
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.frames import columns_of
 from mlsd_framework.runtime.retrieval.interactions import Interactions
+from mlsd_framework.runtime.retrieval.item_table import Given, ItemTable, Where
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.training import retrieved
+from mlsd_framework.runtime.training import onboarding, retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
-# from tests/targets/cases/shop.yaml:80
-RETRIEVE = Retrieval({"ease": Ask(40), "towers": Ask(30, new=True), "popular": Ask(30)}, n=60)
+# from tests/targets/cases/shop.yaml:81
+RETRIEVE = Retrieval(
+    {
+        "ease": Ask(40),
+        "towers": Ask(30, new=True),
+        "popular": Ask(30),
+        "liked": Ask(
+            20,
+            where=Where(
+                sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                ("product.kind",),
+                {"interests": pl.List(pl.String)},
+            ),
+        ),
+    },
+    n=60,
+    where=Where(pl.col("product.kind").cast(pl.String) != "withdrawn", ("product.kind",)),
+)
 
 # from tests/targets/cases/shop.yaml:42
 PARTS = Moments(count=3, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=20)
 
+# from tests/targets/cases/shop.yaml:97
+ONBOARDING = onboarding.Onboarding("interests", "product.kind", most=1, sample=100)
+
 
 def sources(log: Interactions, purchases: pl.LazyFrame) -> dict[str, Source]:
     """Return the sources of candidates, fitted on a log."""
-    return {"ease": ease.fit(log), "towers": towers.fit(log, purchases), "popular": popular.fit(log)}
+    fitted = {"ease": ease.fit(log), "towers": towers.fit(log, purchases), "popular": popular.fit(log)}
+    return {
+        "ease": fitted["ease"],
+        "towers": fitted["towers"],
+        "popular": fitted["popular"],
+        "liked": fitted["popular"],
+    }
 
 
 def requests(purchases: pl.LazyFrame, people: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -85,6 +112,7 @@ def examples(
     With `only` it is that part alone, and nothing is kept beside the rows.
     """
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
+    item_table = ItemTable.load(WORKSPACE.item_table("item"))
     log = interactions(purchases, catalogue, user="user_id", item="product_id", time="at")
     made: list[pl.DataFrame] = []
     histories: list[pl.DataFrame] = []
@@ -107,15 +135,28 @@ def examples(
                 ],
             ),
         )
+        given = Given(item_table, {"interests": [()] * rows.height})
         histories.append(retrieved.numbered(history, first))
         fitted = sources(part.known(log), purchases)
-        found = RETRIEVE.found(fitted, history)
+        found = RETRIEVE.found(fitted, history, given)
         merged = RETRIEVE.merged(fitted, found, history)
         rows = examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING)
         made.append(rows)
         if part.name == "test" and only is None:
-            alone = RETRIEVE.alone(fitted, history)
+            alone = RETRIEVE.alone(fitted, history, given)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
+            asking = onboarding.Asking(
+                RETRIEVE,
+                fitted,
+                catalogue,
+                item_table,
+                user="user_id",
+                item="product_id",
+                label="bought",
+                given={},
+                features=lambda rows: with_features(purchases, products, people, rows),
+            )
+            onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)
         first += one.rows.height
     if only is None:
         retrieved.write_histories(WORKSPACE.retrieved, histories)

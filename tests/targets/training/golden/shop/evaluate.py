@@ -7,10 +7,14 @@ from pathlib import Path
 import polars as pl
 from features import PURCHASES, load
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
+from mlsd_framework.runtime.reranking.boosts import boosted
+from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.serving.trees import CompiledTrees
-from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
+from mlsd_framework.runtime.training import artefacts, bundle, gates, onboarding, requests, retrieved, tracking
 from mlsd_framework.runtime.training.candidate_examples import interactions
 from mlsd_framework.runtime.training.gates import Gate
 from mlsd_framework.runtime.training.recommendation import evaluation, summary, writing
@@ -20,13 +24,17 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:862ffa0effe09c43",
+    spec="sha256:1a7502d6c6963675",
     features="sha256:d447c4cc4cfd2245",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
 MODELS = ("popular", "ease", "towers", "ranker")
 METRICS = ["ndcg@10", "recall@50"]
-GATES = [Gate("ndcg@10", ">=", 0.05), Gate("recall@50", ">=", 0.1, stage="retrieve")]
+GATES = [
+    Gate("ndcg@10", ">=", 0.05),
+    Gate("recall@50", ">=", 0.1, stage="retrieve"),
+    Gate("ndcg@10", ">=", 0.05, slice="onboarded"),
+]
 BOOTSTRAP = Bootstrap(count=20, level=0.95, seed=7)
 COLUMNS = [
     "candidates.ease_score",
@@ -35,6 +43,8 @@ COLUMNS = [
     "candidates.towers_rank",
     "candidates.popular_score",
     "candidates.popular_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "trend.purchases_7d",
     "trend.purchases_28d",
     "product.kind",
@@ -42,16 +52,13 @@ COLUMNS = [
 ]
 
 
-def main(workspace: Workspace) -> None:
-    """Evaluate the pipeline, then write `versions/<id>/`."""
-    data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
-    asked = retrieved.Retrieved.read(workspace.retrieved)
-    catalogue = Catalogue.load(workspace.catalogue("item"))
-    candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="product_id", columns=COLUMNS)
+def answers(workspace: Workspace, asked: retrieved.Retrieved, candidates: Candidates) -> dict[str, Candidates]:
+    """Return what every stage gives for some requests."""
+    interests = asked.said("interests", ())
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
 
-    # from tests/targets/cases/shop.yaml:85
+    # from tests/targets/cases/shop.yaml:91
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.ease_score"],
@@ -71,23 +78,70 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from tests/targets/cases/shop.yaml:86
+    # from tests/targets/cases/shop.yaml:92
+    rows = frame_of(
+        candidates,
+        {
+            "product.kind": (candidates.columns["product.kind"], pl.String),
+            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(rows, sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String)))),
+        plus=100.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["boost"] = candidates
+
+    # from tests/targets/cases/shop.yaml:93
     candidates = candidates.top(10)
     stages["take"] = candidates
+    return stages
+
+
+def main(workspace: Workspace) -> None:
+    """Evaluate the pipeline, then write `versions/<id>/`."""
+    data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
+    asked = retrieved.Retrieved.read(workspace.retrieved)
+    catalogue = Catalogue.load(workspace.catalogue("item"))
+    candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="product_id", columns=COLUMNS)
+    stages = answers(workspace, asked, candidates)
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"user_id": "user_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="user_id", item="product_id", time="at")
     known = log.until(int(asked.history.at[0]))
+    facts = ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions)
+    again = {
+        name: Subject(
+            "/recommend",
+            new.requests,
+            user="user_id",
+            relevant=new.relevant,
+            histories=new.history,
+            catalogue=facts,
+            sources=new.found,
+            stages=answers(
+                workspace,
+                new,
+                retrieved.candidates_from(rows, catalogue, new.requests, item="product_id", columns=COLUMNS),
+            ),
+            baselines=new.alone,
+        )
+        for name, (new, rows) in onboarding.read(workspace.retrieved).items()
+    }
     subject = Subject(
         "/recommend",
         asked.requests,
         user="user_id",
         relevant=asked.relevant,
         histories=asked.history,
-        catalogue=ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions),
+        catalogue=facts,
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,
+        again=again,
     )
     measured = evaluation.measure(subject, metrics=METRICS, gates=GATES, bootstrap=BOOTSTRAP)
 
