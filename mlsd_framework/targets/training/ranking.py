@@ -81,23 +81,8 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     code = BatchCode(endpoint, asked, imports, names)
     after = endpoint.pipeline[endpoint.pipeline.index(retrieve) + 1 :]
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
-    named: tuple[tuple[str, Item], ...] = (
-        ("item", settings.key),
-        ("columns", Raw("COLUMNS")),
-    )
-    data = assigned(
-        "candidates",
-        Call("retrieved.candidates_from", (Raw("data"), Raw("catalogue"), Raw("asked.requests")), named),
-        1,
-    )
-    pipeline: list[str] = []
-    for stage in after:
-        kind = registry.stages[stage.kind]
-        lines = (
-            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
-        )
-        if lines:
-            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    data = _candidates(settings)
+    pipeline = _stages(after, system, registry, code)
     given = _given(outcome, "\n".join(pipeline), named_again=again is not None)
     if likes is not None and re.search(rf"\b{likes[1]}\[request\]", "\n".join(pipeline)):
         given.append(f"{likes[1]} = asked.said({literal(likes[0])}, {emit(dict(endpoint.defaults)[likes[0]])})")
@@ -134,6 +119,26 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     return render("training/ranking.py.j2", context)
 
 
+def _candidates(settings: RetrieveSettings) -> list[str]:
+    """Return the lines that make candidates of the rows of the training set."""
+    rows = (Raw("data"), Raw("catalogue"), Raw("asked.requests"))
+    named: tuple[tuple[str, Item], ...] = (("item", settings.key), ("columns", Raw("COLUMNS")))
+    return assigned("candidates", Call("retrieved.candidates_from", rows, named), 1)
+
+
+def _stages(after: tuple[Stage, ...], system: System, registry: Registry, code: BatchCode) -> list[str]:
+    """Return the lines of the stages over candidates, each under its place in the spec."""
+    pipeline: list[str] = []
+    for stage in after:
+        kind = registry.stages[stage.kind]
+        lines = (
+            cast("RowStageKind", kind).rows(stage, system, registry.model_kinds, code) if hasattr(kind, "rows") else []
+        )
+        if lines:
+            pipeline += ["", pointer(stage.span), *lines, f"stages[{literal(stage.name)}] = candidates"]
+    return pipeline
+
+
 def _imported(imports: Imports) -> None:
     imports.add("sys")
     imports.add("pathlib", "Path")
@@ -153,8 +158,9 @@ def _given(outcome: Outcome, pipeline: str, *, named_again: bool) -> list[str]:
     """
     history, ids = (re.search(rf"\b{name}\b", pipeline) is not None for name in ("history", "request_ids"))
     lines = ["history = asked.history"] if history or ids else []
-    if ids and named_again:
-        return [*lines, f"request_ids = asked.ids({literal(outcome.interactions.user)})"]
+    if named_again:
+        lines = ["history = asked.history"] if history else []
+        return [*lines, *([f"request_ids = asked.ids({literal(outcome.interactions.user)})"] if ids else [])]
     user = f"asked.requests[{literal(outcome.interactions.user)}]"
     made = 'f"{user}@{at}" for user, at in zip'
     return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]

@@ -77,6 +77,7 @@ def measure(
     parts = slices_of(context, slices, short_history=short_history, new_item_days=new_item_days, named=named)
     lists = _lists(table, [*asked, *beyond], bootstrap)
     others = {name: Table.of(Context(one), asked) for name, one in subject.again.items()}
+    sliced = [*((one, table) for one in parts), *((_whole(name, one), one) for name, one in others.items())]
     return Measured(
         subject,
         asked,
@@ -85,14 +86,7 @@ def measure(
         lists,
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
-        tuple(
-            _slice(of, part, stage, names, bootstrap)
-            for stage, names in _by_stage(asked, lists).items()
-            for part, of in (
-                *((one, table) for one in parts),
-                *((_whole(name, one), one) for name, one in others.items()),
-            )
-        ),
+        _slices(sliced, _by_stage(asked, lists), bootstrap),
         tuple(Outcome(gate, _met(gate, table, lists, parts, others)) for gate in gates),
         () if subject.logged is None else _policies(subject.logged, bootstrap),
     )
@@ -136,6 +130,15 @@ def _by_stage(metrics: Sequence[str], lists: Sequence[MeasuredList]) -> dict[str
     for name in metrics:
         found.setdefault(stage_of(name, longest), []).append(name)
     return found
+
+
+def _slices(
+    sliced: Sequence[tuple[Slice, Table]], by_stage: Mapping[str, list[str]], bootstrap: Bootstrap | None
+) -> tuple[MeasuredSlice, ...]:
+    """Return the figures of every slice at every stage that has metrics of its own."""
+    return tuple(
+        _slice(table, part, stage, names, bootstrap) for stage, names in by_stage.items() for part, table in sliced
+    )
 
 
 def _slice(table: Table, part: Slice, stage: str, metrics: Sequence[str], bootstrap: Bootstrap | None) -> MeasuredSlice:

@@ -222,7 +222,7 @@ class Recommend:
 
         # from tests/targets/cases/shop.yaml:79
         history = items.catalogue.history(taste.items_lifetime, taste.times_lifetime, at, {"person.city": person.city})
-        given = Given(items.known, {"interests": [request.interests]})
+        given = Given(items.table, {"interests": [request.interests]})
         found = self.retrieving.run(call, RETRIEVE.asking(sources, history, given))
 
         # from tests/targets/cases/shop.yaml:79
