@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/recommendation")
-SPEC = "sha256:a7afefe4ea7ec20e"
+SPEC = "sha256:94db11e716786aa8"
 FEATURES = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:26
@@ -41,6 +41,7 @@ INDEXED = (
         key="product_id",
         title=("product_type", "package_size", "brand"),
         towers={"towers": (ItemColumns("product", PRODUCTS, "product_id", ("department", "brand")),)},
+        conditions=(ItemColumns("product", PRODUCTS, "product_id", ("department",)),),
         groups=(PRODUCT_GROUP,),
     ),
 )

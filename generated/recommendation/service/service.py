@@ -8,10 +8,12 @@ import bentoml
 import polars as pl
 from msgspec import Meta, Struct, field
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
@@ -24,6 +26,7 @@ from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.ease import Ease
 from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
+from mlsd_framework.runtime.retrieval.item_table import Given, Where
 from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
@@ -47,19 +50,20 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:a7afefe4ea7ec20e",
+    spec="sha256:94db11e716786aa8",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
 )
 
 
-# from specs/recommendation.yaml:114
+# from specs/recommendation.yaml:115
 class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/recommend` is asked."""
 
     household_id: Int64
     at: Moment | None = None
+    interests: Annotated[tuple[Annotated[str, Meta(max_length=1000)], ...], Meta(max_length=1000)] = ()
     k: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
@@ -153,7 +157,9 @@ RECOMMEND_RETRIEVE_ALS_STAGE = Stage("retrieve.als", budget=0.02, on_error="skip
 
 RECOMMEND_RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", budget=0.02, on_error="skip")
 
-# from specs/recommendation.yaml:122
+RECOMMEND_RETRIEVE_LIKED_STAGE = Stage("retrieve.liked", on_error="skip")
+
+# from specs/recommendation.yaml:124
 RECOMMEND_RETRIEVE = Retrieval(
     {
         "again": Ask(500),
@@ -162,6 +168,15 @@ RECOMMEND_RETRIEVE = Retrieval(
         "together": Ask(100, new=True),
         "als": Ask(100, new=True),
         "towers": Ask(150, new=True),
+        "liked": Ask(
+            100,
+            new=True,
+            where=Where(
+                sql.in_list(pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                ("product.department",),
+                {"interests": pl.List(pl.String)},
+            ),
+        ),
     },
     n=500,
 )
@@ -211,11 +226,13 @@ RECOMMEND_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 RECOMMEND_SCORE_STAGE = Stage("score")
 
+RECOMMEND_BOOST_STAGE = Stage("boost")
+
 RECOMMEND_DIVERSIFY_STAGE = Stage("diversify")
 
 RECOMMEND_CAP_STAGE = Stage("cap")
 
-# from specs/recommendation.yaml:136
+# from specs/recommendation.yaml:140
 RECOMMEND_EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 RECOMMEND_EXPLORE_STAGE = Stage("explore")
@@ -226,7 +243,7 @@ RECOMMEND_TAKE_STAGE = Stage("take")
 @APP.post(
     "/recommend",
     request=RecommendRequest,
-    example={"household_id": 1, "at": "2026-01-31T12:00:00Z", "k": 20},
+    example={"household_id": 1, "at": "2026-01-31T12:00:00Z", "interests": (), "k": 20},
     stages=(
         RECOMMEND_FETCH_STAGE,
         RECOMMEND_RETRIEVE_AGAIN_STAGE,
@@ -235,9 +252,11 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_RETRIEVE_TOGETHER_STAGE,
         RECOMMEND_RETRIEVE_ALS_STAGE,
         RECOMMEND_RETRIEVE_TOWERS_STAGE,
+        RECOMMEND_RETRIEVE_LIKED_STAGE,
         RECOMMEND_RETRIEVE_STAGE,
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_SCORE_STAGE,
+        RECOMMEND_BOOST_STAGE,
         RECOMMEND_DIVERSIFY_STAGE,
         RECOMMEND_CAP_STAGE,
         RECOMMEND_EXPLORE_STAGE,
@@ -271,8 +290,9 @@ class Recommend:
         self.items = APP.follow(
             "item",
             bundle.loaded(
-                LiveItems.load,
+                LiveItems.load_with_table,
                 "catalogues/item.safetensors",
+                "catalogues/item.table.safetensors",
                 "models/towers/item_vectors.safetensors",
                 "indexes/items/index.json",
             ),
@@ -286,6 +306,7 @@ class Recommend:
             "together": bundle.loaded(ItemItem.load, "models/together/source.safetensors"),
             "als": bundle.loaded(Als.load, "models/als/source.safetensors"),
             "towers": self.items.towers["towers"],
+            "liked": bundle.loaded(Popularity.load, "models/top/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
@@ -295,6 +316,7 @@ class Recommend:
                 parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
                 parallel.Source("als", RECOMMEND_RETRIEVE_ALS_STAGE),
                 parallel.Source("towers", RECOMMEND_RETRIEVE_TOWERS_STAGE),
+                parallel.Source("liked", RECOMMEND_RETRIEVE_LIKED_STAGE),
             ),
         )
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
@@ -312,7 +334,7 @@ class Recommend:
         household = Household._make(HOUSEHOLD.defaults)
         stamp_2 = None
 
-        # from specs/recommendation.yaml:121
+        # from specs/recommendation.yaml:123
         with call.stage(RECOMMEND_FETCH_STAGE):
             asked = (
                 ("taste", (request.household_id,)),
@@ -329,12 +351,12 @@ class Recommend:
         items = self.items.current
         sources = items.of(self.sources)
 
-        key = entry_key(self.version, items.steps, request.household_id, request.at, request.k)
+        key = entry_key(self.version, items.steps, request.household_id, request.at, request.interests, request.k)
         kept = self.cache.get(key, stamp_2, call)
         if kept is not None:
             return kept
 
-        # from specs/recommendation.yaml:122
+        # from specs/recommendation.yaml:124
         history = items.catalogue.history(
             taste.items_lifetime,
             taste.times_lifetime,
@@ -346,14 +368,15 @@ class Recommend:
                 "household.kids_count": household.kids_count,
             },
         )
-        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(sources, history))
+        given = Given(items.table, {"interests": [request.interests]})
+        found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(sources, history, given))
 
-        # from specs/recommendation.yaml:122
+        # from specs/recommendation.yaml:124
         with call.stage(RECOMMEND_RETRIEVE_STAGE):
             candidates = RECOMMEND_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:132
+        # from specs/recommendation.yaml:135
         with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
             keys = items.catalogue.keys_of(candidates.items)
             asked_2 = (("habit", (request.household_id, keys)), ("trend", (keys,)), ("product", (keys,)))
@@ -361,7 +384,7 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:133
+        # from specs/recommendation.yaml:136
         with call.stage(RECOMMEND_SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
@@ -420,7 +443,30 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:134
+        # from specs/recommendation.yaml:137
+        with call.stage(RECOMMEND_BOOST_STAGE):
+            rows = frame_of(
+                candidates,
+                {
+                    "product.department": (candidates.columns["product.department"], pl.String),
+                    "interests": (request.interests, pl.List(pl.String)),
+                },
+            )
+            candidates = boosted(
+                candidates,
+                holds(
+                    rows,
+                    sql.in_list(
+                        pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))
+                    ),
+                ),
+                plus=10.0,
+                score="ranker",
+                logarithmic=True,
+            )
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:138
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
             candidates = diversified(
                 candidates,
@@ -433,21 +479,21 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:135
+        # from specs/recommendation.yaml:139
         with call.stage(RECOMMEND_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:136
+        # from specs/recommendation.yaml:140
         with call.stage(RECOMMEND_EXPLORE_STAGE):
-            rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+            rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
             seeds = seeds_of([call.request_id], "explore")
             candidates = epsilon_greedy(
-                candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
+                candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:137
+        # from specs/recommendation.yaml:141
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
@@ -457,7 +503,7 @@ class Recommend:
         return answer
 
 
-# from specs/recommendation.yaml:139
+# from specs/recommendation.yaml:143
 class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/similar` is asked."""
 
@@ -471,7 +517,7 @@ SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
 
 SIMILAR_RETRIEVE_TOP_STAGE = Stage("retrieve.top", on_error="skip")
 
-# from specs/recommendation.yaml:144
+# from specs/recommendation.yaml:148
 SIMILAR_RETRIEVE = Retrieval(
     {"together": Ask(200, new=True), "als": Ask(200, new=True), "top": Ask(20, new=True)}, n=200
 )
@@ -503,8 +549,9 @@ class Similar:
         self.items = APP.follow(
             "item",
             bundle.loaded(
-                LiveItems.load,
+                LiveItems.load_with_table,
                 "catalogues/item.safetensors",
+                "catalogues/item.table.safetensors",
                 "models/towers/item_vectors.safetensors",
                 "indexes/items/index.json",
             ),
@@ -529,16 +576,16 @@ class Similar:
         items = self.items.current
         sources = items.of(self.sources)
 
-        # from specs/recommendation.yaml:144
+        # from specs/recommendation.yaml:148
         history = items.catalogue.of_one(request.item, now())
         found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(sources, history))
 
-        # from specs/recommendation.yaml:144
+        # from specs/recommendation.yaml:148
         with call.stage(SIMILAR_RETRIEVE_STAGE):
             candidates = SIMILAR_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:148
+        # from specs/recommendation.yaml:152
         with call.stage(SIMILAR_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

@@ -4,6 +4,8 @@
 from features import PRODUCTS, WORKSPACE, load
 
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
+from mlsd_framework.runtime.retrieval.item_table import ItemTable
+from mlsd_framework.runtime.retrieval.tables import table
 
 
 def main() -> None:
@@ -11,6 +13,8 @@ def main() -> None:
     # from specs/recommendation.yaml:51
     items = Catalogue.of(load(PRODUCTS).collect(), "product_id", ("product_type", "package_size", "brand"))
     items.save(WORKSPACE.catalogue("item"))
+    known = ItemTable.of([table(load(PRODUCTS), "product_id", items.keys, ["department"], "product")])
+    known.save(WORKSPACE.item_table("item"))
     print(f"item: {len(items):,} items")
 
 

@@ -9,6 +9,7 @@ import ease
 import polars as pl
 import popular
 import together
+import top
 import towers
 from features import (
     ACTIVITY_GROUP,
@@ -28,19 +29,21 @@ from features import (
     trend_events,
 )
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.frames import columns_of
 from mlsd_framework.runtime.retrieval.interactions import Interactions
+from mlsd_framework.runtime.retrieval.item_table import Given, ItemTable, Where
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.training import retrieved
+from mlsd_framework.runtime.training import onboarding, retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
-# from specs/recommendation.yaml:122
+# from specs/recommendation.yaml:124
 RETRIEVE = Retrieval(
     {
         "again": Ask(500),
@@ -49,6 +52,15 @@ RETRIEVE = Retrieval(
         "together": Ask(100, new=True),
         "als": Ask(100, new=True),
         "towers": Ask(150, new=True),
+        "liked": Ask(
+            100,
+            new=True,
+            where=Where(
+                sql.in_list(pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                ("product.department",),
+                {"interests": pl.List(pl.String)},
+            ),
+        ),
     },
     n=500,
 )
@@ -56,6 +68,9 @@ RETRIEVE = Retrieval(
 # from specs/recommendation.yaml:79
 PARTS = Moments(count=6, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
+
+# from specs/recommendation.yaml:156
+ONBOARDING = onboarding.Onboarding("interests", "product.department", most=3, sample=1000)
 
 
 def sources(log: Interactions) -> dict[str, Source]:
@@ -67,6 +82,7 @@ def sources(log: Interactions) -> dict[str, Source]:
         "together": together.fit(log),
         "als": als.fit(log),
         "towers": towers.fit(log),
+        "liked": top.fit(log),
     }
 
 
@@ -111,6 +127,7 @@ def examples(
     With `only` it is that part alone, and nothing is kept beside the rows.
     """
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
+    item_table = ItemTable.load(WORKSPACE.item_table("item"))
     log = interactions(purchases, catalogue, user="household_id", item="product_id", time="at")
     made: list[pl.DataFrame] = []
     histories: list[pl.DataFrame] = []
@@ -124,15 +141,28 @@ def examples(
             rows["at"],
             columns_of(rows, ["household.age", "household.income", "household.household_size", "household.kids_count"]),
         )
+        given = Given(item_table, {"interests": [()] * rows.height})
         histories.append(retrieved.numbered(history, first))
         fitted = sources(part.known(log))
-        found = RETRIEVE.found(fitted, history)
+        found = RETRIEVE.found(fitted, history, given)
         merged = RETRIEVE.merged(fitted, found, history)
         rows = examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING)
         made.append(rows)
         if part.name == "test" and only is None:
-            alone = RETRIEVE.alone(fitted, history)
+            alone = RETRIEVE.alone(fitted, history, given)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
+            asking = onboarding.Asking(
+                RETRIEVE,
+                fitted,
+                catalogue,
+                item_table,
+                user="household_id",
+                item="product_id",
+                label="bought",
+                given={},
+                features=lambda rows: with_features(purchases, households, products, rows),
+            )
+            onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)
         first += one.rows.height
     if only is None:
         retrieved.write_histories(WORKSPACE.retrieved, histories)

@@ -7,7 +7,9 @@ from pathlib import Path
 import polars as pl
 from features import PURCHASES, load
 
+from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
+from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
@@ -15,10 +17,11 @@ from mlsd_framework.runtime.reranking.mmr import diversified, units_of
 from mlsd_framework.runtime.reranking.seeds import seeds_of
 from mlsd_framework.runtime.reranking.slots import Slots
 from mlsd_framework.runtime.retrieval.als import Als
+from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.frames import frame_of, holds
 from mlsd_framework.runtime.serving.trees import CompiledTrees
-from mlsd_framework.runtime.training import artefacts, bundle, gates, requests, retrieved, tracking
+from mlsd_framework.runtime.training import artefacts, bundle, gates, onboarding, requests, retrieved, tracking
 from mlsd_framework.runtime.training.candidate_examples import interactions
 from mlsd_framework.runtime.training.gates import Gate
 from mlsd_framework.runtime.training.recommendation import evaluation, summary, writing
@@ -28,7 +31,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:a7afefe4ea7ec20e",
+    spec="sha256:94db11e716786aa8",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -49,6 +52,8 @@ COLUMNS = [
     "candidates.als_rank",
     "candidates.towers_score",
     "candidates.towers_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "habit.times_28d",
     "habit.times_91d",
     "habit.times_lifetime",
@@ -87,23 +92,21 @@ COLUMNS = [
     "household.kids_count",
 ]
 
-# from specs/recommendation.yaml:136
+# from specs/recommendation.yaml:140
 EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 
-def main(workspace: Workspace) -> None:
-    """Evaluate the pipeline, then write `versions/<id>/`."""
-    data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
-    asked = retrieved.Retrieved.read(workspace.retrieved)
-    history = asked.history
-    request_ids = [f"{user}@{at}" for user, at in zip(asked.requests["household_id"], history.at, strict=True)]
-    catalogue = Catalogue.load(workspace.catalogue("item"))
-    candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="product_id", columns=COLUMNS)
+def answers(
+    workspace: Workspace, catalogue: Catalogue, asked: retrieved.Retrieved, candidates: Candidates
+) -> dict[str, Candidates]:
+    """Return what every stage gives for some requests."""
+    request_ids = asked.ids("household_id")
+    interests = asked.said("interests", ())
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
     als_units = units_of(Als.load(workspace.root / "models/als/source.safetensors").item_vectors(len(catalogue)))
 
-    # from specs/recommendation.yaml:133
+    # from specs/recommendation.yaml:136
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.again_score"],
@@ -161,40 +164,91 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from specs/recommendation.yaml:134
+    # from specs/recommendation.yaml:137
+    rows = frame_of(
+        candidates,
+        {
+            "product.department": (candidates.columns["product.department"], pl.String),
+            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(
+            rows,
+            sql.in_list(pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+        ),
+        plus=10.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["boost"] = candidates
+
+    # from specs/recommendation.yaml:138
     candidates = diversified(candidates, als_units, 20, 0.95, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
-    # from specs/recommendation.yaml:135
+    # from specs/recommendation.yaml:139
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
     stages["cap"] = candidates
 
-    # from specs/recommendation.yaml:136
-    rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+    # from specs/recommendation.yaml:140
+    rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
     seeds = seeds_of(request_ids, "explore")
     candidates = epsilon_greedy(
-        candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+        candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
     )
     stages["explore"] = candidates
 
-    # from specs/recommendation.yaml:137
+    # from specs/recommendation.yaml:141
     candidates = candidates.top(20)
     stages["take"] = candidates
+    return stages
+
+
+def main(workspace: Workspace) -> None:
+    """Evaluate the pipeline, then write `versions/<id>/`."""
+    data = artefacts.read_dataset(workspace.dataset).filter(pl.col("part") == "test")
+    asked = retrieved.Retrieved.read(workspace.retrieved)
+    catalogue = Catalogue.load(workspace.catalogue("item"))
+    candidates = retrieved.candidates_from(data, catalogue, asked.requests, item="product_id", columns=COLUMNS)
+    stages = answers(workspace, catalogue, asked, candidates)
 
     requests.write_asked(workspace, "/recommend", asked.requests, {"household_id": "household_id", "at": "at"})
     log = interactions(load(PURCHASES), catalogue, user="household_id", item="product_id", time="at")
     known = log.until(int(asked.history.at[0]))
     requests.write_items(workspace, "/similar", catalogue.keys_of(log.items), "item")
+    facts = ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions)
+    again = {
+        name: Subject(
+            "/recommend",
+            new.requests,
+            user="household_id",
+            relevant=new.relevant,
+            histories=new.history,
+            catalogue=facts,
+            sources=new.found,
+            stages=answers(
+                workspace,
+                catalogue,
+                new,
+                retrieved.candidates_from(rows, catalogue, new.requests, item="product_id", columns=COLUMNS),
+            ),
+            baselines=new.alone,
+        )
+        for name, (new, rows) in onboarding.read(workspace.retrieved).items()
+    }
     subject = Subject(
         "/recommend",
         asked.requests,
         user="household_id",
         relevant=asked.relevant,
         histories=asked.history,
-        catalogue=ItemFacts.of_log(known, catalogue.keys, descriptions=catalogue.descriptions),
+        catalogue=facts,
         sources=asked.found,
         stages=stages,
         baselines=asked.alone,
+        again=again,
     )
     measured = evaluation.measure(subject, metrics=METRICS, gates=GATES, bootstrap=BOOTSTRAP)
 

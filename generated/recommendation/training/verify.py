@@ -53,7 +53,7 @@ def main() -> None:
             item="product_id",
             label="bought",
             parts=PARTS,
-            fitted=("again", "ease", "popular", "together", "als", "towers"),
+            fitted=("again", "ease", "popular", "together", "als", "towers", "top"),
         ),
     )
     prove.main(subject, WORKSPACE, PROJECT)

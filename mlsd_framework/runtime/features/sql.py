@@ -123,9 +123,7 @@ def in_(a: Value, items: tuple[Value, ...]) -> Bool:
 
 def in_list(a: Value, items: Sequence[Value] | None) -> Bool:
     """Return whether a is in a list; null where it is not, and the list has a null."""
-    if a is None or items is None:
-        return None
-    return True if a in items else None if None in items else False
+    return None if a is None or items is None or (None in items and a not in items) else a in items
 
 
 # Logic, Kleene's

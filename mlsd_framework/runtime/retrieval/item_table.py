@@ -168,7 +168,7 @@ class Given:
     """What the conditions of a retrieval are about: the items, and the values of each request, [requests] by name."""
 
     table: ItemTable
-    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    values: "Mapping[str, Sequence[Any] | pl.Series]" = field(default_factory=dict)
 
     def allowed(self, conditions: Sequence[Where], request: int) -> Mask:
         """Return the items for which all conditions hold, of one request: [items]."""

@@ -63,6 +63,13 @@ class ItemsView:
         """How many items are there."""
         return len(self.catalogue) if self.there is None else int(np.count_nonzero(self.there))
 
+    @property
+    def table(self) -> "ItemTable":
+        """What conditions of a retrieval read of the items, of a version that has some."""
+        if self.known is None:
+            raise LookupError("the version has no table of its items")
+        return self.known
+
     def of(self, sources: Mapping[str, Source]) -> Mapping[str, Source]:
         """Return sources of the version as they are now: towers with what came, all without what is gone."""
         made = self._made.get(id(sources))

@@ -90,7 +90,7 @@ class Asking:
     user: str
     item: str
     label: str
-    given: Mapping[str, Sequence[Any]]
+    given: Mapping[str, Sequence[Any] | pl.Series]
     features: Callable[[pl.DataFrame], pl.DataFrame]
 
 

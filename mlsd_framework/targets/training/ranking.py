@@ -215,8 +215,9 @@ def _given(outcome: Outcome, pipeline: str, *, named_again: bool) -> list[str]:
     """
     history, ids = (re.search(rf"\b{name}\b", pipeline) is not None for name in ("history", "request_ids"))
     lines = ["history = asked.history"] if history or ids else []
-    if ids and named_again:
-        return [*lines, f"request_ids = asked.ids({literal(outcome.interactions.user)})"]
+    if named_again:
+        lines = ["history = asked.history"] if history else []
+        return [*lines, *([f"request_ids = asked.ids({literal(outcome.interactions.user)})"] if ids else [])]
     user = f"asked.requests[{literal(outcome.interactions.user)}]"
     made = 'f"{user}@{at}" for user, at in zip'
     return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]

@@ -57,7 +57,7 @@ def write_retrieve(
 def _item_table(settings: RetrieveSettings, code: ServiceCode) -> str:
     """Return the source of what is known of the items, which is loaded where conditions read it."""
     if settings.entity in code.module.followed:
-        return "items.known"
+        return "items.table"
     if not settings.conditions:
         return ""
     code.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")

@@ -81,6 +81,7 @@ def measure(
     parts = slices_of(context, slices, short_history=short_history, new_item_days=new_item_days, named=named)
     lists = _lists(table, [*asked, *beyond], bootstrap)
     others = {name: Table.of(Context(one), asked) for name, one in subject.again.items()}
+    sliced = [*((one, table) for one in parts), *((_whole(name, one), one) for name, one in others.items())]
     return Measured(
         subject,
         asked,
@@ -89,7 +90,7 @@ def measure(
         lists,
         funnel(subject.sources, subject.stages, subject.relevant, k),
         {column: _exposure(subject, groups, k) for column, groups in subject.catalogue.groups.items()},
-        tuple(_slices(table, parts, others, asked, lists, bootstrap)),
+        tuple(_slices(sliced, _by_stage(asked, lists), asked, bootstrap)),
         tuple(Outcome(gate, _met(gate, table, lists, parts, others, estimated)) for gate in gates),
         policies,
     )
@@ -136,23 +137,19 @@ def _by_stage(metrics: Sequence[str], lists: Sequence[MeasuredList]) -> dict[str
 
 
 def _slices(
-    table: Table,
-    parts: Sequence[Slice],
-    others: Mapping[str, Table],
+    sliced: Sequence[tuple[Slice, Table]],
+    by_stage: Mapping[str, list[str]],
     metrics: Sequence[str],
-    lists: Sequence[MeasuredList],
     bootstrap: Bootstrap | None,
 ) -> Iterator[MeasuredSlice]:
-    """Yield the figures of every slice, and of others as one each, at each stage where they have any."""
-    last = table.context.subject.last
-    for stage, names in _by_stage(metrics, lists).items():
-        for part in parts:
+    """Yield the figures of every slice at each stage where it has any; `by_stage` begins with the last stage."""
+    last = next(iter(by_stage))
+    for stage, names in by_stage.items():
+        for part, table in sliced:
             if not part.among:
                 yield _slice(table, part, stage, names, bootstrap)
             elif stage == last:
                 yield _slice(table, part, before_cuts(table.context.subject.stages), metrics, bootstrap)
-        for name, other in others.items():
-            yield _slice(other, _whole(name, other), stage, names, bootstrap)
 
 
 def _slice(table: Table, part: Slice, stage: str, metrics: Sequence[str], bootstrap: Bootstrap | None) -> MeasuredSlice:

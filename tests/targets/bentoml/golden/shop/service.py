@@ -260,7 +260,7 @@ class Recommend:
                 "activity.since_28d": activity.since_28d,
             },
         )
-        given = Given(items.known, {"interests": [request.interests]})
+        given = Given(items.table, {"interests": [request.interests]})
         found = self.retrieving.run(call, RETRIEVE.asking(sources, history, given))
 
         # from tests/targets/cases/shop.yaml:81
