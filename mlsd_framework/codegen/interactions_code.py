@@ -2,8 +2,9 @@
 
 from mlsd_framework.codegen.python import Call, Imports, Item, Raw, emit, given
 from mlsd_framework.codegen.script_names import ScriptNames
-from mlsd_framework.ir.features import FeatureRef
-from mlsd_framework.ir.retrieval import Interactions
+from mlsd_framework.codegen.values_code import sources_of
+from mlsd_framework.ir.features import FeatureRef, TableGroup, WindowGroup
+from mlsd_framework.ir.retrieval import Interactions, Retriever
 from mlsd_framework.ir.system import System
 
 
@@ -18,12 +19,31 @@ def log_of(log: Interactions, events: Item, system: System, *, numbered: bool = 
     return Call("interactions", (events, Raw("catalogue")), (*columns, *more))
 
 
+def window_groups(retriever: Retriever, system: System) -> list[WindowGroup]:
+    """Return the groups of windows that a retriever reads of its users, in the order of the spec."""
+    named = {ref.group for ref in retriever.user_features}
+    return [one for one in system.windows if one.name in named]
+
+
+def fitted_on(retriever: Retriever, system: System) -> list[str]:
+    """Return the sources whose rows a retriever is fitted on beside the log, in order: none without window groups.
+
+    The first is the source of the log.
+    """
+    groups = window_groups(retriever, system)
+    if not groups:
+        return []
+    return list(dict.fromkeys([retriever.interactions.source, *sources_of(groups, system)]))
+
+
 def tables_of(
     refs: tuple[FeatureRef, ...], key: str, keys: str, system: System, names: ScriptNames, imports: Imports
 ) -> list[Call]:
-    """Return a call a group that reads its columns of a table for keys in order."""
+    """Return a call a group that reads its columns of a table for keys in order; other groups are passed over."""
     found = []
     for group in dict.fromkeys(str(ref.group) for ref in refs):
+        if not isinstance(system.group(group), TableGroup):
+            continue
         source = system.source(system.group(group).sources[0])
         table = names.table(source)
         imports.add("features", table)

@@ -29,13 +29,22 @@ _OURS = frozenset(
     }
 )  # fmt: skip
 
+_TOWERS = frozenset(
+    {
+        "TOWERS", "SETTINGS", "asking", "columns", "data", "encoding", "export", "frame", "keys", "learn", "learned",
+        "load_best", "model", "newest", "place", "size", "state", "train", "trainer", "users", "validated", "windows",
+    }
+)  # fmt: skip
+
 
 class ScriptNames:
     """The names of one system's training scripts."""
 
     def __init__(self, system: System) -> None:
         """Name everything in the order of the spec, so that every script finds the same names."""
-        self._names = Names(_OURS | {one.name for one in system.retrievers})
+        groups = {one.name for one in system.windows}
+        windowed = any(ref.group in groups for one in system.retrievers for ref in one.user_features)
+        self._names = Names(_OURS | {one.name for one in system.retrievers} | (_TOWERS if windowed else frozenset()))
         for source in system.sources:
             self.table(source)
             self.frame(source.name)

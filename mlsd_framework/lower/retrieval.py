@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlsd_framework.ir.entities import Entity
-from mlsd_framework.ir.features import FeatureGroup, FeatureRef, TableGroup
+from mlsd_framework.ir.features import FeatureGroup, FeatureRef, TableGroup, WindowGroup
 from mlsd_framework.ir.retrieval import HoldOut, Interactions, Moments, Outcome, Parts, Retriever, candidate_columns
 from mlsd_framework.ir.sources import Source
 from mlsd_framework.lower.context import Context
@@ -125,9 +125,14 @@ class RetrievalLowering:
     def _features(
         self, name: str, spec: RetrieverSpec, key: str, role: str, kind: RetrieverLowering
     ) -> tuple[FeatureRef, ...]:
-        """Return the features that a retriever reads of its users or its items: columns of tables about them."""
+        """Return the features that a retriever reads of its users or its items.
+
+        They are columns of tables about them and, of users, features of windows where the kind reads these.
+        """
         found: dict[str, FeatureRef] = {}
         entity = self.entities.get(role)
+        windows = key == "user_features" and getattr(kind, "reads_windows", False)
+        taken = (TableGroup, WindowGroup) if windows else TableGroup
         for index, text in enumerate(getattr(spec, key, ())):
             at: Loc = ("models", name, key, index)
             group_name, _, wanted = text.partition(".")
@@ -137,11 +142,12 @@ class RetrievalLowering:
                     what = f"`models.{name}.{key}` refers to feature group `{group_name}`, which is not declared"
                     self.context.unknown("E2001", what, at, group_name, self.declared_groups)
                 continue
-            if not isinstance(group, TableGroup) or entity is None or group.key != entity.key:
-                what = f"`models.{name}.{key}` takes `{text}`, which is no table of the entity `{role}`"
+            if not isinstance(group, taken) or entity is None or group.key != entity.key:
+                kinds = "table or windows" if windows else "table"
+                what = f"`models.{name}.{key}` takes `{text}`, which is no {kinds} of the entity `{role}`"
                 key_of = entity.key if entity is not None else ()
-                tables = [one.name for one in self.groups.values() if isinstance(one, TableGroup) and one.key == key_of]
-                expected = f"features of: {', '.join(tables)}" if tables else "a group with `columns` of a table"
+                named = [one.name for one in self.groups.values() if isinstance(one, taken) and one.key == key_of]
+                expected = f"features of: {', '.join(named)}" if named else "a group with `columns` of a table"
                 self.context.report("E2061", what, at, expected=expected)
                 continue
             chosen = [one for one in group.features if wanted in ("*", one.name)]

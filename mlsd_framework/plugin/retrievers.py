@@ -41,7 +41,12 @@ class TextKind(FittedKind, Protocol):
 
 
 class TrainedKind(RetrieverKind, Protocol):
-    """A kind of retriever with a script of its own, in which `fit(log)` returns what answers."""
+    """A kind of retriever with a script of its own, in which `fit(log)` returns what answers.
+
+    One that says `reads_windows = True` takes features of windows among its `user_features`. Where it is given some,
+    `fit` takes the rows of `codegen.interactions_code.fitted_on` behind the log, and computes them as of the moments of
+    its examples.
+    """
 
     def training(self, retriever: Retriever, system: System) -> str:
         """Return the text of `training/<model>.py`."""

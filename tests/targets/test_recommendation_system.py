@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving.bundle import write_bundle
 from tests.runtime.serving.conftest import run_worker
-from tests.targets.made_shop import CUSTOMERS, KINDS, Shop, kind_of, liked
+from tests.targets.made_shop import BEGIN, CUSTOMERS, DAYS, KINDS, Shop, kind_of, liked
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("recommendation-system")]
 
@@ -109,6 +110,27 @@ def test_the_past_is_answered_as_it_was(ask: httpx.Client) -> None:
     assert history
     assert all(datetime.fromisoformat(one["at"]) < at for one in history)
     assert len(answer(ask, 1, traced=True)["trace"]["history"]) > len(history)
+
+
+def test_the_tower_reads_the_windows_of_the_moment(shop: Shop, ask: httpx.Client) -> None:
+    """What towers find has the scores of a user with the history and the windows of then, by going through the log."""
+    bundle, at = shop.bundle, BEGIN + timedelta(days=DAYS)  # states of windows are those of the log's end
+    towers = TwoTower.load(bundle.file("models/towers/item_vectors.safetensors"))
+    catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
+    log = pl.read_parquet(shop.root / "data" / "purchases.parquet").sort("at", "basket_id", "product_id")
+    for user in (101, 102, 103):
+        had = log.filter((pl.col("user_id") == user) & (pl.col("at") < at))
+        row: dict[str, Any] = {"history": catalogue.codes(had["product_id"]).tolist()}
+        row["person.city"] = "Rom" if user % 2 else "Köln"
+        for days in (7, 28):
+            times = had["at"].filter(had["at"] >= at - timedelta(days=days)).to_list()
+            row[f"activity.purchases_{days}d"] = len(times)
+            row[f"activity.since_{days}d"] = (at - times[-1]).total_seconds() if times else None
+        scores = towers.vectors @ towers.tower.vector(row)
+        found = answer(ask, user, traced=True, at=at.isoformat())["trace"]["candidates"]["towers"]
+        assert found
+        codes = catalogue.codes(pl.Series([one["item"] for one in found]))
+        assert [one["score"] for one in found] == pytest.approx(scores[codes].tolist(), abs=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [{"k": 51}, {"k": 0}, {"user_id": "x"}, {"unknown": 1}])

@@ -19,6 +19,9 @@ from mlsd_framework.runtime.towers.mining import Met
 ITEM: Final = "item"
 """The feature of the item tower that is the item itself, by its place in the catalogue."""
 
+AT: Final = "at"
+"""The column of moments as of which features of windows are computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Examples:
@@ -38,6 +41,14 @@ class Examples:
         rows, items = Rows.of(encoding.user.encode(self.users)), torch.from_numpy(self.items.astype(np.int64))
         whole = Pairs(rows, items)
         return whole.take(slice(0, self.learned)), whole.take(slice(self.learned, None))
+
+    def moments(self, log: Interactions, rows: pl.LazyFrame, user: str) -> pl.DataFrame:
+        """Return the user and the moment of each example, as `user` and `at`; keys are of the type that `rows` have."""
+        return _moments(log, log.users[self.events], log.times[self.events], rows, user)
+
+    def beside(self, features: pl.DataFrame) -> "Examples":
+        """Return them with more features of their users, a row an example."""
+        return replace(self, users=self.users.hstack(features))
 
     def met(self, log: Interactions) -> Met:
         """Return what the user of each row to learn from met up to the last of these rows."""
@@ -78,6 +89,10 @@ class Asking:
     users: NDArray[np.int64]
     histories: Histories
 
+    def moments(self, log: Interactions, rows: pl.LazyFrame, user: str) -> pl.DataFrame:
+        """Return each user and the moment of its history, as `user` and `at`, as those of examples are."""
+        return _moments(log, self.users, self.histories.at, rows, user)
+
 
 def some_histories(log: Interactions, number: int, *, seed: int) -> Asking:
     """Return the histories of so many users of a log, or of all, at its end."""
@@ -86,6 +101,14 @@ def some_histories(log: Interactions, number: int, *, seed: int) -> Asking:
         users = np.sort(np.random.default_rng(seed).choice(users, number, replace=False))
     end = int(log.times[-1]) + 1 if len(log.times) else 0
     return Asking(users, histories_of(log, users, np.full(len(users), end, np.int64)))
+
+
+def _moments(
+    log: Interactions, users: NDArray[np.integer], times: NDArray[np.int64], rows: pl.LazyFrame, user: str
+) -> pl.DataFrame:
+    keys = pl.Series(log.user_keys, dtype=rows.collect_schema()[user])
+    at = pl.Series(times).cast(pl.Datetime("us", "UTC"))
+    return pl.DataFrame({user: keys.gather(users), AT: at})
 
 
 def last_before(log: Interactions, length: int) -> NDArray[np.int32]:

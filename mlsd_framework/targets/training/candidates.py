@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass, replace
 
-from mlsd_framework.codegen.interactions_code import log_of
+from mlsd_framework.codegen.interactions_code import fitted_on, log_of
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given
 from mlsd_framework.codegen.script_names import ScriptNames
 from mlsd_framework.codegen.service_code import pointer
 from mlsd_framework.codegen.templates import render
+from mlsd_framework.codegen.values_code import returning, signature, sources_of, values_beside
 from mlsd_framework.ir.features import RequestGroup, StoredGroup
 from mlsd_framework.ir.retrieval import HoldOut, Moments, Outcome
 from mlsd_framework.ir.serving import Endpoint, Stage
 from mlsd_framework.ir.system import System
 from mlsd_framework.kinds.stages.retrieve.emit import retrieval, user_features
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
-from mlsd_framework.targets.training.dataset import returning, signature, sources_of, values_beside
 from mlsd_framework.targets.training.retrieval import EXAMPLES, RETRIEVAL
 
 AT = "at"
@@ -29,6 +29,7 @@ class CandidatesFile:
     what: str
     imports: str
     declarations: list[str]
+    sources_def: str
     sources: list[str]
     requests: list[str]
     features_def: str
@@ -39,6 +40,7 @@ class CandidatesFile:
     asked: str
     known: list[str]
     history: list[str]
+    fitted: str
     examples: list[str]
     made: str
     result: str
@@ -74,12 +76,14 @@ def candidates_file(system: System, spec: str) -> str:
     asking, ranking = _history_groups(parts), row_groups(system, parts.endpoint)
     asked, read = list(dict.fromkeys([log.source, *sources_of(asking, system)])), sources_of(ranking, system)
     used, features = candidate_sources(system), _beside(ranking, parts)
+    read_by_sources = _read_by_sources(parts)
     made, result = _put_together(", ".join(_frames(read, parts)) if features else None, parts)
     context = CandidatesFile(
         spec=spec,
         what="in parts of the log" if parts.held_out else "at moments of the past",
         imports="",
         declarations=_declarations(parts),
+        sources_def=signature("sources", ["log: Interactions", *_typed(read_by_sources, names)], "dict[str, Source]"),
         sources=_fitted(parts),
         requests=returning(_beside(asking, parts)[1:]),
         features_def=signature("with_features", [*_typed(read, names), "rows: pl.DataFrame"], "pl.DataFrame"),
@@ -90,6 +94,7 @@ def candidates_file(system: System, spec: str) -> str:
         asked=emit(_asked(parts)),
         known=[f"{KNOWN} = part.known_events({names.frame(log.source)})"] if parts.held_out else [],
         history=assigned("history", _history(parts), 2),
+        fitted=", ".join(["part.known(log)", *_frames(read_by_sources, parts)]),
         examples=assigned("rows", _examples(parts), 2),
         made=made,
         result=result,
@@ -230,8 +235,15 @@ def _fitted(parts: _Parts) -> list[str]:
     entries: list[tuple[Item, Item]] = []
     for one in parts.settings.sources:
         parts.imports.add(one.retriever.name)
-        entries.append((one.name, Raw(f"{one.retriever.name}.fit(log)")))
+        passed = ", ".join(["log", *(parts.names.frame(each) for each in fitted_on(one.retriever, parts.system))])
+        entries.append((one.name, Raw(f"{one.retriever.name}.fit({passed})")))
     return f"return {emit(Mapping(tuple(entries)), 1, 7)}".replace("\n    ", "\n").split("\n")
+
+
+def _read_by_sources(parts: _Parts) -> list[str]:
+    """Return the sources whose rows some source of candidates is fitted on, beside the log."""
+    retrievers = (one.retriever for one in parts.settings.sources)
+    return list(dict.fromkeys(name for one in retrievers for name in fitted_on(one, parts.system)))
 
 
 def _asked(parts: _Parts) -> Call:

@@ -1,11 +1,16 @@
 """What a two-tower model learns from: events with what their users had before, and the columns beside them."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlsd_framework.runtime.features.offline import window_features
+from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.tables import table
@@ -59,6 +64,45 @@ def test_examples_are_the_newest_events_with_a_past(
     assert found.learned == len(rows) - max(round(validated * len(rows)), 1)
     alone = examples(log, pl.DataFrame(), history=history, newest=newest)
     assert alone.users.equals(found.users.select("history"))
+
+
+ACTIVITY = WindowGroup(
+    name="activity",
+    entity=("user_id",),
+    source="events",
+    event_time="at",
+    windows=(timedelta(days=7), None),
+    aggregates=(Aggregate("events", "count"), Aggregate("spend", "sum", "spent")),
+)
+
+
+@given(logs(least=1), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_windows_of_examples_end_before_their_own_event(log: Interactions, seed: int) -> None:
+    """Each is what its user had in the window before, by going through the log; who asks is asked as of the end."""
+    spent = np.random.default_rng(seed).integers(1, 9, len(log.items))
+    keyed = replace(log, user_keys=tuple(f"u{code}" for code in range(USERS)))
+    at = pl.Series(log.times).cast(pl.Datetime("us", "UTC"))
+    events = pl.LazyFrame({"user_id": [keyed.user_keys[one] for one in log.users], "at": at, "spent": spent})
+
+    def seen(user: int, moment: int, window: int | None) -> list[int]:
+        first = -1 if window is None else moment - window
+        rows = (log.users == user) & (log.times < moment) & (log.times >= first)
+        return [int(rows.sum()), int(spent[rows].sum())]
+
+    def expected(user: int, moment: int) -> tuple[int | None, ...]:
+        (few, little), (many, much) = seen(user, moment, 7 * DAY), seen(user, moment, None)
+        return few, many, little if few else None, much if many else None
+
+    asked = some_histories(log, USERS, seed=0)
+    found = window_features(events.collect(), asked.moments(keyed, events, "user_id"), ACTIVITY, time="at")
+    assert found.rows() == [expected(user, int(log.times[-1]) + 1) for user in asked.users.tolist()]
+    rows = [row for row in range(len(log.items)) if before(log, row)]
+    if rows:
+        taken = examples(keyed, pl.DataFrame(), history=2)
+        features = window_features(events.collect(), taken.moments(keyed, events, "user_id"), ACTIVITY, time="at")
+        assert features.rows() == [expected(int(log.users[row]), int(log.times[row])) for row in rows]
+        assert taken.beside(features).users.columns == ["history", *features.columns]
 
 
 @given(logs(least=1), st.integers(1, 8))

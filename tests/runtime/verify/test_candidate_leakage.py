@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,10 @@ from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.proof import Proof
 from mlsd_framework.runtime.verify.report import page
 from mlsd_framework.runtime.verify.subject import Candidates, Log, Subject
+from tests.runtime.verify.taught import Taught
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.retrieval.source import Source
 
 USERS, ITEMS, DAYS = 30, 40, 60
 HORIZON = 7 * DAY
@@ -97,8 +102,12 @@ def make(
     written: str | None = None,
     ahead: int = 0,
     horizon: int = HORIZON,
+    taught: int | None = None,
 ) -> pl.DataFrame:
-    """Return the examples of a moment; `known`, `ahead` and `horizon` are what defects are planted by."""
+    """Return the examples of a moment; `known`, `ahead` and `horizon` are what defects are planted by.
+
+    With `taught` a source learns from features of windows too, so long after its examples.
+    """
     log = interactions(events, CATALOGUE, **COLUMNS, written=written)
     one = asked(events, log, replace(moment, horizon=horizon), user="user_id")
     then = one.rows.with_columns(pl.col("at") + pl.duration(microseconds=ahead))
@@ -106,12 +115,16 @@ def make(
     rows = beside(one.rows, "taste", features)
     history = CATALOGUE.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
     past = known(log, moment.at)
-    fitted = {
+    fitted: dict[str, Source] = {
         "popular": Popularity.fit(past),
         "together": ItemItem.fit(past),
         "again": BuyAgain.fit(past, horizon=HORIZON, most=20),
     }
-    merged = RETRIEVE.candidates(fitted, history)
+    retrieve: Retrieval = RETRIEVE
+    if taught is not None:
+        retrieve = Retrieval({**RETRIEVE.asks, "taught": Ask(8)}, n=28)
+        fitted["taught"] = Taught.fit(past, events, taught)
+    merged = retrieve.candidates(fitted, history)
     examples = examples_of(one, merged, CATALOGUE, item="item_id", label="bought", first=0, sampling=Sampling())
     spend = rows.select("user_id", "taste.spend_lifetime")
     return examples.join(spend, on="user_id", how="left", maintain_order="left")
@@ -170,6 +183,12 @@ def test_sources_that_know_how_many_users_will_come_are_found() -> None:
 def test_a_feature_from_after_the_moment_is_found() -> None:
     """Features as of an hour later change with what happens in that hour."""
     assert "taste.spend_lifetime" in leaking(prove(ahead=DAY // 24))
+
+
+def test_what_towers_read_of_windows_is_of_the_past() -> None:
+    """Learned as of each event nothing changes with the future of a request; with a look at the week after it does."""
+    assert leaking(prove(taught=0)) == set()
+    assert {"candidates.taught_score", "candidates.taught_rank"} & leaking(prove(taught=7 * DAY))
 
 
 def test_an_outcome_from_beyond_the_horizon_is_found() -> None:

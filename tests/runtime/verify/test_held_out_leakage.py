@@ -1,6 +1,7 @@
 """Held-out events are proved to be unknown: an honest way to make examples holds, and each planted defect is found."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -17,7 +18,11 @@ from mlsd_framework.runtime.verify.leakage import Leakage
 from mlsd_framework.runtime.verify.proof import Proof
 from mlsd_framework.runtime.verify.report import page
 from mlsd_framework.runtime.verify.subject import Candidates, Log, Subject
+from tests.runtime.verify.taught import Taught
 from tests.runtime.verify.test_candidate_leakage import CATALOGUE, COLUMNS, PURCHASES, group, leaking, purchases
+
+if TYPE_CHECKING:
+    from mlsd_framework.runtime.retrieval.source import Source
 
 RETRIEVE = Retrieval({"popular": Ask(8), "together": Ask(8)}, n=16)
 PARTS = HoldOut(0.25, "user", 4, 7)
@@ -31,8 +36,10 @@ def make(
     features_of_all: bool = False,
     histories_of_all: bool = False,
     labels_of_test: bool = False,
+    taught: bool = False,
+    windows_of_all: bool = False,
 ) -> pl.DataFrame:
-    """Return the examples of a part; the rest are defects to plant."""
+    """Return the examples of a part; with `taught` a source reads windows too, the rest are defects to plant."""
     log = interactions(events, CATALOGUE, **COLUMNS)
     known = part.known_events(events)
     told = Fold(part.at, part.name, part.hidden, part.hidden) if labels_of_test else part
@@ -41,8 +48,12 @@ def make(
     rows = beside(one.rows, "taste", taste)
     history = CATALOGUE.histories(rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"])
     past = log if fitted_on_all else part.known(log)
-    fitted = {"popular": Popularity.fit(past), "together": ItemItem.fit(past)}
-    merged = RETRIEVE.candidates(fitted, history)
+    fitted: dict[str, Source] = {"popular": Popularity.fit(past), "together": ItemItem.fit(past)}
+    retrieve = RETRIEVE
+    if taught:
+        retrieve = Retrieval({**RETRIEVE.asks, "taught": Ask(8)}, n=24)
+        fitted["taught"] = Taught.fit(past, events if windows_of_all else known)
+    merged = retrieve.candidates(fitted, history)
     examples = examples_of(one, merged, CATALOGUE, item="item_id", label="bought", first=0, sampling=Sampling())
     seen = window_features_from(events if features_of_all else known, one.rows, group(None), time="at")
     spend = one.rows.select("user_id").with_columns(seen["spend_lifetime"].alias("spend"))
@@ -95,6 +106,12 @@ def test_what_knows_held_out_events_is_found(defect: str, columns: set[str]) -> 
     faults = Proof("shop", "now", 0.0, 0, {}, leakage=found).faults()
     assert [one.code for one in faults] == ["E6702"]
     assert "after changes of what is held out of" in faults[0].notes[0]
+
+
+def test_what_towers_read_of_windows_is_known() -> None:
+    """Windows over the known events do not change with what is held out; windows over all events do."""
+    assert prove(taught=True).holds
+    assert "candidates.taught_score" in leaking(prove(taught=True, windows_of_all=True))
 
 
 def test_a_label_that_is_an_answer_of_the_test_is_found() -> None:

@@ -24,6 +24,7 @@ class TwoTower:
     embeds = True
     embeds_new = True
     has_vectors = True
+    reads_windows = True
 
     def source(self, retriever: Retriever) -> str:  # noqa: ARG002 - the kind's protocol
         """Return its class."""

@@ -9,7 +9,7 @@ from mlsd_framework.ir.retrieval import CANDIDATES, Retriever, candidate_columns
 from mlsd_framework.ir.serving import Stage, Value
 from mlsd_framework.ir.system import System
 from mlsd_framework.ir.types import INTEGERS, DataType
-from mlsd_framework.kinds.stages.retrieve.emit import user_features, write_retrieve
+from mlsd_framework.kinds.stages.retrieve.emit import write_retrieve
 from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings, Source
 from mlsd_framework.kinds.stages.retrieve.spec import HistorySpec, RetrieveSpec
 from mlsd_framework.lower.kinds import StageDraft
@@ -67,13 +67,23 @@ class Retrieve:
             moment[0].name if moment else None,
             spec.standardise,
         )
-        users = tuple(Value(ref.group, ref.name, ref.type, span) for ref in user_features(settings))
+        users = _of_users(settings, scope)
         return StageDraft((*history, *(one for one in moment if one.name not in names), *users), writes, settings)
 
     def code(self, stage: Stage, system: System, kinds: ModelKinds, code: ServiceCode) -> None:
         """Write what loads the sources, and the lines that ask them."""
         if isinstance(stage.settings, RetrieveSettings):
             write_retrieve(stage, stage.settings, system, kinds, code)
+
+
+def _of_users(settings: RetrieveSettings, scope: StageScope) -> tuple[Value, ...]:
+    """Return what sources read of who asks, each value at the first source that does."""
+    found: dict[str, Value] = {}
+    for one in settings.sources:
+        span = scope.context.span((*scope.at, "retrieve", "sources", one.name), key=True)
+        for ref in one.retriever.user_features:
+            found.setdefault(ref.dotted, Value(ref.group, ref.name, ref.type, span))
+    return tuple(found.values())
 
 
 def _finds_nothing(name: str, retriever: Retriever, *, new: bool, scope: StageScope) -> bool:

@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:0cba9016cad638ef"
-FEATURES = "sha256:72ee69fa0fcf975f"
+SPEC = "sha256:862ffa0effe09c43"
+FEATURES = "sha256:d447c4cc4cfd2245"
 
 # from tests/targets/cases/shop.yaml:16
 PRODUCTS = SourceTable(
@@ -28,7 +28,7 @@ PRODUCTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from tests/targets/cases/shop.yaml:38
+# from tests/targets/cases/shop.yaml:39
 PRODUCT_GROUP = ColumnGroup(name="product", entity=("product_id",), source="products", columns=("kind",))
 
 INDEXED = (

@@ -4,7 +4,7 @@
 from datetime import timedelta
 
 from feast import Entity, FeatureView, Field, FileSource, ValueType
-from feast.types import Array, Int64, String, UnixTimestamp
+from feast.types import Array, Float64, Int64, String, UnixTimestamp
 
 from mlsd_framework.runtime.feast.live import live_tags
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
@@ -38,6 +38,32 @@ TASTE_VIEW = FeatureView(
 )
 
 # from tests/targets/cases/shop.yaml:37
+ACTIVITY_VIEW = FeatureView(
+    name="activity",
+    entities=[USER_ID_ENTITY],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="purchases_7d", dtype=Int64),
+        Field(name="purchases_28d", dtype=Int64),
+        Field(name="since_7d", dtype=Float64),
+        Field(name="since_28d", dtype=Float64),
+    ],
+    source=FileSource(name="activity_rows", path=str(FEATURES / "activity.parquet"), timestamp_field="event_timestamp"),
+    tags=live_tags(
+        WindowGroup(
+            name="activity",
+            entity=("user_id",),
+            source="purchases",
+            event_time="at",
+            windows=(timedelta(days=7), timedelta(days=28)),
+            aggregates=(Aggregate("purchases", "count"), Aggregate("since", "time_since_last")),
+            key=("basket_id", "product_id"),
+        ),
+        {"basket_id": "int64", "product_id": "int64"},
+    ),
+)
+
+# from tests/targets/cases/shop.yaml:38
 TREND_VIEW = FeatureView(
     name="trend",
     entities=[PRODUCT_ID_ENTITY],
@@ -46,7 +72,7 @@ TREND_VIEW = FeatureView(
     source=FileSource(name="trend_rows", path=str(FEATURES / "trend.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/shop.yaml:38
+# from tests/targets/cases/shop.yaml:39
 PRODUCT_VIEW = FeatureView(
     name="product",
     entities=[PRODUCT_ID_ENTITY],
@@ -55,7 +81,7 @@ PRODUCT_VIEW = FeatureView(
     source=FileSource(name="product_rows", path=str(FEATURES / "product.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/shop.yaml:39
+# from tests/targets/cases/shop.yaml:40
 PERSON_VIEW = FeatureView(
     name="person",
     entities=[USER_ID_ENTITY],

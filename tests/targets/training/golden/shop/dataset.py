@@ -8,6 +8,7 @@ import polars as pl
 import popular
 import towers
 from features import (
+    ACTIVITY_GROUP,
     PEOPLE,
     PERSON_GROUP,
     PRODUCT_GROUP,
@@ -16,6 +17,7 @@ from features import (
     TASTE_GROUP,
     TREND_GROUP,
     WORKSPACE,
+    activity_events,
     load,
     taste_events,
     trend_events,
@@ -33,17 +35,17 @@ from mlsd_framework.runtime.training import retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
-# from tests/targets/cases/shop.yaml:79
+# from tests/targets/cases/shop.yaml:80
 RETRIEVE = Retrieval({"ease": Ask(40), "towers": Ask(30, new=True), "popular": Ask(30)}, n=60)
 
-# from tests/targets/cases/shop.yaml:41
+# from tests/targets/cases/shop.yaml:42
 PARTS = Moments(count=3, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=20)
 
 
-def sources(log: Interactions) -> dict[str, Source]:
+def sources(log: Interactions, purchases: pl.LazyFrame) -> dict[str, Source]:
     """Return the sources of candidates, fitted on a log."""
-    return {"ease": ease.fit(log), "towers": towers.fit(log), "popular": popular.fit(log)}
+    return {"ease": ease.fit(log), "towers": towers.fit(log, purchases), "popular": popular.fit(log)}
 
 
 def requests(purchases: pl.LazyFrame, people: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -52,7 +54,11 @@ def requests(purchases: pl.LazyFrame, people: pl.LazyFrame, rows: pl.DataFrame) 
     events = taste_events(purchases)
     rows = beside(rows, "taste", window_features_from(events, rows, TASTE_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:39
+    # from tests/targets/cases/shop.yaml:37
+    events = activity_events(purchases)
+    rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
+
+    # from tests/targets/cases/shop.yaml:40
     return beside(rows, "person", column_features(people, rows, PERSON_GROUP, time="at"))
 
 
@@ -60,14 +66,14 @@ def with_features(
     purchases: pl.LazyFrame, products: pl.LazyFrame, people: pl.LazyFrame, rows: pl.DataFrame
 ) -> pl.DataFrame:
     """Return candidates with their features, as of the moments of their requests."""
-    # from tests/targets/cases/shop.yaml:37
+    # from tests/targets/cases/shop.yaml:38
     events = trend_events(purchases)
     rows = beside(rows, "trend", window_features_from(events, rows, TREND_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:38
+    # from tests/targets/cases/shop.yaml:39
     rows = beside(rows, "product", column_features(products, rows, PRODUCT_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:39
+    # from tests/targets/cases/shop.yaml:40
     return beside(rows, "person", column_features(people, rows, PERSON_GROUP, time="at"))
 
 
@@ -87,10 +93,22 @@ def examples(
         one = asked(purchases, log, part, user="user_id")
         rows = requests(purchases, people, one.rows)
         history = catalogue.histories(
-            rows["taste.items_lifetime"], rows["taste.times_lifetime"], rows["at"], columns_of(rows, ["person.city"])
+            rows["taste.items_lifetime"],
+            rows["taste.times_lifetime"],
+            rows["at"],
+            columns_of(
+                rows,
+                [
+                    "person.city",
+                    "activity.purchases_7d",
+                    "activity.purchases_28d",
+                    "activity.since_7d",
+                    "activity.since_28d",
+                ],
+            ),
         )
         histories.append(retrieved.numbered(history, first))
-        fitted = sources(part.known(log))
+        fitted = sources(part.known(log), purchases)
         found = RETRIEVE.found(fitted, history)
         merged = RETRIEVE.merged(fitted, found, history)
         rows = examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING)

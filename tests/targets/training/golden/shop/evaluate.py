@@ -20,8 +20,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:0cba9016cad638ef",
-    features="sha256:72ee69fa0fcf975f",
+    spec="sha256:862ffa0effe09c43",
+    features="sha256:d447c4cc4cfd2245",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
 MODELS = ("popular", "ease", "towers", "ranker")
@@ -51,7 +51,7 @@ def main(workspace: Workspace) -> None:
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
 
-    # from tests/targets/cases/shop.yaml:84
+    # from tests/targets/cases/shop.yaml:85
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.ease_score"],
@@ -71,7 +71,7 @@ def main(workspace: Workspace) -> None:
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from tests/targets/cases/shop.yaml:85
+    # from tests/targets/cases/shop.yaml:86
     candidates = candidates.top(10)
     stages["take"] = candidates
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-from features import PEOPLE, PRODUCTS, PURCHASES, WORKSPACE, load
+from features import ACTIVITY_GROUP, PEOPLE, PRODUCTS, PURCHASES, WORKSPACE, activity_events, load
 
+from mlsd_framework.runtime.features.dataset import beside
+from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.frames import columns_of
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
@@ -18,7 +20,7 @@ from mlsd_framework.runtime.retrieval.two_tower import TwoTower as Retriever
 from mlsd_framework.runtime.towers.batches import PairsData, Rows
 from mlsd_framework.runtime.towers.checkpoints import load_best, newest, place
 from mlsd_framework.runtime.towers.export import FILES, export
-from mlsd_framework.runtime.towers.features import Category, Embedding, LastItems, Towers
+from mlsd_framework.runtime.towers.features import Category, Embedding, LastItems, Number, Towers
 from mlsd_framework.runtime.towers.learning import learn
 from mlsd_framework.runtime.towers.module import Settings, TwoTower
 from mlsd_framework.runtime.towers.negatives import Negatives
@@ -28,9 +30,16 @@ from mlsd_framework.runtime.towers.user_tower import VECTORS
 from mlsd_framework.runtime.training import artefacts
 from mlsd_framework.runtime.training.candidate_examples import interactions
 
-# from tests/targets/cases/shop.yaml:46
+# from tests/targets/cases/shop.yaml:47
 TOWERS = Towers(
-    user=(LastItems("history", "item", 5), Category("person.city", "person.city")),
+    user=(
+        LastItems("history", "item", 5),
+        Category("person.city", "person.city"),
+        Number("activity.purchases_7d"),
+        Number("activity.purchases_28d"),
+        Number("activity.since_7d"),
+        Number("activity.since_28d"),
+    ),
     item=(Category("item", "item"), Category("product.kind", "product.kind")),
     embeddings=(Embedding("item", 8, minimum=5), Embedding("person.city", 4), Embedding("product.kind", 4)),
 )
@@ -48,11 +57,22 @@ def users(keys: tuple[int | str, ...]) -> pl.DataFrame:
     return table(load(PEOPLE), "user_id", keys, ["city"], "person")
 
 
-def train(log: Interactions, folder: Path) -> None:
+def windows(purchases: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what the user tower reads of windows: a row a user and moment, as of just before it."""
+    # from tests/targets/cases/shop.yaml:37
+    events = activity_events(purchases)
+    rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
+
+    columns = ["activity.purchases_7d", "activity.purchases_28d", "activity.since_7d", "activity.since_28d"]
+    return rows.select(columns)
+
+
+def train(log: Interactions, purchases: pl.LazyFrame, folder: Path) -> None:
     """Train on a log in a folder, going on where a training there was cut off, and leave both towers as ONNX in it."""
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     frame = catalogue_frame(catalogue, table(load(PRODUCTS), "product_id", catalogue.keys, ["kind"], "product"))
     taken = examples(log, users(log.user_keys), history=5, newest=None)
+    taken = taken.beside(windows(purchases, taken.moments(log, purchases, "user_id")))
 
     encoding = learn(TOWERS, taken.users.head(taken.learned), frame)
     learned, validated = taken.pairs(encoding)
@@ -76,27 +96,44 @@ def train(log: Interactions, folder: Path) -> None:
     shutil.rmtree(state)
 
 
-def fit(log: Interactions) -> Retriever:
+def fit(log: Interactions, purchases: pl.LazyFrame) -> Retriever:
     """Return the towers, trained on a log."""
     with tempfile.TemporaryDirectory() as folder:
-        train(log, Path(folder))
+        train(log, purchases, Path(folder))
         return Retriever.load(Path(folder) / VECTORS)
 
 
 def asking(log: Interactions) -> Histories:
     """Return the histories of some users at the end of a log, to measure an index on."""
     asked = some_histories(log, 1000, seed=SETTINGS.seed)
-    rows = users(log.user_keys)[asked.users]
-    return replace(asked.histories, columns=columns_of(rows, ["person.city"]))
+    purchases = load(PURCHASES)
+    rows = pl.concat(
+        [users(log.user_keys)[asked.users], windows(purchases, asked.moments(log, purchases, "user_id"))],
+        how="horizontal",
+    )
+    return replace(
+        asked.histories,
+        columns=columns_of(
+            rows,
+            [
+                "person.city",
+                "activity.purchases_7d",
+                "activity.purchases_28d",
+                "activity.since_7d",
+                "activity.since_28d",
+            ],
+        ),
+    )
 
 
 def main() -> None:
     """Train on the whole log, and write the model's folder."""
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
-    log = interactions(load(PURCHASES), catalogue, user="user_id", item="product_id", time="at")
+    purchases = load(PURCHASES)
+    log = interactions(purchases, catalogue, user="user_id", item="product_id", time="at")
     folder = WORKSPACE.model("towers")
     folder.mkdir(parents=True, exist_ok=True)
-    train(log, folder)
+    train(log, purchases, folder)
     artefacts.seal(
         folder,
         model="towers",

@@ -3,6 +3,7 @@
 
 from dataset import PARTS, examples
 from features import (
+    ACTIVITY_GROUP,
     FEEDS,
     FINGERPRINT,
     PEOPLE,
@@ -14,6 +15,7 @@ from features import (
     TASTE_GROUP,
     TREND_GROUP,
     WORKSPACE,
+    activity_events,
     load,
     taste_events,
     trend_events,
@@ -30,11 +32,12 @@ def main() -> None:
     people = load(PEOPLE).collect()
     subject = Subject(
         system="shop",
-        definitions="sha256:1decb13be1eb0489",
+        definitions="sha256:fa8c81f0de82f578",
         features=FINGERPRINT,
         logs=(Log(PURCHASES, purchases), Log(PRODUCTS, products), Log(PEOPLE, people)),
         stored=(
             Stored(TASTE_GROUP, ("purchases",), taste_events, live=FEEDS[0].source),
+            Stored(ACTIVITY_GROUP, ("purchases",), activity_events, live=FEEDS[0].source),
             Stored(TREND_GROUP, ("purchases",), trend_events),
             Stored(PRODUCT_GROUP, ("products",)),
             Stored(PERSON_GROUP, ("people",)),
