@@ -56,7 +56,7 @@ BY_EVENTS = Impressions(Pages(user="user_id", item="item_id", time="at"), within
 def views() -> pl.DataFrame:
     """Return pages of four items, those of a page hours apart; one page in six is written two days late.
 
-    Pages are numbered downwards, so that a changed number may be that of an earlier page.
+    Pages are numbered downwards, to 0 near the first cut, so that a changed number may be that of a page before it.
     """
     draw = np.random.default_rng(4)
     pages = 500
@@ -64,13 +64,13 @@ def views() -> pl.DataFrame:
     assert begin is not None
     starts = np.repeat(np.sort(draw.integers(0, DAYS * DAY, pages)), 4)
     late = np.repeat(np.where(draw.random(pages) < 1 / 6, 2 * DAY, 0), 4)
-    page = np.repeat(pages // 2 - np.arange(pages), 4)
+    page = np.repeat(410 - np.arange(pages), 4)
     at = starts + np.tile(np.arange(4), pages) * 4 * HOUR
     begun = int(pl.Series([begin]).dt.timestamp("us")[0])
     rows = {
         "view_id": np.arange(4 * pages),
         "page_id": page,
-        "user_id": np.repeat(draw.integers(0, USERS + 3, pages), 4),
+        "user_id": np.repeat(draw.choice([0, 1, 2, 3, USERS], pages), 4),
         "item_id": draw.integers(0, ITEMS, 4 * pages),
         "at": pl.Series(begun + at).cast(pl.Datetime("us", "UTC")),
         "written": pl.Series(begun + at + late).cast(pl.Datetime("us", "UTC")),
