@@ -123,6 +123,18 @@ def told(shown: Shown) -> list[tuple[int, str, list[int], list[int]]]:
     ]
 
 
+@pytest.mark.parametrize(("half_days", "chosen"), [(-1, []), (0, [1]), (2, [1]), (3, []), (4, [])])
+def test_an_event_chooses_from_the_request_up_to_its_time(half_days: int, chosen: list[int]) -> None:
+    """One at the moment of the request counts, one exactly `within` later does not."""
+    shown = Impressions(PAGES, within=WITHIN).of(
+        views_of([("ann", 1, 25, 0, None), ("ann", 2, 25, 0, None)]),
+        log_of([("ann", 1, 25 + half_days)]),
+        CATALOGUE,
+        MOMENT,
+    )
+    assert told(shown) == [(25, "ann", [1, 2], chosen)]
+
+
 def test_an_outcome_of_numbers_is_nought_or_one() -> None:
     """A count of clicks is refused, by name and value."""
     views = views_of([("ann", 1, 25, 0, True), ("ann", 2, 25, 0, False)])

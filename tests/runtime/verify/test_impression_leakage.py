@@ -12,7 +12,7 @@ from mlsd_framework.runtime.data.schema import Column, SourceTable
 from mlsd_framework.runtime.features.dataset import beside
 from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.retrieval.buy_again import BuyAgain
-from mlsd_framework.runtime.retrieval.interactions import DAY, Interactions
+from mlsd_framework.runtime.retrieval.interactions import DAY, HOUR, Interactions
 from mlsd_framework.runtime.retrieval.item_item import ItemItem
 from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.training.candidate_examples import Sampling, examples_of, interactions
@@ -54,20 +54,23 @@ BY_EVENTS = Impressions(Pages(user="user_id", item="item_id", time="at"), within
 
 
 def views() -> pl.DataFrame:
-    """Return pages of four items, those of a page some seconds apart; one page in six is written two days late."""
+    """Return pages of four items, those of a page hours apart; one page in six is written two days late.
+
+    Pages are numbered downwards, to 0 near the first cut, so that a changed number may be that of a page before it.
+    """
     draw = np.random.default_rng(4)
     pages = 500
     begin = purchases()["at"].min()
     assert begin is not None
     starts = np.repeat(np.sort(draw.integers(0, DAYS * DAY, pages)), 4)
     late = np.repeat(np.where(draw.random(pages) < 1 / 6, 2 * DAY, 0), 4)
-    page = np.repeat(np.arange(pages), 4)
-    at = starts + np.tile(np.arange(4), pages) * 1_000_000
+    page = np.repeat(410 - np.arange(pages), 4)
+    at = starts + np.tile(np.arange(4), pages) * 4 * HOUR
     begun = int(pl.Series([begin]).dt.timestamp("us")[0])
     rows = {
         "view_id": np.arange(4 * pages),
         "page_id": page,
-        "user_id": np.repeat(draw.integers(0, USERS + 3, pages), 4),
+        "user_id": np.repeat(draw.choice([0, 1, 2, 3, USERS], pages), 4),
         "item_id": draw.integers(0, ITEMS, 4 * pages),
         "at": pl.Series(begun + at).cast(pl.Datetime("us", "UTC")),
         "written": pl.Series(begun + at + late).cast(pl.Datetime("us", "UTC")),
