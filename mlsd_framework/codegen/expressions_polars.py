@@ -223,7 +223,11 @@ def _in(pl: _Polars, node: In) -> _Code:
 
 
 def _in_list(pl: _Polars, node: InList) -> _Code:
-    found = _call("in_list", pl.text(node.operand), pl.column(node.values).text)
+    values, item = pl.column(node.values), node.values.type.item
+    if item is not None and not item.nullable and any(columns(node.operand)):
+        found = _Code(f"{pl.column(node.operand).within(ATOM)}.is_in({values.text})")
+    else:
+        found = _call("in_list", pl.text(node.operand), values.text)
     return _inverted(found) if node.negated else found
 
 

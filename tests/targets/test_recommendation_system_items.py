@@ -268,6 +268,12 @@ def test_a_file_of_requests_is_answered_with_what_has_changed(shop: Shop, table:
     found = pl.read_parquet(out)
     assert found.filter(pl.col("item") == NEW).height > 0
     assert found["row"].n_unique() == len(users)
+    likes = [["kind 5"], [], None]
+    pl.DataFrame({"user_id": [10**9 + 17] * 3, "interests": likes}).write_parquet(asked)
+    shop.told("predict", "specs/shop.yaml", "--batch", str(asked), "--out", str(out))
+    first = [pl.read_parquet(out).filter(pl.col("row") == row)["item"].to_list() for row in range(3)]
+    assert {kind_of(item - 1000) for item in first[0]} == {5}
+    assert first[1] == first[2] != first[0]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import bentoml
 import polars as pl
 from msgspec import Meta, Struct, field
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
@@ -172,7 +171,7 @@ RECOMMEND_RETRIEVE = Retrieval(
             100,
             new=True,
             where=Where(
-                sql.in_list(pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String))),
                 ("product.department",),
                 {"interests": pl.List(pl.String)},
             ),
@@ -456,9 +455,7 @@ class Recommend:
                 candidates,
                 holds(
                     rows,
-                    sql.in_list(
-                        pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))
-                    ),
+                    pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String))),
                 ),
                 plus=10.0,
                 score="ranker",

@@ -29,7 +29,6 @@ from features import (
     trend_events,
 )
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
@@ -56,7 +55,7 @@ RETRIEVE = Retrieval(
             100,
             new=True,
             where=Where(
-                sql.in_list(pl.col("product.department").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String))),
                 ("product.department",),
                 {"interests": pl.List(pl.String)},
             ),

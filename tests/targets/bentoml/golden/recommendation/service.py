@@ -8,7 +8,6 @@ import bentoml
 import polars as pl
 from msgspec import Meta, Struct
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
@@ -144,7 +143,7 @@ RECOMMEND_RETRIEVE = Retrieval(
             30,
             new=True,
             where=Where(
-                sql.in_list(pl.col("product.brand").cast(pl.String), pl.col("likes").cast(pl.List(pl.String))),
+                pl.col("product.brand").cast(pl.String).is_in(pl.col("likes").cast(pl.List(pl.String))),
                 ("product.brand",),
                 {"likes": pl.List(pl.String)},
             ),

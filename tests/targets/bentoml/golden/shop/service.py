@@ -8,7 +8,6 @@ import bentoml
 import polars as pl
 from msgspec import Meta, Struct
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
@@ -131,7 +130,7 @@ RETRIEVE = Retrieval(
         "liked": Ask(
             20,
             where=Where(
-                sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                pl.col("product.kind").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String))),
                 ("product.kind",),
                 {"interests": pl.List(pl.String)},
             ),
@@ -308,10 +307,7 @@ class Recommend:
             )
             candidates = boosted(
                 candidates,
-                holds(
-                    rows,
-                    sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
-                ),
+                holds(rows, pl.col("product.kind").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))),
                 plus=100.0,
                 score="ranker",
                 logarithmic=True,

@@ -25,7 +25,6 @@ from features import (
     taste_events,
 )
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
@@ -51,7 +50,7 @@ RETRIEVE = Retrieval(
             30,
             new=True,
             where=Where(
-                sql.in_list(pl.col("product.brand").cast(pl.String), pl.col("likes").cast(pl.List(pl.String))),
+                pl.col("product.brand").cast(pl.String).is_in(pl.col("likes").cast(pl.List(pl.String))),
                 ("product.brand",),
                 {"likes": pl.List(pl.String)},
             ),

@@ -23,7 +23,6 @@ from features import (
     trend_events,
 )
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.features.asof import column_features
 from mlsd_framework.runtime.features.dataset import beside, write_dataset
 from mlsd_framework.runtime.features.out_of_core import window_features_from
@@ -46,7 +45,7 @@ RETRIEVE = Retrieval(
         "liked": Ask(
             20,
             where=Where(
-                sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String))),
+                pl.col("product.kind").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String))),
                 ("product.kind",),
                 {"interests": pl.List(pl.String)},
             ),

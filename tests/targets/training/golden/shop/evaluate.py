@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 from features import PURCHASES, load
 
-from mlsd_framework.runtime.features import sql_polars as sql
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
 from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.retrieval.candidates import Candidates
@@ -88,7 +87,7 @@ def answers(workspace: Workspace, asked: retrieved.Retrieved, candidates: Candid
     )
     candidates = boosted(
         candidates,
-        holds(rows, sql.in_list(pl.col("product.kind").cast(pl.String), pl.col("interests").cast(pl.List(pl.String)))),
+        holds(rows, pl.col("product.kind").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))),
         plus=100.0,
         score="ranker",
         logarithmic=True,
