@@ -15,6 +15,7 @@ QUICK = {
     "data": "pandas, read",
     "fraud_quality": "ours, better features",
     "fraud_ulb": "ours, trees by validation",
+    "hard_negatives": "hard 4 of 100 behind 10",
     "hostile_yaml": "billion laughs",
     "live_items": "new items taken in",
     "ready": "stopped to ready",
@@ -26,7 +27,7 @@ QUICK = {
     "stream_keys": "names held",
     "two_tower": "small, ours beside a bare loop",
 }
-FETCHES = ("data", "fraud_ulb", "ready", "retrieval_quality")
+FETCHES = ("data", "fraud_ulb", "hard_negatives", "ready", "retrieval_quality")
 PROCESSES = ("cli", "feast_stores", "ready", "recommend", "stream", "stream_keys")
 
 

@@ -50,13 +50,14 @@ def test_an_entity_may_be_listed_by_a_table(build: Compile) -> None:
 
 
 def test_retrievers_say_who_met_what(build: Compile) -> None:
-    """User and item are columns of the events; features of towers are columns of tables, patterns unfolded."""
+    """User and item are columns of the events; features of towers are of tables and windows, patterns unfolded."""
     system = build(("item_features: product.kind", "item_features: product.*"))
     found = {one.name: one for one in system.retrievers}
     assert list(found) == ["popular", "ease", "towers"]
     assert {one.interactions for one in found.values()} == {Interactions("purchases", "user_id", "product_id", "item")}
     towers = found["towers"]
-    assert [one.dotted for one in towers.user_features] == ["person.city"]
+    windows = ["habit.newest_lifetime", "habit.usual_lifetime"]
+    assert [one.dotted for one in towers.user_features] == ["person.city", *windows]
     assert [one.dotted for one in towers.item_features] == ["product.kind"]
     assert [one.embeds for one in found.values()] == [False, False, True]
     assert (towers.setting("dim"), towers.setting("layers"), towers.setting("epochs")) == (8, (16,), 2)

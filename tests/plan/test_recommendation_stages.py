@@ -32,6 +32,7 @@ CHANGES = {
     "how many candidates": ("          n: 60", "          n: 50", LEARNED, "retrain"),
     "the history's length": ('"last_n(product_id, 50)"', '"last_n(product_id, 49)"', PUBLISHED, "retrain"),
     "a feature of items": ("windows: [7d, 28d]", "windows: [7d, 27d]", PUBLISHED, "retrain"),
+    "a feature of the user's tower": ("usual: mean(", "usual: max(", {TOWERS, INDEX, *PUBLISHED}, "retrain"),
     "the outcome's horizon": ("within: 7d", "within: 6d", LEARNED, "retrain"),
     "the sample of a request": ("negatives: 20", "negatives: 21", LEARNED, "retrain"),
     "the port": ("port: 0", "port: 3999", {SERVE}, "reload"),

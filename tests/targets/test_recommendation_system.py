@@ -128,7 +128,7 @@ def test_the_past_is_answered_as_it_was(ask: httpx.Client) -> None:
 
 def test_the_tower_reads_the_windows_of_the_moment(shop: Shop, ask: httpx.Client) -> None:
     """What towers find has the scores of a user with the history and the windows of then, by going through the log."""
-    bundle, at = shop.bundle, BEGIN + timedelta(days=DAYS)  # states of windows are those of the log's end
+    bundle, at = shop.bundle, BEGIN + timedelta(days=DAYS)  # a live state is that of the log's end
     towers = TwoTower.load(bundle.file("models/towers/item_vectors.safetensors"))
     catalogue = Catalogue.load(bundle.file("catalogues/item.safetensors"))
     log = pl.read_parquet(shop.root / "data" / "purchases.parquet").sort("at", "basket_id", "product_id")
@@ -136,10 +136,8 @@ def test_the_tower_reads_the_windows_of_the_moment(shop: Shop, ask: httpx.Client
         had = log.filter((pl.col("user_id") == user) & (pl.col("at") < at))
         row: dict[str, Any] = {"history": catalogue.codes(had["product_id"]).tolist()}
         row["person.city"] = "Rom" if user % 2 else "Köln"
-        for days in (7, 28):
-            times = had["at"].filter(had["at"] >= at - timedelta(days=days)).to_list()
-            row[f"activity.purchases_{days}d"] = len(times)
-            row[f"activity.since_{days}d"] = (at - times[-1]).total_seconds() if times else None
+        row["habit.newest_lifetime"] = had["product_id"][-1]
+        row["habit.usual_lifetime"] = had["product_id"].mean()
         scores = towers.vectors @ towers.tower.vector(row)
         found = answer(ask, user, traced=True, at=at.isoformat())["trace"]["candidates"]["towers"]
         assert found

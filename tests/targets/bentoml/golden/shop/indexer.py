@@ -12,8 +12,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:1a7502d6c6963675"
-FEATURES = "sha256:d447c4cc4cfd2245"
+SPEC = "sha256:67ad08c74ed60c82"
+FEATURES = "sha256:0ce364e0844f2363"
 
 # from tests/targets/cases/shop.yaml:16
 PRODUCTS = SourceTable(
@@ -28,7 +28,7 @@ PRODUCTS = SourceTable(
     checks=Checks(max_faults=0.01),
 )
 
-# from tests/targets/cases/shop.yaml:39
+# from tests/targets/cases/shop.yaml:40
 PRODUCT_GROUP = ColumnGroup(name="product", entity=("product_id",), source="products", columns=("kind",))
 
 INDEXED = (

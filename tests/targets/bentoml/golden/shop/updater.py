@@ -11,7 +11,7 @@ from mlsd_framework.runtime.stream.feeds import Feed
 from mlsd_framework.runtime.stream.live import LiveGroup, LiveSource
 from mlsd_framework.runtime.stream.process import run
 
-FEATURES = "sha256:d447c4cc4cfd2245"
+FEATURES = "sha256:0ce364e0844f2363"
 
 # from tests/targets/cases/shop.yaml:9
 PURCHASES = SourceTable(
@@ -39,14 +39,14 @@ TASTE_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from tests/targets/cases/shop.yaml:37
-ACTIVITY_GROUP = WindowGroup(
-    name="activity",
+# from tests/targets/cases/shop.yaml:38
+HABIT_GROUP = WindowGroup(
+    name="habit",
     entity=("user_id",),
     source="purchases",
     event_time="at",
-    windows=(timedelta(days=7), timedelta(days=28)),
-    aggregates=(Aggregate("purchases", "count"), Aggregate("since", "time_since_last")),
+    windows=(None,),
+    aggregates=(Aggregate("newest", "last", "product_id"), Aggregate("usual", "mean", "product_id")),
     key=("basket_id", "product_id"),
 )
 
@@ -56,7 +56,7 @@ FEEDS = (
             table=PURCHASES,
             groups=(
                 LiveGroup(StateLayout(TASTE_GROUP, {"basket_id": "int64", "product_id": "int64", "at": "timestamp"})),
-                LiveGroup(StateLayout(ACTIVITY_GROUP, {"basket_id": "int64", "product_id": "int64"})),
+                LiveGroup(StateLayout(HABIT_GROUP, {"basket_id": "int64", "product_id": "int64"})),
             ),
             future=timedelta(hours=1),
         ),

@@ -37,33 +37,28 @@ TASTE_VIEW = FeatureView(
     ),
 )
 
-# from tests/targets/cases/shop.yaml:37
-ACTIVITY_VIEW = FeatureView(
-    name="activity",
+# from tests/targets/cases/shop.yaml:38
+HABIT_VIEW = FeatureView(
+    name="habit",
     entities=[USER_ID_ENTITY],
     ttl=timedelta(0),
-    schema=[
-        Field(name="purchases_7d", dtype=Int64),
-        Field(name="purchases_28d", dtype=Int64),
-        Field(name="since_7d", dtype=Float64),
-        Field(name="since_28d", dtype=Float64),
-    ],
-    source=FileSource(name="activity_rows", path=str(FEATURES / "activity.parquet"), timestamp_field="event_timestamp"),
+    schema=[Field(name="newest_lifetime", dtype=Int64), Field(name="usual_lifetime", dtype=Float64)],
+    source=FileSource(name="habit_rows", path=str(FEATURES / "habit.parquet"), timestamp_field="event_timestamp"),
     tags=live_tags(
         WindowGroup(
-            name="activity",
+            name="habit",
             entity=("user_id",),
             source="purchases",
             event_time="at",
-            windows=(timedelta(days=7), timedelta(days=28)),
-            aggregates=(Aggregate("purchases", "count"), Aggregate("since", "time_since_last")),
+            windows=(None,),
+            aggregates=(Aggregate("newest", "last", "product_id"), Aggregate("usual", "mean", "product_id")),
             key=("basket_id", "product_id"),
         ),
         {"basket_id": "int64", "product_id": "int64"},
     ),
 )
 
-# from tests/targets/cases/shop.yaml:38
+# from tests/targets/cases/shop.yaml:39
 TREND_VIEW = FeatureView(
     name="trend",
     entities=[PRODUCT_ID_ENTITY],
@@ -72,7 +67,7 @@ TREND_VIEW = FeatureView(
     source=FileSource(name="trend_rows", path=str(FEATURES / "trend.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/shop.yaml:39
+# from tests/targets/cases/shop.yaml:40
 PRODUCT_VIEW = FeatureView(
     name="product",
     entities=[PRODUCT_ID_ENTITY],
@@ -81,7 +76,7 @@ PRODUCT_VIEW = FeatureView(
     source=FileSource(name="product_rows", path=str(FEATURES / "product.parquet"), timestamp_field="event_timestamp"),
 )
 
-# from tests/targets/cases/shop.yaml:40
+# from tests/targets/cases/shop.yaml:41
 PERSON_VIEW = FeatureView(
     name="person",
     entities=[USER_ID_ENTITY],

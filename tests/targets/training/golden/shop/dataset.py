@@ -8,7 +8,7 @@ import polars as pl
 import popular
 import towers
 from features import (
-    ACTIVITY_GROUP,
+    HABIT_GROUP,
     PEOPLE,
     PERSON_GROUP,
     PRODUCT_GROUP,
@@ -17,7 +17,7 @@ from features import (
     TASTE_GROUP,
     TREND_GROUP,
     WORKSPACE,
-    activity_events,
+    habit_events,
     load,
     taste_events,
     trend_events,
@@ -36,7 +36,7 @@ from mlsd_framework.runtime.training import onboarding, retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
-# from tests/targets/cases/shop.yaml:81
+# from tests/targets/cases/shop.yaml:82
 RETRIEVE = Retrieval(
     {
         "ease": Ask(40),
@@ -55,11 +55,11 @@ RETRIEVE = Retrieval(
     where=Where(pl.col("product.kind").cast(pl.String) != "withdrawn", ("product.kind",)),
 )
 
-# from tests/targets/cases/shop.yaml:42
+# from tests/targets/cases/shop.yaml:43
 PARTS = Moments(count=3, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=20)
 
-# from tests/targets/cases/shop.yaml:97
+# from tests/targets/cases/shop.yaml:98
 ONBOARDING = onboarding.Onboarding("interests", "product.kind", most=1, sample=100)
 
 
@@ -80,11 +80,11 @@ def requests(purchases: pl.LazyFrame, people: pl.LazyFrame, rows: pl.DataFrame) 
     events = taste_events(purchases)
     rows = beside(rows, "taste", window_features_from(events, rows, TASTE_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:37
-    events = activity_events(purchases)
-    rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
+    # from tests/targets/cases/shop.yaml:38
+    events = habit_events(purchases)
+    rows = beside(rows, "habit", window_features_from(events, rows, HABIT_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:40
+    # from tests/targets/cases/shop.yaml:41
     return beside(rows, "person", column_features(people, rows, PERSON_GROUP, time="at"))
 
 
@@ -92,14 +92,14 @@ def with_features(
     purchases: pl.LazyFrame, products: pl.LazyFrame, people: pl.LazyFrame, rows: pl.DataFrame
 ) -> pl.DataFrame:
     """Return candidates with their features, as of the moments of their requests."""
-    # from tests/targets/cases/shop.yaml:38
+    # from tests/targets/cases/shop.yaml:39
     events = trend_events(purchases)
     rows = beside(rows, "trend", window_features_from(events, rows, TREND_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:39
+    # from tests/targets/cases/shop.yaml:40
     rows = beside(rows, "product", column_features(products, rows, PRODUCT_GROUP, time="at"))
 
-    # from tests/targets/cases/shop.yaml:40
+    # from tests/targets/cases/shop.yaml:41
     return beside(rows, "person", column_features(people, rows, PERSON_GROUP, time="at"))
 
 
@@ -123,16 +123,7 @@ def examples(
             rows["taste.items_lifetime"],
             rows["taste.times_lifetime"],
             rows["at"],
-            columns_of(
-                rows,
-                [
-                    "person.city",
-                    "activity.purchases_7d",
-                    "activity.purchases_28d",
-                    "activity.since_7d",
-                    "activity.since_28d",
-                ],
-            ),
+            columns_of(rows, ["person.city", "habit.newest_lifetime", "habit.usual_lifetime"]),
         )
         given = Given(item_table, {"interests": [()] * rows.height})
         histories.append(retrieved.numbered(history, first))

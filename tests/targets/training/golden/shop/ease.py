@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> Ease:
     """Return the source, fitted on a log."""
-    # from tests/targets/cases/shop.yaml:46
+    # from tests/targets/cases/shop.yaml:47
     return Ease.fit(log, l2=50.0, most=100)
 
 

@@ -23,8 +23,8 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:1a7502d6c6963675",
-    features="sha256:d447c4cc4cfd2245",
+    spec="sha256:67ad08c74ed60c82",
+    features="sha256:0ce364e0844f2363",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
 MODELS = ("popular", "ease", "towers", "ranker")
@@ -57,7 +57,7 @@ def answers(workspace: Workspace, asked: retrieved.Retrieved, candidates: Candid
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
 
-    # from tests/targets/cases/shop.yaml:91
+    # from tests/targets/cases/shop.yaml:92
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.ease_score"],
@@ -77,7 +77,7 @@ def answers(workspace: Workspace, asked: retrieved.Retrieved, candidates: Candid
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from tests/targets/cases/shop.yaml:92
+    # from tests/targets/cases/shop.yaml:93
     rows = frame_of(
         candidates,
         {
@@ -94,7 +94,7 @@ def answers(workspace: Workspace, asked: retrieved.Retrieved, candidates: Candid
     )
     stages["boost"] = candidates
 
-    # from tests/targets/cases/shop.yaml:93
+    # from tests/targets/cases/shop.yaml:94
     candidates = candidates.top(10)
     stages["take"] = candidates
     return stages

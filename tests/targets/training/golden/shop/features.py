@@ -18,7 +18,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-FINGERPRINT = "sha256:d447c4cc4cfd2245"
+FINGERPRINT = "sha256:0ce364e0844f2363"
 
 # from tests/targets/cases/shop.yaml:9
 PURCHASES = SourceTable(
@@ -68,18 +68,18 @@ TASTE_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from tests/targets/cases/shop.yaml:37
-ACTIVITY_GROUP = WindowGroup(
-    name="activity",
+# from tests/targets/cases/shop.yaml:38
+HABIT_GROUP = WindowGroup(
+    name="habit",
     entity=("user_id",),
     source="purchases",
     event_time="at",
-    windows=(timedelta(days=7), timedelta(days=28)),
-    aggregates=(Aggregate("purchases", "count"), Aggregate("since", "time_since_last")),
+    windows=(None,),
+    aggregates=(Aggregate("newest", "last", "product_id"), Aggregate("usual", "mean", "product_id")),
     key=("basket_id", "product_id"),
 )
 
-# from tests/targets/cases/shop.yaml:38
+# from tests/targets/cases/shop.yaml:39
 TREND_GROUP = WindowGroup(
     name="trend",
     entity=("product_id",),
@@ -91,10 +91,10 @@ TREND_GROUP = WindowGroup(
     key=("basket_id", "product_id"),
 )
 
-# from tests/targets/cases/shop.yaml:39
+# from tests/targets/cases/shop.yaml:40
 PRODUCT_GROUP = ColumnGroup(name="product", entity=("product_id",), source="products", columns=("kind",))
 
-# from tests/targets/cases/shop.yaml:40
+# from tests/targets/cases/shop.yaml:41
 PERSON_GROUP = ColumnGroup(name="person", entity=("user_id",), source="people", columns=("city",))
 
 
@@ -112,13 +112,13 @@ def taste_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
     return purchases
 
 
-# from tests/targets/cases/shop.yaml:37
-def activity_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the events of `activity` with the values that its aggregates read."""
+# from tests/targets/cases/shop.yaml:38
+def habit_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the events of `habit` with the values that its aggregates read."""
     return purchases
 
 
-# from tests/targets/cases/shop.yaml:38
+# from tests/targets/cases/shop.yaml:39
 def trend_events(purchases: pl.LazyFrame) -> pl.LazyFrame:
     """Return the events of `trend` with the values that its aggregates read."""
     return purchases
@@ -130,7 +130,7 @@ FEEDS = (
             table=PURCHASES,
             groups=(
                 LiveGroup(StateLayout(TASTE_GROUP, {"basket_id": "int64", "product_id": "int64", "at": "timestamp"})),
-                LiveGroup(StateLayout(ACTIVITY_GROUP, {"basket_id": "int64", "product_id": "int64"})),
+                LiveGroup(StateLayout(HABIT_GROUP, {"basket_id": "int64", "product_id": "int64"})),
             ),
             future=timedelta(hours=1),
         ),
@@ -150,7 +150,7 @@ def main() -> None:
     groups = materialise_all(
         (
             (TASTE_GROUP, taste_events(purchases)),
-            (ACTIVITY_GROUP, activity_events(purchases)),
+            (HABIT_GROUP, habit_events(purchases)),
             (TREND_GROUP, trend_events(purchases)),
             (PRODUCT_GROUP, products),
             (PERSON_GROUP, people),

@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.indexing import chosen, put
 
 def main() -> None:
     """Measure on the histories of users, and write the index."""
-    # from tests/targets/cases/shop.yaml:69
+    # from tests/targets/cases/shop.yaml:70
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     log = interactions(load(PURCHASES), catalogue, user="user_id", item="product_id", time="at")
     embeds = TwoTower.load(WORKSPACE.model("towers") / "item_vectors.safetensors")

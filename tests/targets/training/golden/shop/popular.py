@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.candidate_examples import interactions
 
 def fit(log: Interactions) -> Popularity:
     """Return the source, fitted on a log."""
-    # from tests/targets/cases/shop.yaml:45
+    # from tests/targets/cases/shop.yaml:46
     return Popularity.fit(log, half_life=28 * DAY, keep=1000)
 
 

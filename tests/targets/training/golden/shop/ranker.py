@@ -24,7 +24,7 @@ NUMBERS = [
 CATEGORIES = ["product.kind", "person.city"]
 FEATURES = [*NUMBERS, *CATEGORIES]
 
-# from tests/targets/cases/shop.yaml:60
+# from tests/targets/cases/shop.yaml:61
 PARAMETERS = {
     "loss_function": "YetiRank",
     "iterations": 30,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-from features import ACTIVITY_GROUP, PEOPLE, PRODUCTS, PURCHASES, WORKSPACE, activity_events, load
+from features import HABIT_GROUP, PEOPLE, PRODUCTS, PURCHASES, WORKSPACE, habit_events, load
 
 from mlsd_framework.runtime.features.dataset import beside
 from mlsd_framework.runtime.features.out_of_core import window_features_from
@@ -30,15 +30,13 @@ from mlsd_framework.runtime.towers.user_tower import VECTORS
 from mlsd_framework.runtime.training import artefacts
 from mlsd_framework.runtime.training.candidate_examples import interactions
 
-# from tests/targets/cases/shop.yaml:47
+# from tests/targets/cases/shop.yaml:48
 TOWERS = Towers(
     user=(
         LastItems("history", "item", 5),
         Category("person.city", "person.city"),
-        Number("activity.purchases_7d"),
-        Number("activity.purchases_28d"),
-        Number("activity.since_7d"),
-        Number("activity.since_28d"),
+        Number("habit.newest_lifetime"),
+        Number("habit.usual_lifetime"),
     ),
     item=(Category("item", "item"), Category("product.kind", "product.kind")),
     embeddings=(Embedding("item", 8, minimum=5), Embedding("person.city", 4), Embedding("product.kind", 4)),
@@ -59,11 +57,11 @@ def users(keys: tuple[int | str, ...]) -> pl.DataFrame:
 
 def windows(purchases: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Return what the user tower reads of windows: a row a user and moment, as of just before it."""
-    # from tests/targets/cases/shop.yaml:37
-    events = activity_events(purchases)
-    rows = beside(rows, "activity", window_features_from(events, rows, ACTIVITY_GROUP, time="at"))
+    # from tests/targets/cases/shop.yaml:38
+    events = habit_events(purchases)
+    rows = beside(rows, "habit", window_features_from(events, rows, HABIT_GROUP, time="at"))
 
-    columns = ["activity.purchases_7d", "activity.purchases_28d", "activity.since_7d", "activity.since_28d"]
+    columns = ["habit.newest_lifetime", "habit.usual_lifetime"]
     return rows.select(columns)
 
 
@@ -112,17 +110,7 @@ def asking(log: Interactions) -> Histories:
         how="horizontal",
     )
     return replace(
-        asked.histories,
-        columns=columns_of(
-            rows,
-            [
-                "person.city",
-                "activity.purchases_7d",
-                "activity.purchases_28d",
-                "activity.since_7d",
-                "activity.since_28d",
-            ],
-        ),
+        asked.histories, columns=columns_of(rows, ["person.city", "habit.newest_lifetime", "habit.usual_lifetime"])
     )
 
 

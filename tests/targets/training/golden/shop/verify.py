@@ -3,9 +3,9 @@
 
 from dataset import PARTS, examples
 from features import (
-    ACTIVITY_GROUP,
     FEEDS,
     FINGERPRINT,
+    HABIT_GROUP,
     PEOPLE,
     PERSON_GROUP,
     PRODUCT_GROUP,
@@ -15,7 +15,7 @@ from features import (
     TASTE_GROUP,
     TREND_GROUP,
     WORKSPACE,
-    activity_events,
+    habit_events,
     load,
     taste_events,
     trend_events,
@@ -32,12 +32,12 @@ def main() -> None:
     people = load(PEOPLE).collect()
     subject = Subject(
         system="shop",
-        definitions="sha256:fa8c81f0de82f578",
+        definitions="sha256:9c071aa1ed90b671",
         features=FINGERPRINT,
         logs=(Log(PURCHASES, purchases), Log(PRODUCTS, products), Log(PEOPLE, people)),
         stored=(
             Stored(TASTE_GROUP, ("purchases",), taste_events, live=FEEDS[0].source),
-            Stored(ACTIVITY_GROUP, ("purchases",), activity_events, live=FEEDS[0].source),
+            Stored(HABIT_GROUP, ("purchases",), habit_events, live=FEEDS[0].source),
             Stored(TREND_GROUP, ("purchases",), trend_events),
             Stored(PRODUCT_GROUP, ("products",)),
             Stored(PERSON_GROUP, ("people",)),
