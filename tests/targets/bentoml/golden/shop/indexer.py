@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:947195b0080d50aa"
+SPEC = "sha256:16238a5ada7e1e51"
 FEATURES = "sha256:72ee69fa0fcf975f"
 
 # from tests/targets/cases/shop.yaml:16

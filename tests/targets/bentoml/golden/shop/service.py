@@ -38,7 +38,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:72ee69fa0fcf975f"
 APP = Application(
     "shop",
-    spec="sha256:947195b0080d50aa",
+    spec="sha256:16238a5ada7e1e51",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -247,6 +247,8 @@ class Recommend:
                     candidates.columns["candidates.towers_rank"],
                     candidates.columns["candidates.popular_score"],
                     candidates.columns["candidates.popular_rank"],
+                    candidates.columns["candidates.liked_score"],
+                    candidates.columns["candidates.liked_rank"],
                     candidates.columns["trend.purchases_7d"],
                     candidates.columns["trend.purchases_28d"],
                     candidates.columns["product.kind"],

@@ -23,7 +23,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:947195b0080d50aa",
+    spec="sha256:16238a5ada7e1e51",
     features="sha256:72ee69fa0fcf975f",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
@@ -69,6 +69,8 @@ def pipeline(
             candidates.columns["candidates.towers_rank"],
             candidates.columns["candidates.popular_score"],
             candidates.columns["candidates.popular_rank"],
+            candidates.columns["candidates.liked_score"],
+            candidates.columns["candidates.liked_rank"],
             candidates.columns["trend.purchases_7d"],
             candidates.columns["trend.purchases_28d"],
             candidates.columns["product.kind"],
