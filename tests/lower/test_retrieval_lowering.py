@@ -112,7 +112,9 @@ def test_candidates_have_a_score_and_a_rank_of_each_source(build: Compile) -> No
     """A ranker reads them by pattern or by name, in the order of the sources."""
     ranker = next(one for one in build().models if one.name == "ranker")
     said = [one.name for one in ranker.features if one.group == CANDIDATES]
-    assert said == [f"{source}_{what}" for source in ("ease", "towers", "popular") for what in ("score", "rank")]
+    assert said == [
+        f"{source}_{what}" for source in ("ease", "towers", "popular", "liked") for what in ("score", "rank")
+    ]
     named = build(("[candidates.*, trend.*", "[candidates.ease_rank, trend.*")).models
     assert [one.name for one in named[0].features if one.group == CANDIDATES] == ["ease_rank"]
 
@@ -120,7 +122,8 @@ def test_candidates_have_a_score_and_a_rank_of_each_source(build: Compile) -> No
 def test_a_gate_may_be_at_a_stage_and_for_a_slice(build: Compile) -> None:
     """Both, one or none; the comparison is the same."""
     written = '["ndcg >= 0.05 at retrieve for cold_start", "ndcg > 0.1 for new_items", "ndcg >= -1e-3"]'
-    [ranker] = build(('["ndcg >= 0.05", "recall_at_k >= 0.1 at retrieve"]', written)).models
+    there = '["ndcg >= 0.05", "recall_at_k >= 0.1 at retrieve", "ndcg >= 0.05 for onboarded"]'
+    [ranker] = build((there, written)).models
     assert [(one.metric, one.op, one.value, one.stage, one.slice) for one in ranker.gates] == [
         ("ndcg", ">=", 0.05, "retrieve", "cold_start"),
         ("ndcg", ">", 0.1, None, "new_items"),
@@ -140,7 +143,7 @@ def test_a_gate_may_be_at_a_stage_by_its_own_name(build: Compile) -> None:
 def test_the_moment_of_a_request_is_now_unless_it_says_so(build: Compile) -> None:
     """What the history and live features are read at; other columns have plain defaults."""
     [endpoint] = build().serving
-    assert dict(endpoint.defaults) == {"at": "now", "k": 10}
+    assert dict(endpoint.defaults) == {"at": "now", "interests": (), "k": 10}
     retrieve = next(one for one in endpoint.pipeline if one.kind == "retrieve")
     assert retrieve.settings.moment == "at"  # type: ignore[union-attr] # those of `retrieve`
     without = build(("      at: {type: timestamp, default: now}\n", "")).serving[0]

@@ -27,7 +27,7 @@ CHANGES = {
     "a gate": ("ndcg >= 0.05", "ndcg >= 0.06", DECIDED, "re-threshold"),
     "a gate's place": ("at retrieve", "at score", DECIDED, "re-threshold"),
     "a metric": ("[ndcg, {recall_at_k: 50}]", "[ndcg, {recall_at_k: 50}, mrr]", DECIDED, "re-threshold"),
-    "a quota": ("sources: {ease: 40", "sources: {ease: 41", LEARNED, "retrain"),
+    "a quota": ("            ease: 40", "            ease: 41", LEARNED, "retrain"),
     "what is new": ("n: 30, new: true", "n: 30, new: false", LEARNED, "retrain"),
     "how many candidates": ("          n: 60", "          n: 50", LEARNED, "retrain"),
     "the history's length": ('"last_n(product_id, 50)"', '"last_n(product_id, 49)"', PUBLISHED, "retrain"),

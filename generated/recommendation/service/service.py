@@ -49,7 +49,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:94db11e716786aa8",
+    spec="sha256:4a773fff86e76f8d",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -38,7 +38,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:0ce364e0844f2363"
 APP = Application(
     "shop",
-    spec="sha256:67ad08c74ed60c82",
+    spec="sha256:9b41a05684b19657",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -280,6 +280,8 @@ class Recommend:
                     candidates.columns["candidates.towers_rank"],
                     candidates.columns["candidates.popular_score"],
                     candidates.columns["candidates.popular_rank"],
+                    candidates.columns["candidates.liked_score"],
+                    candidates.columns["candidates.liked_rank"],
                     candidates.columns["trend.purchases_7d"],
                     candidates.columns["trend.purchases_28d"],
                     candidates.columns["product.kind"],

@@ -23,7 +23,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:67ad08c74ed60c82",
+    spec="sha256:9b41a05684b19657",
     features="sha256:0ce364e0844f2363",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
@@ -66,6 +66,8 @@ def answers(workspace: Workspace, asked: retrieved.Retrieved, candidates: Candid
             candidates.columns["candidates.towers_rank"],
             candidates.columns["candidates.popular_score"],
             candidates.columns["candidates.popular_rank"],
+            candidates.columns["candidates.liked_score"],
+            candidates.columns["candidates.liked_rank"],
             candidates.columns["trend.purchases_7d"],
             candidates.columns["trend.purchases_28d"],
             candidates.columns["product.kind"],

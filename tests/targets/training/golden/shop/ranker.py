@@ -18,6 +18,8 @@ NUMBERS = [
     "candidates.towers_rank",
     "candidates.popular_score",
     "candidates.popular_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "trend.purchases_7d",
     "trend.purchases_28d",
 ]
