@@ -14,6 +14,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numba
@@ -32,19 +33,33 @@ def compiled(signatures: str | Sequence[str]) -> Callable[[_Kernel], _Kernel]:
 
     def decorate(function: _Kernel) -> _Kernel:
         with _without_blas():
-            try:
-                kernel = numba.njit(listed, cache=True, nogil=True, error_model="numpy")(function)
-            except RuntimeError as error:
-                if "cannot cache function" not in str(error):
-                    raise
-                _LOG.warning(
-                    "no folder for compiled kernels can be written, `%s` is compiled in memory: set NUMBA_CACHE_DIR",
-                    function.__qualname__,
-                )
-                kernel = numba.njit(listed, nogil=True, error_model="numpy")(function)
-        return cast("_Kernel", kernel)
+            return _cached(function, listed)
 
     return decorate
+
+
+def compiled_when_called(function: _Kernel) -> _Kernel:
+    """Compile a kernel for the types that it is called with, at the first such call, or load it from numba's cache.
+
+    It runs as one of `compiled` does.
+    """
+    return _cached(function, None)
+
+
+def _cached(function: _Kernel, signatures: list[str] | None) -> _Kernel:
+    """Return a function compiled with numba's cache, or in memory where that cannot be written."""
+    make = partial(numba.njit, signatures, nogil=True, error_model="numpy")
+    try:
+        kernel = make(cache=True)(function)
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+        _LOG.warning(
+            "no folder for compiled kernels can be written, `%s` is compiled in memory: set NUMBA_CACHE_DIR",
+            function.__qualname__,
+        )
+        kernel = make()(function)
+    return cast("_Kernel", kernel)
 
 
 def inlined(function: _Kernel) -> _Kernel:

@@ -1,11 +1,12 @@
 """How the window kernel's functions are compiled, and the types they share."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from mlsd_framework.runtime.compiled import compiled_when_called
 
 Array: TypeAlias = NDArray[Any]
 Integers: TypeAlias = NDArray[np.int64]
@@ -32,4 +33,4 @@ class Ranges(NamedTuple):
 
 def compiled(function: Function) -> Function:
     """Compile a function over arrays, once a machine (the cache is beside the file), to run without the GIL."""
-    return cast("Function", njit(cache=True, nogil=True, error_model="numpy")(function))
+    return compiled_when_called(function)

@@ -16,7 +16,7 @@ from numba.core import caching
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.compiled import compiled
+from mlsd_framework.runtime.compiled import compiled, compiled_when_called
 from mlsd_framework.runtime.serving.tree_file import TreeArrays, TreeNames, read_trees, write_trees
 from mlsd_framework.runtime.serving.trees import UNSEEN, CompiledTrees
 
@@ -287,12 +287,13 @@ def test_kernels_compile_where_no_cache_can_be_written(
     """With nowhere to keep compiled code, a kernel is compiled in memory and the log says what to set."""
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
 
-    @compiled("int64(int64)")
     def twice(value: int) -> int:
         return value * 2
 
-    assert twice(4) == 8
-    assert "NUMBA_CACHE_DIR" in caplog.text
+    for decorate in (compiled("int64(int64)"), compiled_when_called):
+        caplog.clear()
+        assert decorate(twice)(4) == 8
+        assert "NUMBA_CACHE_DIR" in caplog.text
 
 
 COUNTRIES = st.sampled_from(["DE", "FR", "7", "none", None])
