@@ -44,7 +44,7 @@ class ShownSpec(SpecModel):
     the user with the item `within` a time after the request.
     """
 
-    short: ClassVar[str] = "source"
+    short: ClassVar[str] = "from"
 
     source: Name = Field(alias="from", description="The source of the impressions, a row an item shown.")
     outcome: Name | None = Field(

@@ -42,8 +42,9 @@ def generated() -> dict[str, tuple[Lines, Lines]]:
     data: dict[str, Any] = read_document(CASE).data
     other = deepcopy(data)
     pipeline = [one for one in other["serving"]["/recommend"]["pipeline"] if "explore" not in one]
-    pipeline[[next(iter(one)) for one in pipeline].index("boost")] = {"boost": PINNED}
-    pipeline[-1:-1] = [{"boost": LIKED}, {"explore": THOMPSON}]
+    place = [next(iter(one)) for one in pipeline].index("boost")
+    pipeline[place : place + 1] = [{"boost": PINNED}, {"boost": LIKED}]
+    pipeline[-1:-1] = [{"explore": THOMPSON}]
     asked = other["serving"]["/recommend"]["request"]
     asked["brands"] = {"type": "list<category>", "default": ["Own", "Brio"]}
     asked["shelves"] = {"type": "list<int64>", "default": [2]}
