@@ -205,7 +205,7 @@ class _Drafting:
         if system.outcome is not None:
             return self._candidates()
         features = ((group.name, one.name) for group in system.features for one in group.features)
-        asked = ((None, name) for name in self._asked())
+        asked = ((None, name) for name in _asked(system))
         parts = meaning.collected(
             [*meaning.label_parts(system), *self._definitions.of_names(features), *self._definitions.of_names(asked)]
         )
@@ -215,17 +215,6 @@ class _Drafting:
             outputs=(f"{self._workspace}/dataset.parquet",),
             script=f"{self._generated}/training/dataset.py",
         )
-
-    def _asked(self) -> set[str]:
-        """Return the columns of the examples that evaluation reads: of slices, of costs, of splits."""
-        examples = self._system.examples
-        if examples is None:
-            return set()
-        asked = {one.column for one in self._system.metrics.slices}
-        asked |= {one.name for endpoint in self._system.serving for one in endpoint.request}
-        asked |= {ref.name for model in self._system.models for ref in model.features if ref.group is None}
-        asked |= {str(model.split.group) for model in self._system.models if hasattr(model.split, "group")}
-        return {name for name in asked if examples.column(name)}
 
     def _trains(self) -> list[Train]:
         found = []
@@ -347,6 +336,18 @@ class _Drafting:
                 case Files():
                     data.append(source.name)
         return {"after": tuple(dict.fromkeys(after)), "data": tuple(data)}
+
+
+def _asked(system: System) -> set[str]:
+    """Return the columns of the examples that evaluation reads: of slices, of costs, of splits."""
+    examples = system.examples
+    if examples is None:
+        return set()
+    asked = {one.column for one in system.metrics.slices}
+    asked |= {one.name for endpoint in system.serving for one in endpoint.request}
+    asked |= {ref.name for model in system.models for ref in model.features if ref.group is None}
+    asked |= {str(model.split.group) for model in system.models if hasattr(model.split, "group")}
+    return {name for name in asked if examples.column(name)}
 
 
 def _contract(endpoint: Endpoint) -> dict[str, str]:

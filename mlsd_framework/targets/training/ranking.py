@@ -90,9 +90,7 @@ def ranking_file(system: System, spec: str, registry: Registry) -> str:
     columns = list(dict.fromkeys(_columns(retrieve, *after)))
     policy = system.metrics.off_policy
     pipeline, last = _pipeline(retrieve, after, system, registry, code)
-    said = _given(outcome, "\n".join(pipeline), named_again=again is not None)
-    if likes is not None and re.search(rf"\b{likes[1]}\[request\]", "\n".join(pipeline)):
-        said.append(f"{likes[1]} = asked.said({literal(likes[0])}, {emit(dict(endpoint.defaults)[likes[0]])})")
+    said = _given(outcome, endpoint, "\n".join(pipeline), likes)
     loads = [line for text in code.loads.values() for line in text.split("\n")]
     runs = _Runs(_taken("\n".join([*said, *loads, *pipeline])), settings, valued=policy is not None)
     logged = [] if policy is None else _logged(policy, runs, last, imports)
@@ -208,19 +206,23 @@ def _imported(imports: Imports) -> None:
     imports.add("mlsd_framework.runtime.workspace", "Workspace", "project")
 
 
-def _given(outcome: Outcome, pipeline: str, *, named_again: bool) -> list[str]:
-    """Return the lines that name what of the requests the pipeline uses: their histories, their ids.
+def _given(outcome: Outcome, endpoint: Endpoint, pipeline: str, likes: tuple[str, str] | None) -> list[str]:
+    """Return the lines that name what of the requests the pipeline uses: histories, ids, what they say they like.
 
-    With `named_again` some are of users whom nobody knows.
+    Where newcomers are asked, `likes` is the value of the request that says so and its name in the script; some
+    requests are of users whom nobody knows then.
     """
     history, ids = (re.search(rf"\b{name}\b", pipeline) is not None for name in ("history", "request_ids"))
-    lines = ["history = asked.history"] if history or ids else []
-    if named_again:
-        lines = ["history = asked.history"] if history else []
-        return [*lines, *([f"request_ids = asked.ids({literal(outcome.interactions.user)})"] if ids else [])]
-    user = f"asked.requests[{literal(outcome.interactions.user)}]"
-    made = 'f"{user}@{at}" for user, at in zip'
-    return [*lines, *([f"request_ids = [{made}({user}, history.at, strict=True)]"] if ids else [])]
+    lines = ["history = asked.history"] if history or (ids and likes is None) else []
+    user = literal(outcome.interactions.user)
+    if ids and likes is not None:
+        lines.append(f"request_ids = asked.ids({user})")
+    elif ids:
+        made = 'f"{user}@{at}" for user, at in zip'
+        lines.append(f"request_ids = [{made}(asked.requests[{user}], history.at, strict=True)]")
+    if likes is not None and re.search(rf"\b{likes[1]}\[request\]", pipeline):
+        lines.append(f"{likes[1]} = asked.said({literal(likes[0])}, {emit(dict(endpoint.defaults)[likes[0]])})")
+    return lines
 
 
 def _taken(pipeline: str) -> tuple[str, ...]:
