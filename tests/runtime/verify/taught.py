@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlsd_framework.runtime.features.out_of_core import window_features_from
 from mlsd_framework.runtime.features.windows import Aggregate, WindowGroup
 from mlsd_framework.runtime.retrieval.best import best
-from mlsd_framework.runtime.retrieval.candidates import Candidates
+from mlsd_framework.runtime.retrieval.candidates import Candidates, Mask
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions
 from mlsd_framework.runtime.retrieval.source import Source, gathered
 from mlsd_framework.runtime.retrieval.tower_examples import examples
@@ -41,7 +41,7 @@ class Taught(Source):
         spent = users["spend_7d"].fill_null(0.0).to_numpy()
         return cls(np.bincount(taken.items, weights=spent, minlength=log.item_count))
 
-    def retrieve(self, histories: Histories, n: int) -> Candidates:
+    def retrieve(self, histories: Histories, n: int, *, allowed: Mask | None = None) -> Candidates:  # noqa: ARG002 - a source's
         """Return the items of the largest scores."""
         answer = best(self.scores, np.arange(len(self.scores), dtype=np.int32), n, -np.inf)
         return gathered([answer] * histories.requests)
