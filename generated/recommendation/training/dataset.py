@@ -68,7 +68,7 @@ RETRIEVE = Retrieval(
 PARTS = Moments(count=6, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
 
-# from specs/recommendation.yaml:156
+# from specs/recommendation.yaml:160
 ONBOARDING = onboarding.Onboarding("interests", "product.department", most=3, sample=1000)
 
 

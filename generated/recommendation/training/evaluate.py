@@ -30,7 +30,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:4a773fff86e76f8d",
+    spec="sha256:70964e8d5ab208fb",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -39,6 +39,7 @@ METRICS = ["ndcg@10", "recall@500", "hit_rate@10", "mrr@10", "map@10"]
 GATES = [
     Gate("ndcg@10", ">=", 0.2),
     Gate("ndcg@10", ">=", 0.018, slice="discovery"),
+    Gate("ndcg@10", ">=", 0.08, slice="newcomers"),
     Gate("recall@500", ">=", 0.4, stage="retrieve"),
 ]
 BOOTSTRAP = Bootstrap(count=200, level=0.95, seed=7)
@@ -95,7 +96,7 @@ COLUMNS = [
     "household.kids_count",
 ]
 
-# from specs/recommendation.yaml:140
+# from specs/recommendation.yaml:144
 EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 
@@ -167,40 +168,101 @@ def answers(
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from specs/recommendation.yaml:137
+    # from specs/recommendation.yaml:138
     rows = frame_of(
         candidates,
         {
-            "product.department": (candidates.columns["product.department"], pl.String),
-            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+            "activity.purchases_91d": (candidates.columns["activity.purchases_91d"], pl.Int64),
+            "candidates.popular_rank": (candidates.columns["candidates.popular_rank"], pl.Float64),
         },
     )
     candidates = boosted(
         candidates,
-        holds(rows, pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))),
+        holds(rows, (pl.col("activity.purchases_91d") == 0) & (pl.col("candidates.popular_rank") < 10)),
         plus=10.0,
         score="ranker",
         logarithmic=True,
     )
-    stages["boost"] = candidates
+    stages["newcomers"] = candidates
 
-    # from specs/recommendation.yaml:138
+    # from specs/recommendation.yaml:139
+    rows_2 = frame_of(
+        candidates,
+        {
+            "activity.purchases_91d": (candidates.columns["activity.purchases_91d"], pl.Int64),
+            "candidates.popular_rank": (candidates.columns["candidates.popular_rank"], pl.Float64),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(rows_2, (pl.col("activity.purchases_91d") == 0) & (pl.col("candidates.popular_rank") < 3)),
+        plus=10.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["newcomers_first"] = candidates
+
+    # from specs/recommendation.yaml:140
+    rows_3 = frame_of(
+        candidates,
+        {
+            "product.department": (candidates.columns["product.department"], pl.String),
+            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+            "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(
+            rows_3,
+            pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
+            & (pl.col("candidates.liked_rank") < 10),
+        ),
+        plus=30.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["interests"] = candidates
+
+    # from specs/recommendation.yaml:141
+    rows_4 = frame_of(
+        candidates,
+        {
+            "product.department": (candidates.columns["product.department"], pl.String),
+            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+            "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(
+            rows_4,
+            pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
+            & (pl.col("candidates.liked_rank") < 3),
+        ),
+        plus=10.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["interests_first"] = candidates
+
+    # from specs/recommendation.yaml:142
     candidates = diversified(candidates, als_units, 20, 0.95, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
-    # from specs/recommendation.yaml:139
+    # from specs/recommendation.yaml:143
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
     stages["cap"] = candidates
 
-    # from specs/recommendation.yaml:140
-    rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+    # from specs/recommendation.yaml:144
+    rows_5 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
     seeds = seeds_of(request_ids, "explore")
     candidates = epsilon_greedy(
-        candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+        candidates, holds(rows_5, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
     )
     stages["explore"] = candidates
 
-    # from specs/recommendation.yaml:141
+    # from specs/recommendation.yaml:145
     candidates = candidates.top(20)
     stages["take"] = candidates
     return stages
