@@ -4,6 +4,11 @@ from mlsd_framework.ir.features import FeatureRef
 from mlsd_framework.ir.system import System
 
 
+def table_file(entity: str) -> str:
+    """Return where a version keeps what conditions read of an entity's items."""
+    return f"catalogues/{entity}.table.safetensors"
+
+
 def condition_columns(system: System, entity: str) -> tuple[FeatureRef, ...]:
     """Return the columns that conditions read of an entity's items, each once, in the order of the spec.
 

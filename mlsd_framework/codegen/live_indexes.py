@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from mlsd_framework.codegen.item_conditions import condition_columns
+from mlsd_framework.codegen.item_conditions import condition_columns, table_file
 from mlsd_framework.codegen.service_code import Followed
 from mlsd_framework.ir.entities import Entity
 from mlsd_framework.ir.retrieval import Index
@@ -36,7 +36,7 @@ def followed(system: System, kinds: Mapping[str, object]) -> dict[str, Followed]
         files = [f"catalogues/{entity.name}.safetensors"]
         conditions = bool(condition_columns(system, entity.name))
         if conditions:
-            files.append(f"catalogues/{entity.name}.table.safetensors")
+            files.append(table_file(entity.name))
         for one in indexes:
             file = str(getattr(kinds[one.retriever.kind], "file", ""))
             files += [f"models/{one.retriever.name}/{file}", f"indexes/{one.name}/index.json"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from mlsd_framework.codegen.expressions_polars import dtype_of, to_polars
+from mlsd_framework.codegen.item_conditions import table_file
 from mlsd_framework.codegen.python import Call, Imports, Item, Mapping, Raw, assigned, emit, given, identifier, literal
 from mlsd_framework.codegen.row_code import row_value
 from mlsd_framework.codegen.service_code import RUNTIME, SERVING, ServiceCode, pointer
@@ -62,7 +63,7 @@ def _item_table(settings: RetrieveSettings, code: ServiceCode) -> str:
         return ""
     code.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
     attribute = code.attribute(f"table of {settings.entity}", "item_table")
-    path = literal(f"catalogues/{settings.entity}.table.safetensors")
+    path = literal(table_file(settings.entity))
     code.init.setdefault(attribute, f"{attribute} = bundle.loaded(ItemTable.load, {path})")
     return attribute
 
