@@ -27,6 +27,7 @@ _OURS = frozenset(
         "requests", "retrieved", "shown", "sources", "with_features",
         "INDEXED", "IndexedItems", "ItemColumns", "Places", "SPEC",
         "Given", "ItemTable", "ONBOARDING", "Where", "asking", "given", "item_table", "onboarding",
+        "LIKES", "NEWCOMERS", "kept", "new", "newcomers",
     }
 )  # fmt: skip
 

@@ -128,7 +128,8 @@ class Outcome:
 
     `parts` say what is known to the requests of training, validation and test, and what comes of them; a request of
     training keeps `negatives` candidates without the outcome, all of them where it is none. With `shown` the requests
-    of training and validation, and their candidates, are those of a log of impressions.
+    of training and validation, and their candidates, are those of a log of impressions. The share `newcomers` of the
+    requests of training is asked again as if their users were new.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Outcome:
     negatives: int | None = None
     seed: int = 0
     shown: Shown | None = field(default=None, metadata={LATER: True})
+    newcomers: float | None = field(default=None, metadata={LATER: True})
     span: Span | None = None
 
 

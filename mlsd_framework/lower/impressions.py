@@ -35,6 +35,10 @@ class ImpressionsLowering:
             what = "the label has `negatives` and `shown`: what was shown and not chosen are its negatives"
             self.context.report("E2033", what, ("label", "negatives"), help="leave `negatives` or `shown` out")
             return None
+        if spec.newcomers is not None:
+            what = "the label has `newcomers` and `shown`: nobody was shown anything as a newcomer who is none"
+            self.context.report("E2033", what, ("label", "newcomers"), help="leave `newcomers` or `shown` out")
+            return None
         found = self._shown(written, outcome.interactions, parts.within)
         if found is None:
             return None

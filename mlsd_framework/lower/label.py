@@ -18,6 +18,11 @@ def lower_label(
     if spec.shown is not None:
         what = "the label has `shown`, and its examples are the rows of a source"
         context.report("E2033", what, ("label", "shown"), expected="`of:` with an endpoint that retrieves candidates")
+    if spec.newcomers is not None:
+        what = "the label has `newcomers`, and its examples are the rows of a source: nobody is asked again"
+        context.report(
+            "E2033", what, ("label", "newcomers"), expected="`of:` with an endpoint that retrieves candidates"
+        )
     holder = _source(spec.source, "from", sources, declared, context)
     examples = _source(spec.of, "of", sources, declared, context) if spec.of else holder
     name = spec.column or spec.name

@@ -89,7 +89,7 @@ class RetrievalLowering:
         if log is None:
             return None
         span = self.context.span(at, key=True)
-        outcome = Outcome(spec.name, endpoint, log, parts, spec.negatives, span=span)
+        outcome = Outcome(spec.name, endpoint, log, parts, spec.negatives, newcomers=spec.newcomers, span=span)
         if spec.shown is None:
             return outcome
         return ImpressionsLowering(self.sources, self.declared_sources, self.context).outcome(spec, spec.shown, outcome)

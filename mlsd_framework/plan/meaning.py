@@ -212,6 +212,8 @@ def outcome_parts(system: System) -> Iterator[Entry]:
         return
     yield "label", value((outcome.name, outcome.interactions, outcome.parts))
     yield "label.negatives", value((outcome.negatives, outcome.seed))
+    if outcome.newcomers is not None:
+        yield "label.newcomers", value(outcome.newcomers)
     if outcome.shown is not None:
         shown = outcome.shown
         yield "label.shown", value(shown)

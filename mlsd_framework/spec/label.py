@@ -106,3 +106,11 @@ class LabelSpec(SpecModel):
     negatives: int | None = Field(
         None, ge=1, description="Candidates without the outcome that a request of training keeps; all, where left out."
     )
+    newcomers: Fraction | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="The share of the requests of training that is asked once more as if their users were new: without "
+        "a history, so that a ranker learns to serve them too. With `metrics.onboarding` they are asked twice, saying "
+        "nothing and saying what they like.",
+    )

@@ -12,7 +12,6 @@ from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
-from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
@@ -49,14 +48,14 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:70964e8d5ab208fb",
+    spec="sha256:f545448cc05081ac",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
 )
 
 
-# from specs/recommendation.yaml:115
+# from specs/recommendation.yaml:114
 class RecommendRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/recommend` is asked."""
 
@@ -158,7 +157,7 @@ RECOMMEND_RETRIEVE_TOWERS_STAGE = Stage("retrieve.towers", budget=0.02, on_error
 
 RECOMMEND_RETRIEVE_LIKED_STAGE = Stage("retrieve.liked", on_error="skip")
 
-# from specs/recommendation.yaml:124
+# from specs/recommendation.yaml:123
 RECOMMEND_RETRIEVE = Retrieval(
     {
         "again": Ask(500),
@@ -225,19 +224,11 @@ RECOMMEND_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 RECOMMEND_SCORE_STAGE = Stage("score")
 
-RECOMMEND_NEWCOMERS_STAGE = Stage("newcomers")
-
-RECOMMEND_NEWCOMERS_FIRST_STAGE = Stage("newcomers_first")
-
-RECOMMEND_INTERESTS_STAGE = Stage("interests")
-
-RECOMMEND_INTERESTS_FIRST_STAGE = Stage("interests_first")
-
 RECOMMEND_DIVERSIFY_STAGE = Stage("diversify")
 
 RECOMMEND_CAP_STAGE = Stage("cap")
 
-# from specs/recommendation.yaml:144
+# from specs/recommendation.yaml:138
 RECOMMEND_EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 RECOMMEND_EXPLORE_STAGE = Stage("explore")
@@ -261,10 +252,6 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_RETRIEVE_STAGE,
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_SCORE_STAGE,
-        RECOMMEND_NEWCOMERS_STAGE,
-        RECOMMEND_NEWCOMERS_FIRST_STAGE,
-        RECOMMEND_INTERESTS_STAGE,
-        RECOMMEND_INTERESTS_FIRST_STAGE,
         RECOMMEND_DIVERSIFY_STAGE,
         RECOMMEND_CAP_STAGE,
         RECOMMEND_EXPLORE_STAGE,
@@ -342,7 +329,7 @@ class Recommend:
         household = Household._make(HOUSEHOLD.defaults)
         stamp_2 = None
 
-        # from specs/recommendation.yaml:123
+        # from specs/recommendation.yaml:122
         with call.stage(RECOMMEND_FETCH_STAGE):
             asked = (
                 ("taste", (request.household_id,)),
@@ -364,7 +351,7 @@ class Recommend:
         if kept is not None:
             return kept
 
-        # from specs/recommendation.yaml:124
+        # from specs/recommendation.yaml:123
         history = items.catalogue.history(
             taste.items_lifetime,
             taste.times_lifetime,
@@ -379,12 +366,12 @@ class Recommend:
         given = Given(items.table, {"interests": [request.interests]})
         found = self.retrieving.run(call, RECOMMEND_RETRIEVE.asking(sources, history, given))
 
-        # from specs/recommendation.yaml:124
+        # from specs/recommendation.yaml:123
         with call.stage(RECOMMEND_RETRIEVE_STAGE):
             candidates = RECOMMEND_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:135
+        # from specs/recommendation.yaml:134
         with call.stage(RECOMMEND_FETCH_ITEMS_STAGE):
             keys = items.catalogue.keys_of(candidates.items)
             asked_2 = (("habit", (request.household_id, keys)), ("trend", (keys,)), ("product", (keys,)))
@@ -392,7 +379,7 @@ class Recommend:
             candidates = candidates.with_columns(**found_2)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:136
+        # from specs/recommendation.yaml:135
         with call.stage(RECOMMEND_SCORE_STAGE):
             ranker_rows = self.ranker.table(
                 (
@@ -408,6 +395,8 @@ class Recommend:
                     candidates.columns["candidates.als_rank"],
                     candidates.columns["candidates.towers_score"],
                     candidates.columns["candidates.towers_rank"],
+                    candidates.columns["candidates.liked_score"],
+                    candidates.columns["candidates.liked_rank"],
                     candidates.columns["habit.times_28d"],
                     candidates.columns["habit.times_91d"],
                     candidates.columns["habit.times_lifetime"],
@@ -451,89 +440,7 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:138
-        with call.stage(RECOMMEND_NEWCOMERS_STAGE):
-            rows = frame_of(
-                candidates,
-                {
-                    "activity.purchases_91d": (activity.purchases_91d, pl.Int64),
-                    "candidates.popular_rank": (candidates.columns["candidates.popular_rank"], pl.Float64),
-                },
-            )
-            candidates = boosted(
-                candidates,
-                holds(rows, (pl.col("activity.purchases_91d") == 0) & (pl.col("candidates.popular_rank") < 10)),
-                plus=10.0,
-                score="ranker",
-                logarithmic=True,
-            )
-            call.left(len(candidates.items))
-
-        # from specs/recommendation.yaml:139
-        with call.stage(RECOMMEND_NEWCOMERS_FIRST_STAGE):
-            rows_2 = frame_of(
-                candidates,
-                {
-                    "activity.purchases_91d": (activity.purchases_91d, pl.Int64),
-                    "candidates.popular_rank": (candidates.columns["candidates.popular_rank"], pl.Float64),
-                },
-            )
-            candidates = boosted(
-                candidates,
-                holds(rows_2, (pl.col("activity.purchases_91d") == 0) & (pl.col("candidates.popular_rank") < 3)),
-                plus=10.0,
-                score="ranker",
-                logarithmic=True,
-            )
-            call.left(len(candidates.items))
-
-        # from specs/recommendation.yaml:140
-        with call.stage(RECOMMEND_INTERESTS_STAGE):
-            rows_3 = frame_of(
-                candidates,
-                {
-                    "product.department": (candidates.columns["product.department"], pl.String),
-                    "interests": (request.interests, pl.List(pl.String)),
-                    "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
-                },
-            )
-            candidates = boosted(
-                candidates,
-                holds(
-                    rows_3,
-                    pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
-                    & (pl.col("candidates.liked_rank") < 10),
-                ),
-                plus=30.0,
-                score="ranker",
-                logarithmic=True,
-            )
-            call.left(len(candidates.items))
-
-        # from specs/recommendation.yaml:141
-        with call.stage(RECOMMEND_INTERESTS_FIRST_STAGE):
-            rows_4 = frame_of(
-                candidates,
-                {
-                    "product.department": (candidates.columns["product.department"], pl.String),
-                    "interests": (request.interests, pl.List(pl.String)),
-                    "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
-                },
-            )
-            candidates = boosted(
-                candidates,
-                holds(
-                    rows_4,
-                    pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
-                    & (pl.col("candidates.liked_rank") < 3),
-                ),
-                plus=10.0,
-                score="ranker",
-                logarithmic=True,
-            )
-            call.left(len(candidates.items))
-
-        # from specs/recommendation.yaml:142
+        # from specs/recommendation.yaml:136
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
             candidates = diversified(
                 candidates,
@@ -546,21 +453,21 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:143
+        # from specs/recommendation.yaml:137
         with call.stage(RECOMMEND_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:144
+        # from specs/recommendation.yaml:138
         with call.stage(RECOMMEND_EXPLORE_STAGE):
-            rows_5 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+            rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
             seeds = seeds_of([call.request_id], "explore")
             candidates = epsilon_greedy(
-                candidates, holds(rows_5, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
+                candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:145
+        # from specs/recommendation.yaml:139
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
@@ -570,7 +477,7 @@ class Recommend:
         return answer
 
 
-# from specs/recommendation.yaml:147
+# from specs/recommendation.yaml:141
 class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/similar` is asked."""
 
@@ -584,7 +491,7 @@ SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
 
 SIMILAR_RETRIEVE_TOP_STAGE = Stage("retrieve.top", on_error="skip")
 
-# from specs/recommendation.yaml:152
+# from specs/recommendation.yaml:146
 SIMILAR_RETRIEVE = Retrieval(
     {"together": Ask(200, new=True), "als": Ask(200, new=True), "top": Ask(20, new=True)}, n=200
 )
@@ -643,16 +550,16 @@ class Similar:
         items = self.items.current
         sources = items.of(self.sources)
 
-        # from specs/recommendation.yaml:152
+        # from specs/recommendation.yaml:146
         history = items.catalogue.of_one(request.item, now())
         found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(sources, history))
 
-        # from specs/recommendation.yaml:152
+        # from specs/recommendation.yaml:146
         with call.stage(SIMILAR_RETRIEVE_STAGE):
             candidates = SIMILAR_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:156
+        # from specs/recommendation.yaml:150
         with call.stage(SIMILAR_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

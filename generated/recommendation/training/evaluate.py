@@ -8,7 +8,6 @@ import polars as pl
 from features import PURCHASES, load
 
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
-from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
@@ -30,7 +29,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:70964e8d5ab208fb",
+    spec="sha256:f545448cc05081ac",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -96,7 +95,7 @@ COLUMNS = [
     "household.kids_count",
 ]
 
-# from specs/recommendation.yaml:144
+# from specs/recommendation.yaml:138
 EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 
@@ -105,12 +104,11 @@ def answers(
 ) -> dict[str, Candidates]:
     """Return what every stage gives for some requests."""
     request_ids = asked.ids("household_id")
-    interests = asked.said("interests", ())
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
     als_units = units_of(Als.load(workspace.root / "models/als/source.safetensors").item_vectors(len(catalogue)))
 
-    # from specs/recommendation.yaml:136
+    # from specs/recommendation.yaml:135
     ranker_rows = ranker.table(
         (
             candidates.columns["candidates.again_score"],
@@ -125,6 +123,8 @@ def answers(
             candidates.columns["candidates.als_rank"],
             candidates.columns["candidates.towers_score"],
             candidates.columns["candidates.towers_rank"],
+            candidates.columns["candidates.liked_score"],
+            candidates.columns["candidates.liked_rank"],
             candidates.columns["habit.times_28d"],
             candidates.columns["habit.times_91d"],
             candidates.columns["habit.times_lifetime"],
@@ -168,101 +168,23 @@ def answers(
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from specs/recommendation.yaml:138
-    rows = frame_of(
-        candidates,
-        {
-            "activity.purchases_91d": (candidates.columns["activity.purchases_91d"], pl.Int64),
-            "candidates.popular_rank": (candidates.columns["candidates.popular_rank"], pl.Float64),
-        },
-    )
-    candidates = boosted(
-        candidates,
-        holds(rows, (pl.col("activity.purchases_91d") == 0) & (pl.col("candidates.popular_rank") < 10)),
-        plus=10.0,
-        score="ranker",
-        logarithmic=True,
-    )
-    stages["newcomers"] = candidates
-
-    # from specs/recommendation.yaml:139
-    rows_2 = frame_of(
-        candidates,
-        {
-            "activity.purchases_91d": (candidates.columns["activity.purchases_91d"], pl.Int64),
-            "candidates.popular_rank": (candidates.columns["candidates.popular_rank"], pl.Float64),
-        },
-    )
-    candidates = boosted(
-        candidates,
-        holds(rows_2, (pl.col("activity.purchases_91d") == 0) & (pl.col("candidates.popular_rank") < 3)),
-        plus=10.0,
-        score="ranker",
-        logarithmic=True,
-    )
-    stages["newcomers_first"] = candidates
-
-    # from specs/recommendation.yaml:140
-    rows_3 = frame_of(
-        candidates,
-        {
-            "product.department": (candidates.columns["product.department"], pl.String),
-            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
-            "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
-        },
-    )
-    candidates = boosted(
-        candidates,
-        holds(
-            rows_3,
-            pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
-            & (pl.col("candidates.liked_rank") < 10),
-        ),
-        plus=30.0,
-        score="ranker",
-        logarithmic=True,
-    )
-    stages["interests"] = candidates
-
-    # from specs/recommendation.yaml:141
-    rows_4 = frame_of(
-        candidates,
-        {
-            "product.department": (candidates.columns["product.department"], pl.String),
-            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
-            "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
-        },
-    )
-    candidates = boosted(
-        candidates,
-        holds(
-            rows_4,
-            pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
-            & (pl.col("candidates.liked_rank") < 3),
-        ),
-        plus=10.0,
-        score="ranker",
-        logarithmic=True,
-    )
-    stages["interests_first"] = candidates
-
-    # from specs/recommendation.yaml:142
+    # from specs/recommendation.yaml:136
     candidates = diversified(candidates, als_units, 20, 0.95, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
-    # from specs/recommendation.yaml:143
+    # from specs/recommendation.yaml:137
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
     stages["cap"] = candidates
 
-    # from specs/recommendation.yaml:144
-    rows_5 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+    # from specs/recommendation.yaml:138
+    rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
     seeds = seeds_of(request_ids, "explore")
     candidates = epsilon_greedy(
-        candidates, holds(rows_5, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+        candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
     )
     stages["explore"] = candidates
 
-    # from specs/recommendation.yaml:145
+    # from specs/recommendation.yaml:139
     candidates = candidates.top(20)
     stages["take"] = candidates
     return stages

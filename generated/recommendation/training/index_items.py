@@ -12,7 +12,7 @@ from mlsd_framework.runtime.training.indexing import chosen, put
 
 def main() -> None:
     """Measure on the histories of users, and write the index."""
-    # from specs/recommendation.yaml:112
+    # from specs/recommendation.yaml:111
     catalogue = Catalogue.load(WORKSPACE.catalogue("item"))
     log = interactions(load(PURCHASES), catalogue, user="household_id", item="product_id", time="at")
     embeds = TwoTower.load(WORKSPACE.model("towers") / "item_vectors.safetensors")

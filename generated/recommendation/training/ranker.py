@@ -24,6 +24,8 @@ NUMBERS = [
     "candidates.als_rank",
     "candidates.towers_score",
     "candidates.towers_rank",
+    "candidates.liked_score",
+    "candidates.liked_rank",
     "habit.times_28d",
     "habit.times_91d",
     "habit.times_lifetime",

@@ -47,7 +47,9 @@ class CandidatesFile:
     table: list[str]
     given: list[str]
     passed_on: str
-    onboarding: list[str]
+    newcomers: list[str]
+    tested_again: list[str]
+    taught_again: list[str]
     examples: list[str]
     made: str
     logged: list[str]
@@ -108,7 +110,11 @@ def candidates_file(system: System, spec: str) -> str:
         table=_table_of_items(parts),
         given=_given(parts),
         passed_on=_passed_on(parts),
-        onboarding=_ask_again(f"with_features({', '.join(_frames(read, parts))}, rows)" if features else "rows", parts),
+        newcomers=_asking(parts),
+        tested_again=_tested_again(
+            f"with_features({', '.join(_frames(read, parts))}, rows)" if features else "rows", parts
+        ),
+        taught_again=_taught_again(parts),
         examples=assigned("rows", _examples(parts), 2),
         made=made,
         logged=logged,
@@ -358,10 +364,15 @@ def _history(parts: _Parts) -> Call:
 
 def _table_of_items(parts: _Parts) -> list[str]:
     """Return the line that reads what conditions of the retrieval read of the items."""
-    if not parts.settings.conditions and parts.system.metrics.onboarding is None:
+    if not _reads_items(parts):
         return []
     parts.imports.add(f"{RETRIEVAL}.item_table", "ItemTable")
     return [f"item_table = ItemTable.load(WORKSPACE.item_table({emit(parts.settings.entity)}))"]
+
+
+def _reads_items(parts: _Parts) -> bool:
+    """Return whether conditions, or what newcomers like, are about columns of the items."""
+    return bool(parts.settings.conditions) or parts.system.metrics.onboarding is not None
 
 
 def _given(parts: _Parts, indent: int = 2) -> list[str]:
@@ -375,37 +386,61 @@ def _passed_on(parts: _Parts) -> str:
     return ", given" if parts.settings.conditions else ""
 
 
-def _ask_again(features: str, parts: _Parts) -> list[str]:
-    """Return the lines that ask users of the test again as newcomers; `features` puts theirs beside candidates."""
+def _asking(parts: _Parts) -> list[str]:
+    """Return the lines that say how requests are asked again as newcomers make them."""
     onboarding = parts.system.metrics.onboarding
-    if onboarding is None:
+    if onboarding is None and parts.outcome.newcomers is None:
+        return []
+    parts.imports.add("mlsd_framework.runtime.training", "newcomers")
+    asked = dict.fromkeys(one.name for condition in parts.settings.conditions for one in condition.asked)
+    said = None if onboarding is None else onboarding.value
+    values = Mapping(tuple((name, _asked_of_all(name, parts)) for name in asked if name != said))
+    read = given(table=Raw("item_table") if _reads_items(parts) else None, given=values if values.entries else None)
+    named = (("user", parts.outcome.interactions.user), *read)
+    return assigned("asking", Call("newcomers.Asking", (Raw("RETRIEVE"), Raw("fitted")), named), 2)
+
+
+def _tested_again(features: str, parts: _Parts) -> list[str]:
+    """Return the lines that ask users of the test again as newcomers; `features` puts theirs beside candidates."""
+    if parts.system.metrics.onboarding is None:
         return []
     parts.imports.add("mlsd_framework.runtime.training", "onboarding")
-    asked = dict.fromkeys(one.name for condition in parts.settings.conditions for one in condition.asked)
-    values = tuple((name, _asked_of_all(name, parts)) for name in asked if name != onboarding.value)
     named: tuple[tuple[str, Item], ...] = (
-        ("user", parts.outcome.interactions.user),
         ("item", parts.settings.key),
         ("label", parts.outcome.name),
-        ("given", Mapping(values)),
         ("features", Raw(f"lambda rows: {features}")),
     )
-    told = tuple(Raw(name) for name in ("RETRIEVE", "fitted", "catalogue", "item_table"))
     return [
-        *assigned("asking", Call("onboarding.Asking", told, named), 3),
-        "onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)",
+        *assigned("kept", Call("onboarding.Rows", (Raw("catalogue"),), named), 3),
+        "onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking, kept)",
     ]
 
 
+def _taught_again(parts: _Parts) -> list[str]:
+    """Return the lines that make examples of what newcomers of the training would be answered."""
+    return (
+        []
+        if parts.outcome.newcomers is None
+        else assigned("rows", _examples(parts, "new.asked", merged="new.merged"), 4)
+    )
+
+
 def _newcomers(parts: _Parts) -> list[str]:
-    """Return the declaration of who is asked again, and what they say."""
-    found = parts.system.metrics.onboarding
-    if found is None:
-        return []
-    default = dict(parts.endpoint.defaults)[found.value]
-    named = (("most", found.most), ("sample", found.sample), *given(default=default or None))
-    made = Call("onboarding.Onboarding", (found.value, found.column.dotted), named)
-    return [f"\n{pointer(found.span)}\nONBOARDING = {emit(made, 0, 13)}"]
+    """Return the declarations of who is asked again, and what they say."""
+    found, share = parts.system.metrics.onboarding, parts.outcome.newcomers
+    made = []
+    if found is not None:
+        default = dict(parts.endpoint.defaults)[found.value]
+        named = (("most", found.most), *given(default=default or None))
+        likes = Call("newcomers.Likes", (found.value, found.column.dotted), named)
+        made.append(f"\n{pointer(found.span)}\nLIKES = {emit(likes, 0, 8)}")
+        tested = Call("onboarding.Onboarding", (Raw("LIKES"),), (("sample", found.sample),))
+        made.append(f"ONBOARDING = {emit(tested, 0, 13)}")
+    if share is not None:
+        told: tuple[Item, ...] = (share,) if found is None else (share, Raw("LIKES"))
+        taught = Call("newcomers.Newcomers", told, given(seed=parts.outcome.seed or None))
+        made.append(f"\n{pointer(parts.outcome.span)}\nNEWCOMERS = {emit(taught, 0, 12)}")
+    return made
 
 
 def _asked_of_all(name: str, parts: _Parts) -> Item:
@@ -417,11 +452,11 @@ def _asked_of_all(name: str, parts: _Parts) -> Item:
     return Raw(f"[{emit(dict(parts.endpoint.defaults)[name])}] * rows.height")
 
 
-def _examples(parts: _Parts, asked: str = "one", first: str = "first") -> Call:
+def _examples(parts: _Parts, asked: str = "one", first: str = "first", merged: str = "merged") -> Call:
     named: tuple[tuple[str, Item], ...] = (
         ("item", parts.settings.key),
         ("label", parts.outcome.name),
         ("first", Raw(first)),
         ("sampling", Raw("SAMPLING")),
     )
-    return Call("examples_of", (Raw(asked), Raw("merged"), Raw("catalogue")), named)
+    return Call("examples_of", (Raw(asked), Raw(merged), Raw("catalogue")), named)

@@ -18,8 +18,9 @@ from mlsd_framework.runtime.retrieval.popularity import Popularity
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.training import onboarding
 from mlsd_framework.runtime.training.candidate_examples import Asked
-from mlsd_framework.runtime.training.onboarding import Asking, Onboarding
-from mlsd_framework.runtime.training.parts import Moment
+from mlsd_framework.runtime.training.newcomers import Asking, Likes, New, Newcomers
+from mlsd_framework.runtime.training.onboarding import Onboarding, Rows
+from mlsd_framework.runtime.training.parts import Moment, PartName
 
 KINDS = ["a", "b", "a", None, "c", "b", "a", "c"]
 ITEMS = len(KINDS)
@@ -44,13 +45,12 @@ def by_hand(row: list[int], most: int) -> tuple[Any, ...]:
 @settings(max_examples=60, deadline=None)
 def test_they_say_what_their_history_holds_most_often(rows: list[list[int]], most: int) -> None:
     """The most frequent values of the column, and nothing where a history has none."""
-    found = Onboarding("likes", "product.kind", most, 10).likes(histories(rows), TABLE)
+    found = Likes("likes", "product.kind", most).of(histories(rows), TABLE)
     assert found == [by_hand(row, most) for row in rows]
 
 
-def asked_again(folder: Path, log: Interactions, sample: int) -> dict[str, Any]:
-    """Ask all users of a log again at a moment after its first half, and return what is kept."""
-    at = 500
+def asked_at(log: Interactions, at: int = 500, part: PartName = "train") -> tuple[Asked, Histories, Asking]:
+    """Return a request of each user of a log at a moment, what they had, and how they are asked again."""
     known = log.until(at)
     users = np.arange(log.user_count)
     history = histories_of(known, users, np.full(log.user_count, at))
@@ -59,21 +59,29 @@ def asked_again(folder: Path, log: Interactions, sample: int) -> dict[str, Any]:
     rows = pl.DataFrame({"user": users.astype(np.int64)}).with_columns(
         pl.lit(at).cast(pl.Int64).cast(pl.Datetime("us", "UTC")).alias("at")
     )
-    part = Moment(at, "test", 500)
-    one = Asked(rows, Relevant.of_pairs(pairs[0], pairs[1].astype(np.int32), log.user_count), part)
+    relevant = Relevant.of_pairs(pairs[0], pairs[1].astype(np.int32), log.user_count)
+    one = Asked(rows, relevant, Moment(at, part, 1000 - at))
     where = Where(in_list(pl.col("product.kind"), pl.col("likes")), ("product.kind",), {"likes": pl.List(pl.String)})
     asking = Asking(
         Retrieval({"top": Ask(2), "liked": Ask(3, where=where)}, 5),
         {name: Popularity.fit(known, at=at) for name in ("top", "liked")},
-        Catalogue(tuple(range(100, 100 + ITEMS))),
-        TABLE,
         user="user",
+        table=TABLE,
+        given={"likes": [()] * log.user_count},
+    )
+    return one, history, asking
+
+
+def asked_again(folder: Path, log: Interactions, sample: int) -> dict[str, Any]:
+    """Ask all users of a log again at a moment after its first half, and return what is kept."""
+    one, history, asking = asked_at(log, part="test")
+    rows = Rows(
+        Catalogue(tuple(range(100, 100 + ITEMS))),
         item="item",
         label="bought",
-        given={},
         features=lambda rows: rows.with_columns(pl.col("user").is_null().alias("person.unknown")),
     )
-    onboarding.write(folder, Onboarding("likes", "product.kind", 1, sample), one, history, asking)
+    onboarding.write(folder, Onboarding(Likes("likes", "product.kind", 1), sample), one, history, asking, rows)
     return {"kept": onboarding.read(folder), "history": history, "asked": one}
 
 
@@ -118,3 +126,47 @@ def test_some_are_drawn_and_the_future_says_nothing(tmp_path: Path) -> None:
         assert one.requests.equals(two.requests)
         assert rows.drop("bought").equals(again.drop("bought"))
         assert one.relevant.items.tolist() != two.relevant.items.tolist()
+
+
+def came(relevant: Relevant, request: int) -> tuple[int, ...]:
+    """Return what is relevant to a request."""
+    return tuple(relevant.items[relevant.offsets[request] : relevant.offsets[request + 1]].tolist())
+
+
+def taught(log: Interactions, newcomers: Newcomers, at: int = 500) -> list[New]:
+    """Return what is asked again for training at a moment."""
+    one, history, asking = asked_at(log, at)
+    return list(newcomers.of(one, history, asking))
+
+
+@given(st.integers(0, 50), st.floats(0.01, 1))
+@settings(max_examples=30, deadline=None)
+def test_a_share_of_training_is_asked_twice(seed: int, share: float) -> None:
+    """The same requests say nothing and what they like; what comes of them is what their users did."""
+    log = log_of(seed)
+    one, history, _ = asked_at(log)
+    nothing, likes = taught(log, Newcomers(share, Likes("likes", "product.kind", 2), seed=seed))
+    assert nothing.asked.rows.height == max(1, round(share * 6))
+    assert nothing.asked.rows["user"].null_count() == nothing.asked.rows.height
+    assert nothing.asked.rows.schema == one.rows.schema
+    assert likes.asked.rows.equals(nothing.asked.rows)
+    answers = {came(one.relevant, request) for request in range(6)}
+    for new in (nothing, likes):
+        assert not len(new.history.items)
+        assert new.history.requests == new.merged.requests == new.asked.rows.height
+        for request in range(new.history.requests):
+            assert came(new.asked.relevant, request) in answers
+    assert not len(nothing.found["liked"].items)
+    kinds = {by_hand(history.request(one).items.tolist(), 2) for one in range(6)}
+    for request in range(likes.history.requests):
+        found = {KINDS[item] for item in likes.found["liked"].of(request).tolist()}
+        assert any(found <= set(each) for each in kinds)
+
+
+def test_other_parts_ask_others() -> None:
+    """With the same seed the requests drawn differ from part to part, and do not from run to run."""
+    log, newcomers = log_of(3), Newcomers(0.5)
+    drawn = [tuple(newcomers.drawn(asked_at(log, at)[0])) for at in range(500, 520)]
+    assert drawn == [tuple(newcomers.drawn(asked_at(log, at)[0])) for at in range(500, 520)]
+    assert len(set(drawn)) > 10
+    assert len(taught(log, newcomers)) == 1, "who likes nothing in particular is asked once"

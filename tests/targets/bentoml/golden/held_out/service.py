@@ -34,7 +34,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:2856c360c97bed09"
 APP = Application(
     "held-out",
-    spec="sha256:cc4c361fb47eb7c1",
+    spec="sha256:2ab2aec32a6b3be8",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/shop")
-SPEC = "sha256:9b41a05684b19657"
+SPEC = "sha256:f4cbaeb5f775205a"
 FEATURES = "sha256:0ce364e0844f2363"
 
 # from tests/targets/cases/shop.yaml:16

@@ -38,7 +38,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:0ce364e0844f2363"
 APP = Application(
     "shop",
-    spec="sha256:9b41a05684b19657",
+    spec="sha256:f4cbaeb5f775205a",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),

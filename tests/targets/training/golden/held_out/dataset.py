@@ -25,7 +25,7 @@ from mlsd_framework.runtime.retrieval.frames import columns_of
 from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.training import retrieved
+from mlsd_framework.runtime.training import newcomers, retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Fold, HoldOut
 
@@ -35,6 +35,9 @@ RETRIEVE = Retrieval({"ease": Ask(60), "popular": Ask(60), "together": Ask(20)},
 # from tests/targets/cases/held_out.yaml:39
 PARTS = HoldOut(share=0.25, by="user", folds=3, seed=42, row="number")
 SAMPLING = Sampling(negatives=20)
+
+# from tests/targets/cases/held_out.yaml:39
+NEWCOMERS = newcomers.Newcomers(0.1)
 
 
 def sources(log: Interactions) -> dict[str, Source]:
@@ -86,10 +89,24 @@ def examples(purchases: pl.LazyFrame, people: pl.LazyFrame, only: Fold | None = 
         merged = RETRIEVE.merged(fitted, found, history)
         rows = examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING)
         made.append(with_features(known, rows))
+        asking = newcomers.Asking(RETRIEVE, fitted, user="user_id")
         if part.name == "test" and only is None:
             alone = RETRIEVE.alone(fitted, history)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
         first += one.rows.height
+        if part.name == "train":
+            for new in NEWCOMERS.of(one, history, asking):
+                rows = examples_of(
+                    new.asked,
+                    new.merged,
+                    catalogue,
+                    item="product_id",
+                    label="bought",
+                    first=first,
+                    sampling=SAMPLING,
+                )
+                made.append(with_features(known, rows))
+                first += new.asked.rows.height
     if only is None:
         retrieved.write_histories(WORKSPACE.retrieved, histories)
     return pl.concat(made)

@@ -21,7 +21,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "held-out",
-    spec="sha256:cc4c361fb47eb7c1",
+    spec="sha256:2ab2aec32a6b3be8",
     features="sha256:2856c360c97bed09",
     created_from={"spec": "tests/targets/cases/held_out.yaml"},
 )

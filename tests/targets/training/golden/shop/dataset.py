@@ -32,7 +32,7 @@ from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.retrieval.item_table import Given, ItemTable, Where
 from mlsd_framework.runtime.retrieval.retrieval import Ask, Retrieval
 from mlsd_framework.runtime.retrieval.source import Source
-from mlsd_framework.runtime.training import onboarding, retrieved
+from mlsd_framework.runtime.training import newcomers, onboarding, retrieved
 from mlsd_framework.runtime.training.candidate_examples import Sampling, asked, examples_of, interactions
 from mlsd_framework.runtime.training.parts import Moment, Moments
 
@@ -60,7 +60,11 @@ PARTS = Moments(count=3, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=20)
 
 # from tests/targets/cases/shop.yaml:98
-ONBOARDING = onboarding.Onboarding("interests", "product.kind", most=1, sample=100)
+LIKES = newcomers.Likes("interests", "product.kind", most=1)
+ONBOARDING = onboarding.Onboarding(LIKES, sample=100)
+
+# from tests/targets/cases/shop.yaml:43
+NEWCOMERS = newcomers.Newcomers(0.2, LIKES)
 
 
 def sources(log: Interactions, purchases: pl.LazyFrame) -> dict[str, Source]:
@@ -132,22 +136,31 @@ def examples(
         merged = RETRIEVE.merged(fitted, found, history)
         rows = examples_of(one, merged, catalogue, item="product_id", label="bought", first=first, sampling=SAMPLING)
         made.append(rows)
+        asking = newcomers.Asking(RETRIEVE, fitted, user="user_id", table=item_table)
         if part.name == "test" and only is None:
             alone = RETRIEVE.alone(fitted, history, given)
             retrieved.write(WORKSPACE.retrieved, one, history, found=found, alone=alone, first=first)
-            asking = onboarding.Asking(
-                RETRIEVE,
-                fitted,
+            kept = onboarding.Rows(
                 catalogue,
-                item_table,
-                user="user_id",
                 item="product_id",
                 label="bought",
-                given={},
                 features=lambda rows: with_features(purchases, products, people, rows),
             )
-            onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking)
+            onboarding.write(WORKSPACE.retrieved, ONBOARDING, one, history, asking, kept)
         first += one.rows.height
+        if part.name == "train":
+            for new in NEWCOMERS.of(one, history, asking):
+                rows = examples_of(
+                    new.asked,
+                    new.merged,
+                    catalogue,
+                    item="product_id",
+                    label="bought",
+                    first=first,
+                    sampling=SAMPLING,
+                )
+                made.append(rows)
+                first += new.asked.rows.height
     if only is None:
         retrieved.write_histories(WORKSPACE.retrieved, histories)
     return with_features(purchases, products, people, pl.concat(made))

@@ -23,7 +23,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "shop",
-    spec="sha256:9b41a05684b19657",
+    spec="sha256:f4cbaeb5f775205a",
     features="sha256:0ce364e0844f2363",
     created_from={"spec": "tests/targets/cases/shop.yaml"},
 )
