@@ -34,13 +34,15 @@ from torch.utils.data import DataLoader, Dataset
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from mlsd_framework.runtime.towers.batches import Batch, Epoch, Pairs, PairsData, Rows
-from mlsd_framework.runtime.towers.features import Category, Embedding, LastItems, Number, Towers
+from mlsd_framework.runtime.tabular.features import Category, Embedding, LastItems, Number
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.tabular.trainer import lean_trainer
+from mlsd_framework.runtime.towers.batches import Batch, Epoch, Pairs, PairsData
+from mlsd_framework.runtime.towers.features import Towers
 from mlsd_framework.runtime.towers.learning import item_codes, learn
 from mlsd_framework.runtime.towers.module import Settings, TwoTower
 from mlsd_framework.runtime.towers.negatives import Negatives, pooled
 from mlsd_framework.runtime.towers.tower import Shape
-from mlsd_framework.runtime.towers.trainer import lean_trainer
 
 SMALL = Towers(
     user=(Category("user_id", "users"),),

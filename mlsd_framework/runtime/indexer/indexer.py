@@ -24,7 +24,7 @@ from mlsd_framework.runtime.retrieval.items import Key
 from mlsd_framework.runtime.retrieval.live_items import LiveItems
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
 from mlsd_framework.runtime.serving.bundle import Bundle
-from mlsd_framework.runtime.towers.user_tower import VECTORS, OnnxTower, in_batches
+from mlsd_framework.runtime.towers.user_tower import VECTORS, OnnxTower
 
 _SAME: Final = 1e-4
 """Vectors that differ by less, of a length of one, are of the same row: a batch of another size rounds otherwise."""
@@ -185,7 +185,7 @@ class Indexer:
             return np.empty((0, self._known.towers[name].vectors.shape[1]), np.float32)
         # What is new has no place that the tower has learned: any behind those of the version says so.
         places = np.where((codes < 0) | (codes >= len(self._known.catalogue)), len(self._known.catalogue), codes)
-        return in_batches(tower, tower.encoding.encode(some.seen_by(name, listed, places)))
+        return tower.vectors(tower.encoding.encode(some.seen_by(name, listed, places)))
 
     def _differ(
         self, listed: Catalogue, codes: Codes, there: NDArray[np.bool_], vectors: dict[str, NDArray[np.float32]]

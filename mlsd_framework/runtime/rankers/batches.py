@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlsd_framework.runtime.retrieval.candidates import offsets_of
-from mlsd_framework.runtime.towers.batches import Rows
-from mlsd_framework.runtime.towers.encoding import Encoded
+from mlsd_framework.runtime.tabular.encoding import Encoded
+from mlsd_framework.runtime.tabular.rows import Rows
 
 
 class Requests(NamedTuple):

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.towers.encoding import KNOWN, NULL, UNSEEN, Encoded, TowerEncoding, Vocabulary
-from mlsd_framework.runtime.towers.features import Category, Given, LastItems, Number
+from mlsd_framework.runtime.tabular.encoding import KNOWN, NULL, UNSEEN, Encoded, RowEncoding, Vocabulary
+from mlsd_framework.runtime.tabular.features import Category, Given, LastItems, Number
 
 
-def encoded(encoding: TowerEncoding, columns: Sequence[Any], rows: int) -> Encoded:
-    """Return columns in the order of the features as rows, as `TowerEncoding.encode` has them of a frame.
+def encoded(encoding: RowEncoding, columns: Sequence[Any], rows: int) -> Encoded:
+    """Return columns in the order of the features as rows, as `RowEncoding.encode` has them of a frame.
 
     A column is an array [rows] of numbers with NaN for null or of objects, or one value for all rows, None for null.
     Categories of an integer vocabulary and last items, [rows, length] from the newest to the oldest, are integers,

@@ -5,8 +5,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from mlsd_framework.runtime.rankers.fields import Fields, Linear, Shape, perceptron
-from mlsd_framework.runtime.towers.encoding import TowerEncoding
+from mlsd_framework.runtime.rankers.fields import Fields, Linear, Shape
+from mlsd_framework.runtime.tabular.encoding import RowEncoding
+from mlsd_framework.runtime.tabular.layers import perceptron
 
 _DEVIATION: Final = 0.05  # the machine sums over all pairs of fields, which longer vectors would let drown the rest
 _OF_NUMBERS: Final = 8  # the length of vectors where there is no category
@@ -15,7 +16,7 @@ _OF_NUMBERS: Final = 8  # the length of vectors where there is no category
 class DeepFM(nn.Module):
     """Linear weights, products of all pairs of fields, and a perceptron; a number is its vector times its value."""
 
-    def __init__(self, encoding: TowerEncoding, shape: Shape) -> None:
+    def __init__(self, encoding: RowEncoding, shape: Shape) -> None:
         """Take how rows are encoded, and the form of the deep part."""
         super().__init__()
         self.linear = Linear(encoding)

@@ -5,8 +5,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from mlsd_framework.runtime.rankers.fields import Fields, Shape, perceptron
-from mlsd_framework.runtime.towers.encoding import TowerEncoding
+from mlsd_framework.runtime.rankers.fields import Fields, Shape
+from mlsd_framework.runtime.tabular.encoding import RowEncoding
+from mlsd_framework.runtime.tabular.layers import perceptron
 
 _OF_NUMBERS: Final = 8  # the length of the vector where there is no category
 
@@ -14,7 +15,7 @@ _OF_NUMBERS: Final = 8  # the length of the vector where there is no category
 class Dlrm(nn.Module):
     """A bottom perceptron of numbers, products of vectors, a top perceptron of the bottom's vector and the products."""
 
-    def __init__(self, encoding: TowerEncoding, shape: Shape) -> None:
+    def __init__(self, encoding: RowEncoding, shape: Shape) -> None:
         """Take how rows are encoded, and the form of both perceptrons."""
         super().__init__()
         self.fields = Fields(encoding)

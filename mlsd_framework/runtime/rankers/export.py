@@ -4,22 +4,14 @@ import json
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import torch
-
-from mlsd_framework.diagnostics.errors import RunError
 from mlsd_framework.runtime import atomic
 from mlsd_framework.runtime.rankers.module import Ranker
 from mlsd_framework.runtime.rankers.onnx_ranker import ENCODING, GRAPH, OnnxRanker
-from mlsd_framework.runtime.towers.batches import Rows
-from mlsd_framework.runtime.towers.encoding import Encoded
-from mlsd_framework.runtime.towers.export import onnx_bytes
+from mlsd_framework.runtime.tabular.encoding import Encoded
+from mlsd_framework.runtime.tabular.onnx_export import compare, onnx_bytes
 
 FILES: Final = (ENCODING, GRAPH)
 """What `export` writes."""
-
-_CLOSE = 1e-5
-_PROBES = 256  # rows that are held against torch
 
 
 def export(module: Ranker, rows: Encoded, folder: Path) -> OnnxRanker:
@@ -33,11 +25,5 @@ def export(module: Ranker, rows: Encoded, folder: Path) -> OnnxRanker:
     atomic.write_text(folder / ENCODING, text)
     atomic.write_bytes(folder / GRAPH, onnx_bytes(module.network, module.encoding.widths, "scores"))
     exported = OnnxRanker.load(folder / GRAPH)
-    probes = Encoded(rows.codes[:_PROBES], rows.values[:_PROBES])
-    with torch.no_grad():
-        expected = module(*Rows.of(probes)).numpy()
-    scale = np.maximum(np.abs(expected), 1.0)
-    apart = float((np.abs(expected - exported.scores(probes)) / scale).max(initial=0.0))
-    if not apart < _CLOSE:
-        raise RunError.of("E6335", f"the ranker gives scores that differ by {apart:g}", expected=f"< {_CLOSE:g}")
+    compare("the ranker gives scores", module, exported.scores, rows)
     return exported

@@ -1,15 +1,13 @@
-"""What the networks share: the vectors of a row's categories, weights of its values, and a multilayer perceptron."""
+"""What the networks share: the vectors of a row's categories, and weights of its values."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from mlsd_framework.runtime.towers.encoding import TowerEncoding
-from mlsd_framework.runtime.towers.features import Category, LastItems
-from mlsd_framework.runtime.towers.tower import lookup_of
+from mlsd_framework.runtime.tabular.encoding import RowEncoding
+from mlsd_framework.runtime.tabular.features import Category, LastItems
+from mlsd_framework.runtime.tabular.layers import lookup_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Fields(nn.Module):
     `deviation` is that of the first weights; by default vectors have length 1 or so.
     """
 
-    def __init__(self, encoding: TowerEncoding, deviation: float | None = None) -> None:
+    def __init__(self, encoding: RowEncoding, deviation: float | None = None) -> None:
         """Make a table for each vocabulary. Raises ValueError where their vectors differ in length."""
         super().__init__()
         lookups = [(one, place) for one, place in encoding.places if isinstance(one, Category | LastItems)]
@@ -56,7 +54,7 @@ class Linear(nn.Module):
 
     firsts: Tensor
 
-    def __init__(self, encoding: TowerEncoding) -> None:
+    def __init__(self, encoding: RowEncoding) -> None:
         """Make one table of all weights; lists have none."""
         super().__init__()
         categories = [(one, place.start) for one, place in encoding.places if isinstance(one, Category)]
@@ -75,12 +73,3 @@ class Linear(nn.Module):
             return scores
         weights: Tensor = self.weights(codes[:, self.columns] + self.firsts)
         return scores + weights[:, :, 0].sum(1)
-
-
-def perceptron(width: int, layers: Sequence[int], out: int, dropout: float = 0.0) -> nn.Sequential:
-    """Return a network from `width` inputs by hidden layers to `out` numbers."""
-    widths = [width, *layers]
-    hidden: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        hidden += [nn.Linear(before, after), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
-    return nn.Sequential(*hidden, nn.Linear(widths[-1], out))

@@ -19,7 +19,7 @@ from mlsd_framework.runtime.rankers.wide_deep import WideDeep
 from mlsd_framework.runtime.ranking_metrics.accuracy import ndcg
 from mlsd_framework.runtime.ranking_metrics.relevance import Relevant, judge
 from mlsd_framework.runtime.retrieval.candidates import Candidates
-from mlsd_framework.runtime.towers.encoding import TowerEncoding
+from mlsd_framework.runtime.tabular.encoding import RowEncoding
 
 Network = Literal["wide_deep", "deepfm", "dlrm", "sequence"]
 Loss = Literal["pointwise", "listwise"]
@@ -42,7 +42,7 @@ class Settings:
 class Ranker(pytorch_lightning.LightningModule):
     """A network that scores candidates; `ndcg` is over validation requests that have a relevant candidate."""
 
-    def __init__(self, encoding: TowerEncoding, settings: Settings) -> None:
+    def __init__(self, encoding: RowEncoding, settings: Settings) -> None:
         """Take how rows are encoded, and the settings; the seed decides the first weights."""
         super().__init__()
         self.encoding, self.settings = encoding, settings

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from mlsd_framework.runtime.rankers.fields import Fields, Shape, perceptron
-from mlsd_framework.runtime.towers.encoding import NULL, TowerEncoding
-from mlsd_framework.runtime.towers.features import Category, LastItems
+from mlsd_framework.runtime.rankers.fields import Fields, Shape
+from mlsd_framework.runtime.tabular.encoding import NULL, RowEncoding
+from mlsd_framework.runtime.tabular.features import Category, LastItems
+from mlsd_framework.runtime.tabular.layers import perceptron
 
 _ATTENTION = (32,)  # the hidden layer that weighs an item of the history
 
@@ -17,7 +18,7 @@ class Sequence(nn.Module):
     with little. A learned bias a place says how much the order counts.
     """
 
-    def __init__(self, encoding: TowerEncoding, shape: Shape) -> None:
+    def __init__(self, encoding: RowEncoding, shape: Shape) -> None:
         """Take how rows are encoded, and the form of the last perceptron.
 
         Raises ValueError where the features are not one list and one candidate of the same vocabulary, among others.

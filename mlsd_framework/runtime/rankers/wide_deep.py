@@ -6,8 +6,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from mlsd_framework.runtime.rankers.fields import Fields, Linear, Shape, perceptron
-from mlsd_framework.runtime.towers.encoding import TowerEncoding
+from mlsd_framework.runtime.rankers.fields import Fields, Linear, Shape
+from mlsd_framework.runtime.tabular.encoding import RowEncoding
+from mlsd_framework.runtime.tabular.layers import perceptron
 
 _BUCKETS: Final = 4_096  # weights for the crosses of a pair of categories
 _PRIME: Final = 10_007
@@ -18,7 +19,7 @@ class WideDeep(nn.Module):
 
     firsts: Tensor
 
-    def __init__(self, encoding: TowerEncoding, shape: Shape) -> None:
+    def __init__(self, encoding: RowEncoding, shape: Shape) -> None:
         """Take how rows are encoded, and the form of the deep part."""
         super().__init__()
         self.linear = Linear(encoding)

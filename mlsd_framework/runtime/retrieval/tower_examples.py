@@ -12,7 +12,8 @@ from mlsd_framework.runtime.compiled import compiled
 from mlsd_framework.runtime.retrieval.catalogue import Catalogue
 from mlsd_framework.runtime.retrieval.interactions import Histories, Interactions, histories_of
 from mlsd_framework.runtime.retrieval.two_tower import HISTORY
-from mlsd_framework.runtime.towers.batches import Pairs, Rows
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.towers.batches import Pairs
 from mlsd_framework.runtime.towers.learning import Encoding
 from mlsd_framework.runtime.towers.mining import Met
 

@@ -8,7 +8,7 @@ import pytorch_lightning
 import torch
 from torch import Tensor
 
-from mlsd_framework.runtime.towers.encoding import Encoded
+from mlsd_framework.runtime.tabular.rows import Rows
 from mlsd_framework.runtime.towers.mining import Met, mined_items
 from mlsd_framework.runtime.towers.negatives import (
     Draws,
@@ -19,26 +19,6 @@ from mlsd_framework.runtime.towers.negatives import (
     popularity,
     with_mined,
 )
-
-
-class Rows(NamedTuple):
-    """Encoded rows as tensors: codes [rows, codes], values [rows, values]."""
-
-    codes: Tensor
-    values: Tensor
-
-    @classmethod
-    def of(cls, encoded: Encoded) -> "Rows":
-        """Return encoded rows without a copy."""
-        return cls(torch.from_numpy(encoded.codes), torch.from_numpy(encoded.values))
-
-    def take(self, rows: Tensor | slice) -> "Rows":
-        """Return some of the rows."""
-        return Rows(self.codes[rows], self.values[rows])
-
-    def to(self, device: torch.device) -> "Rows":
-        """Return them on a device."""
-        return Rows(self.codes.to(device), self.values.to(device))
 
 
 class Pairs(NamedTuple):

@@ -6,10 +6,12 @@ import pytorch_lightning
 import torch
 from torch import Tensor
 
-from mlsd_framework.runtime.towers.batches import Batch, Pairs, Rows
+from mlsd_framework.runtime.tabular.layers import tables
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.towers.batches import Batch, Pairs
 from mlsd_framework.runtime.towers.learning import Encoding
 from mlsd_framework.runtime.towers.negatives import Negatives, sampled_softmax
-from mlsd_framework.runtime.towers.tower import Shape, Tower, tables
+from mlsd_framework.runtime.towers.tower import Shape, Tower
 
 _SLICE = 8_192  # rows whose vectors are computed at a time
 

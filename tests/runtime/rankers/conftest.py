@@ -11,10 +11,10 @@ import torch
 from mlsd_framework.runtime.rankers.batches import Requests, RequestsData
 from mlsd_framework.runtime.rankers.fields import Shape
 from mlsd_framework.runtime.rankers.module import Loss, Network, Ranker, Settings
-from mlsd_framework.runtime.towers.checkpoints import load_best
-from mlsd_framework.runtime.towers.features import Category, Embedding, Feature, LastItems, Number
-from mlsd_framework.runtime.towers.learning import learn_one
-from mlsd_framework.runtime.towers.trainer import lean_trainer
+from mlsd_framework.runtime.tabular.checkpoints import load_best
+from mlsd_framework.runtime.tabular.features import Category, Embedding, Feature, LastItems, Number
+from mlsd_framework.runtime.tabular.learning import learn_one
+from mlsd_framework.runtime.tabular.trainer import lean_trainer
 
 GROUPS, ITEMS, REQUESTS, EACH, LENGTH = 4, 24, 240, 20, 6
 FEATURES: tuple[Feature, ...] = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlsd_framework.runtime.rankers.batches import Requests, RequestsData
 from mlsd_framework.runtime.rankers.losses import listwise, pointwise
 from mlsd_framework.runtime.rankers.module import ordered_ndcg
-from mlsd_framework.runtime.towers.encoding import Encoded
+from mlsd_framework.runtime.tabular.encoding import Encoded
 
 LENGTHS = st.lists(st.integers(1, 5), min_size=1, max_size=6)
 

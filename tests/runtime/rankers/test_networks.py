@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from mlsd_framework.runtime.rankers.fields import Linear, Shape
 from mlsd_framework.runtime.rankers.module import NETWORKS, Network, ordered_ndcg
 from mlsd_framework.runtime.rankers.sequence import Sequence
-from mlsd_framework.runtime.towers.features import Category, LastItems, Number
-from mlsd_framework.runtime.towers.learning import learn_one
+from mlsd_framework.runtime.tabular.features import Category, LastItems, Number
+from mlsd_framework.runtime.tabular.learning import learn_one
 from tests.runtime.rankers.conftest import EACH, EMBEDDINGS, FEATURES, LENGTH, Trained
 
 PLAIN = FEATURES[:3]

@@ -17,14 +17,14 @@ from mlsd_framework.runtime.rankers.columns import encoded
 from mlsd_framework.runtime.rankers.export import export
 from mlsd_framework.runtime.rankers.module import Network
 from mlsd_framework.runtime.rankers.onnx_ranker import ENCODING, GRAPH, OnnxRanker
-from mlsd_framework.runtime.towers.batches import Rows
-from mlsd_framework.runtime.towers.encoding import TowerEncoding, Vocabulary
-from mlsd_framework.runtime.towers.features import Category, Given, LastItems, Number
+from mlsd_framework.runtime.tabular.encoding import RowEncoding, Vocabulary
+from mlsd_framework.runtime.tabular.features import Category, Given, LastItems, Number
+from mlsd_framework.runtime.tabular.rows import Rows
 from tests.runtime.rankers.conftest import LENGTH, Trained
 
 ROOT = Path(__file__).resolve().parents[3]
 FEATURES = (Number("n"), Category("text", "t"), Category("code", "c"), LastItems("last", "c", 3), Given("vector", 2))
-ENCODED = TowerEncoding(FEATURES, {"t": Vocabulary(4, ("a", "b")), "c": Vocabulary(4, (0, 2, 3, 9))}, {"n": (1.5, 2.0)})
+ENCODED = RowEncoding(FEATURES, {"t": Vocabulary(4, ("a", "b")), "c": Vocabulary(4, (0, 2, 3, 9))}, {"n": (1.5, 2.0)})
 NUMBERS = st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(float("inf")))
 CODES = st.one_of(st.none(), st.integers(0, 12))
 ROWS = st.lists(

@@ -14,9 +14,10 @@ from mlsd_framework.runtime.index.vector_index import build_index
 from mlsd_framework.runtime.retrieval.candidates import Candidates
 from mlsd_framework.runtime.retrieval.interactions import Histories
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower
-from mlsd_framework.runtime.towers.batches import Rows
+from mlsd_framework.runtime.tabular.features import Category, Embedding, LastItems, Number
+from mlsd_framework.runtime.tabular.rows import Rows
 from mlsd_framework.runtime.towers.export import export
-from mlsd_framework.runtime.towers.features import Category, Embedding, LastItems, Number, Towers
+from mlsd_framework.runtime.towers.features import Towers
 from mlsd_framework.runtime.towers.learning import learn
 from mlsd_framework.runtime.towers.module import Settings
 from mlsd_framework.runtime.towers.module import TwoTower as Module

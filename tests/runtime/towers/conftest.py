@@ -8,13 +8,15 @@ import polars as pl
 import pytest
 import torch
 
-from mlsd_framework.runtime.towers.batches import Pairs, PairsData, Rows
-from mlsd_framework.runtime.towers.features import Category, Embedding, Given, LastItems, Number, Towers
+from mlsd_framework.runtime.tabular.features import Category, Embedding, Given, LastItems, Number
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.tabular.trainer import lean_trainer
+from mlsd_framework.runtime.towers.batches import Pairs, PairsData
+from mlsd_framework.runtime.towers.features import Towers
 from mlsd_framework.runtime.towers.learning import Encoding, item_codes, learn
 from mlsd_framework.runtime.towers.module import Settings, TwoTower
 from mlsd_framework.runtime.towers.negatives import Negatives
 from mlsd_framework.runtime.towers.tower import Shape
-from mlsd_framework.runtime.towers.trainer import lean_trainer
 
 TOWERS = Towers(
     user=(

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.towers.encoding import NULL, UNSEEN, TowerEncoding
-from mlsd_framework.runtime.towers.features import Category, Embedding, Given, LastItems, Number, Towers
+from mlsd_framework.runtime.tabular.encoding import NULL, UNSEEN, RowEncoding
+from mlsd_framework.runtime.tabular.features import Category, Embedding, Given, LastItems, Number
+from mlsd_framework.runtime.towers.features import Towers
 from mlsd_framework.runtime.towers.learning import item_codes, learn
 
 USER = (Category("id", "ids"), LastItems("last", "goods", 3), Number("age"), Given("text", 2))
@@ -79,7 +80,7 @@ VALUES = st.fixed_dictionaries(
 def test_one_request_is_encoded_as_a_frame_is(rows: list[dict[str, Any]]) -> None:
     """Each row alone has the bytes that it has in a frame, also after JSON."""
     whole = ENCODING.user.encode(pl.DataFrame(rows, schema=SCHEMA))
-    read = TowerEncoding.from_json(json.loads(json.dumps(ENCODING.user.to_json())))
+    read = RowEncoding.from_json(json.loads(json.dumps(ENCODING.user.to_json())))
     alone = [read.encode_one(row) for row in rows]
     assert np.array_equal(whole.codes, np.concatenate([one.codes for one in alone]))
     assert np.array_equal(whole.values, np.concatenate([one.values for one in alone]))

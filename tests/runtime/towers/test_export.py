@@ -12,8 +12,9 @@ import torch
 from safetensors.numpy import load_file
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.towers.batches import PairsData, Rows
-from mlsd_framework.runtime.towers.encoding import Encoded
+from mlsd_framework.runtime.tabular.encoding import Encoded
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.towers.batches import PairsData
 from mlsd_framework.runtime.towers.export import export
 from mlsd_framework.runtime.towers.module import TwoTower
 from mlsd_framework.runtime.towers.tower import Shape

@@ -10,11 +10,11 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.towers.checkpoints import SafetensorsIO, load_best, newest, read
+from mlsd_framework.runtime.tabular.checkpoints import SafetensorsIO, load_best, newest, read
+from mlsd_framework.runtime.tabular.trainer import lean_trainer
 from mlsd_framework.runtime.towers.module import TwoTower
 from mlsd_framework.runtime.towers.negatives import Negatives
 from mlsd_framework.runtime.towers.tower import Shape
-from mlsd_framework.runtime.towers.trainer import lean_trainer
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = Negatives(uniform=16, popular=16, mined=2, mined_pool=20, skipped=1)

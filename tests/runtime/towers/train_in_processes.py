@@ -8,13 +8,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 import polars as pl
 import torch
 
-from mlsd_framework.runtime.towers.batches import Pairs, PairsData, Rows
-from mlsd_framework.runtime.towers.features import Category, Embedding, Towers
+from mlsd_framework.runtime.tabular.features import Category, Embedding
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.tabular.trainer import lean_trainer
+from mlsd_framework.runtime.towers.batches import Pairs, PairsData
+from mlsd_framework.runtime.towers.features import Towers
 from mlsd_framework.runtime.towers.learning import learn
 from mlsd_framework.runtime.towers.module import Settings, TwoTower
 from mlsd_framework.runtime.towers.negatives import Negatives
 from mlsd_framework.runtime.towers.tower import Shape
-from mlsd_framework.runtime.towers.trainer import lean_trainer
 
 torch.set_num_threads(1)
 folder, processes = Path(sys.argv[1]), int(sys.argv[2])

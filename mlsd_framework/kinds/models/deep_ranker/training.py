@@ -11,7 +11,7 @@ from mlsd_framework.kinds.models.deep_ranker.inputs import HISTORY, ITEM, inputs
 
 TRAINING = "mlsd_framework.runtime.training"
 RANKERS = "mlsd_framework.runtime.rankers"
-TOWERS = "mlsd_framework.runtime.towers"
+TABULAR = "mlsd_framework.runtime.tabular"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def script(model: Model, system: System) -> str:
     imports.add(f"{RANKERS}.export", "FILES", "export")
     imports.add(f"{RANKERS}.fields", "Shape")
     imports.add(f"{RANKERS}.module", "Ranker", "Settings")
-    imports.add(f"{TOWERS}.checkpoints", "load_best", "newest", "place")
-    imports.add(f"{TOWERS}.features", "Embedding", "Feature")
-    imports.add(f"{TOWERS}.learning", "learn_one")
-    imports.add(f"{TOWERS}.trainer", "lean_trainer")
+    imports.add(f"{TABULAR}.checkpoints", "load_best", "newest", "place")
+    imports.add(f"{TABULAR}.features", "Embedding", "Feature")
+    imports.add(f"{TABULAR}.learning", "learn_one")
+    imports.add(f"{TABULAR}.trainer", "lean_trainer")
     imports.add("mlsd_framework.runtime.digest", "file_sha256")
     imports.add(TRAINING, "artefacts", "splits")
     imports.add(f"{TRAINING}.candidate_examples", "PART", "REQUEST")
@@ -55,7 +55,7 @@ def script(model: Model, system: System) -> str:
     read: list[Item] = [Raw("*(one.name for one in FEATURES)"), Raw("REQUEST"), Raw("PART"), model.label or ""]
     features = "FEATURES"
     if reads_history(model):
-        imports.add(f"{TOWERS}.features", "Category", "LastItems")
+        imports.add(f"{TABULAR}.features", "Category", "LastItems")
         last = (Call("Category", (ITEM, ITEM)), Call("LastItems", (HISTORY, ITEM, _whole(model, "history"))))
         declared += f"\nHISTORY = {emit(last, 0, 10)}"
         features = "(*FEATURES, *HISTORY)"
@@ -94,7 +94,7 @@ def _features(model: Model, imports: Imports) -> tuple[Item, ...]:
     found: list[Item] = []
     for ref in inputs(model):
         kind = "Category" if ref.type.text else "Number"
-        imports.add(f"{TOWERS}.features", kind)
+        imports.add(f"{TABULAR}.features", kind)
         found.append(Call(kind, (ref.dotted, ref.dotted) if ref.type.text else (ref.dotted,)))
     return tuple(found)
 

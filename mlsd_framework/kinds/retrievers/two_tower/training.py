@@ -12,6 +12,7 @@ from mlsd_framework.ir.retrieval import Retriever
 from mlsd_framework.ir.settings import SettingValue
 from mlsd_framework.ir.system import System
 
+TABULAR = "mlsd_framework.runtime.tabular"
 TOWERS = "mlsd_framework.runtime.towers"
 RETRIEVAL = "mlsd_framework.runtime.retrieval"
 _ITEM = "item"
@@ -100,15 +101,17 @@ def _imported(imports: Imports) -> None:
     imports.add("pathlib", "Path")
     imports.add("polars as pl")
     imports.add("features", "WORKSPACE", "load")
-    imports.add(f"{TOWERS}.batches", "PairsData", "Rows")
-    imports.add(f"{TOWERS}.checkpoints", "load_best", "newest", "place")
+    imports.add(f"{TABULAR}.rows", "Rows")
+    imports.add(f"{TOWERS}.batches", "PairsData")
+    imports.add(f"{TABULAR}.checkpoints", "load_best", "newest", "place")
     imports.add(f"{TOWERS}.export", "FILES", "export")
-    imports.add(f"{TOWERS}.features", "Category", "Embedding", "LastItems", "Towers")
+    imports.add(f"{TABULAR}.features", "Category", "Embedding", "LastItems")
+    imports.add(f"{TOWERS}.features", "Towers")
     imports.add(f"{TOWERS}.learning", "learn")
     imports.add(f"{TOWERS}.module", "Settings", "TwoTower")
     imports.add(f"{TOWERS}.negatives", "Negatives")
     imports.add(f"{TOWERS}.tower", "Shape")
-    imports.add(f"{TOWERS}.trainer", "lean_trainer")
+    imports.add(f"{TABULAR}.trainer", "lean_trainer")
     imports.add(f"{TOWERS}.user_tower", "VECTORS")
     imports.add(f"{RETRIEVAL}.catalogue", "Catalogue")
     imports.add(f"{RETRIEVAL}.interactions", "Histories", "Interactions")
@@ -202,7 +205,7 @@ def _towers(retriever: Retriever, imports: Imports) -> Call:
 
 def _feature(name: str, numbers: set[str], imports: Imports) -> Call:
     if name in numbers:
-        imports.add(f"{TOWERS}.features", "Number")
+        imports.add(f"{TABULAR}.features", "Number")
         return Call("Number", (name,))
     return Call("Category", (name, name))
 

@@ -17,15 +17,17 @@ from mlsd_framework.runtime.retrieval.interactions import Histories, Interaction
 from mlsd_framework.runtime.retrieval.tables import table
 from mlsd_framework.runtime.retrieval.tower_examples import catalogue_frame, examples, some_histories
 from mlsd_framework.runtime.retrieval.two_tower import TwoTower as Retriever
-from mlsd_framework.runtime.towers.batches import PairsData, Rows
-from mlsd_framework.runtime.towers.checkpoints import load_best, newest, place
+from mlsd_framework.runtime.tabular.checkpoints import load_best, newest, place
+from mlsd_framework.runtime.tabular.features import Category, Embedding, LastItems, Number
+from mlsd_framework.runtime.tabular.rows import Rows
+from mlsd_framework.runtime.tabular.trainer import lean_trainer
+from mlsd_framework.runtime.towers.batches import PairsData
 from mlsd_framework.runtime.towers.export import FILES, export
-from mlsd_framework.runtime.towers.features import Category, Embedding, LastItems, Number, Towers
+from mlsd_framework.runtime.towers.features import Towers
 from mlsd_framework.runtime.towers.learning import learn
 from mlsd_framework.runtime.towers.module import Settings, TwoTower
 from mlsd_framework.runtime.towers.negatives import Negatives
 from mlsd_framework.runtime.towers.tower import Shape
-from mlsd_framework.runtime.towers.trainer import lean_trainer
 from mlsd_framework.runtime.towers.user_tower import VECTORS
 from mlsd_framework.runtime.training import artefacts
 from mlsd_framework.runtime.training.candidate_examples import interactions

@@ -1,4 +1,4 @@
-"""From rows of features to the two arrays that a tower takes; the same for a training set, a catalogue and one request.
+"""From rows of features to the two arrays of a network; the same for a training set, a catalogue and one request.
 
 Needs numpy alone; polars only where frames come in.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsd_framework.diagnostics.errors import RunError
-from mlsd_framework.runtime.towers.features import Category, Feature, Given, LastItems, Number, places, width_of
+from mlsd_framework.runtime.tabular.features import Category, Feature, Given, LastItems, Number, places, width_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +31,7 @@ _KINDS: Final = {kind.__name__: kind for kind in (Category, Number, LastItems, G
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rows for a tower: codes of categories and lists [rows, codes], numbers, vectors and flags [rows, values]."""
+    """Rows for a network: codes of categories and lists [rows, codes], numbers, vectors and flags [rows, values]."""
 
     codes: NDArray[np.int32]
     values: NDArray[np.float32]
@@ -113,8 +113,8 @@ def listed(column: "pl.Series") -> "pl.Series":
 
 
 @dataclass(frozen=True)
-class TowerEncoding:
-    """The features of one tower, the vocabularies of both, and mean and deviation of each number."""
+class RowEncoding:
+    """The features of a row, the vocabularies that they name, and mean and deviation of each number."""
 
     features: tuple[Feature, ...]
     vocabularies: Mapping[str, Vocabulary]
@@ -189,7 +189,7 @@ class TowerEncoding:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "TowerEncoding":
+    def from_json(cls, data: Mapping[str, Any]) -> "RowEncoding":
         """Return what `to_json` gave."""
         features = tuple(
             _KINDS[one["kind"]](**{key: value for key, value in one.items() if key != "kind"})

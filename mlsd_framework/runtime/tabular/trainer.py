@@ -7,7 +7,7 @@ import pytorch_lightning
 import torch
 from pytorch_lightning.callbacks import EarlyStopping
 
-from mlsd_framework.runtime.towers.checkpoints import KeptWeights, SafetensorsIO
+from mlsd_framework.runtime.tabular.checkpoints import KeptWeights, SafetensorsIO
 
 
 class Patience(EarlyStopping):
