@@ -47,6 +47,7 @@ from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.publishing import publishing
 from mlsd_framework.runtime.features.resp import Address
 from mlsd_framework.runtime.features.row_reads import read_columns
+from mlsd_framework.runtime.operations.workers import ONE_THREAD
 from mlsd_framework.runtime.retrieval.interactions import Interactions
 from mlsd_framework.runtime.serving.bundle import write_bundle
 from mlsd_framework.runtime.serving.worker import load_service
@@ -107,7 +108,7 @@ def start_ours(folder: Path, path: Path, bundle: Path, url: str, stack: contextl
     (folder / "metrics").mkdir()
     command = [sys.executable, "-m", "mlsd_framework.runtime.serving.worker", "--fd", str(listening.fileno())]
     command += ["--service", str(path), "--bundle", str(bundle), "--metrics-dir", str(folder / "metrics")]
-    env = {"PYTHONPATH": str(PROJECT), "MLSD_STORE_URL": url}
+    env = {**ONE_THREAD, "PYTHONPATH": str(PROJECT), "MLSD_STORE_URL": url}
     for worker in range(WORKERS):
         stack.enter_context(process([*command, "--worker", str(worker)], folder, (listening.fileno(),), **env))
     return int(listening.getsockname()[1])

@@ -14,6 +14,9 @@ from mlsd_framework.runtime.operations.status import IndexerStatus, UpdaterStatu
 from mlsd_framework.runtime.operations.surroundings import Surroundings
 from mlsd_framework.runtime.operations.updaters import Updaters
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+"""What a worker's libraries are told where the shell says nothing else: the other workers have the same cores."""
+
 _KILL_AFTER_S = 2.0  # beyond the drain that the worker itself keeps to
 
 
@@ -117,7 +120,7 @@ def worker_recipe(order: Order, listener: socket.socket, number: int, store_url:
         "--drain", f"{deployment.drain_s:g}",
         *_changes(deployment),
     ]  # fmt: skip
-    environment = {**order.environment, **import_path(order.environment), "PYTHONUNBUFFERED": "1"}
+    environment = {**ONE_THREAD, **order.environment, **import_path(order.environment), "PYTHONUNBUFFERED": "1"}
     if store_url:
         environment["MLSD_STORE_URL"] = store_url
 

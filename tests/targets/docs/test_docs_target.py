@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlsd_framework.plan.compilation import compile_spec
+from mlsd_framework.plan.drafting import blueprint_of
 from mlsd_framework.targets import artefacts
 from mlsd_framework.targets.docs.capacity import row_bytes
 from mlsd_framework.targets.docs.files import docs_files
@@ -13,6 +14,7 @@ from tests.conftest import Golden
 
 HERE = Path(__file__).parent
 SMALL = HERE / "small.yaml"
+CASES = HERE.parent / "cases"
 HOSTILE = (
     "'\"`` ``` `x`",
     "{{ 7 * 7 }} {% raw %}",
@@ -80,6 +82,25 @@ def test_the_scripts_that_it_names_are_generated() -> None:
     assert len(scripts) == 4
     assert set(scripts) <= set(made)
     assert set(folders) == {"feature_repo", "service"} <= {path.split("/")[0] for path in made}
+
+
+def test_what_retrieves_is_shown(golden: Golden) -> None:
+    """What finds candidates, their indexes, what comes of them, and what is asked of each source."""
+    golden(_readme(CASES / "shop.yaml", "specs/shop.yaml"), HERE / "golden" / "shop" / "README.md")
+
+
+@pytest.mark.parametrize("case", ["shop", "held_out", "impressions", "similar", "recommendation", "everything"])
+def test_its_scripts_are_those_that_the_plan_runs(case: str) -> None:
+    """In an order in which each finds what it reads; the proof is a command of its own."""
+    compiled = compile_spec(CASES / f"{case}.yaml")
+    made = {one.path: one.text for one in artefacts(compiled.system, compiled.registry)}
+    stages = {one.name: one for one in blueprint_of(compiled.system, made).stages}
+    ran = re.findall(r"generated/\S+/(training/\S+\.py)", made["README.md"])
+    planned = {str(getattr(one, "script", "")).split("/", 2)[-1]: name for name, one in stages.items()}
+    assert set(ran) == {script for script in planned if script} - {"training/verify.py"}
+    names = [planned[script] for script in ran]
+    for place, name in enumerate(names):
+        assert not [one for one in stages[name].after if one in names[place + 1 :]], name
 
 
 def test_simulated_data_is_called_so(tmp_path: Path) -> None:
