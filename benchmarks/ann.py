@@ -1,6 +1,6 @@
 """Nearest items of users: ours beside ScaNN, FAISS, hnswlib and usearch, each tuned by hand, in one run.
 
-    python benchmarks/ann.py [--items 1000000] [--queries 2000] [--threads 2] [--recall 0.95] [--quick]
+    python benchmarks/ann.py [--items 1000000] [--queries 2000] [--threads 2] [--recall 0.95] [--only ScaNN] [--quick]
 
 The last two need `pip install hnswlib usearch`, which no extra of ours brings; without them they are left out.
 
@@ -42,6 +42,9 @@ from mlsd_framework.runtime.index.tuning import recall_of, tuned_index
 from mlsd_framework.runtime.index.vector_index import VectorIndex
 
 DIM, K, BATCH, ROUNDS = 64, 10, 256, 5
+SHARES = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.12, 0.16)
+DEPTHS = (50, 100, 150, 200, 300, 400, 600, 800)
+QUEUES = (24, 32, 48, 64, 80, 96, 128, 192, 384)
 Search = Callable[[Vectors, int], Any]
 
 
@@ -142,8 +145,8 @@ def scann(items: Vectors, threads: int) -> Iterator[Setting]:
         started = time.perf_counter()
         built = build_scann(items, ScannSettings(leaves, 10, 100), threads)
         took = time.perf_counter() - started
-        for share in (0.01, 0.02, 0.04, 0.08, 0.16):
-            for depth in (50, 100, 200, 400, 800):
+        for share in SHARES:
+            for depth in DEPTHS:
                 asked = ScannSettings(leaves, max(1, int(leaves * share)), depth)
                 yield Setting(
                     f"{leaves} {asked.breadth} {depth}",
@@ -160,11 +163,8 @@ def faiss(items: Vectors, threads: int, kind: Kind) -> Iterator[Setting]:
         started = time.perf_counter()
         built = build_faiss(items, kind, FaissSettings(size, 10, 100), threads)
         took = time.perf_counter() - started
-        shares = (
-            (24, 48, 96, 192, 384) if graph else tuple(max(1, int(size * s)) for s in (0.01, 0.02, 0.04, 0.08, 0.16))
-        )
-        for breadth in shares:
-            for depth in (K,) if graph else (50, 100, 200, 400, 800):
+        for breadth in QUEUES if graph else tuple(max(1, int(size * share)) for share in SHARES):
+            for depth in (K,) if graph else DEPTHS:
                 asked = FaissSettings(size, breadth, depth)
                 yield Setting(
                     f"{size} {breadth} {depth}",
@@ -183,7 +183,7 @@ def hnswlib(items: Vectors, threads: int) -> Iterator[Setting]:
         index.init_index(max_elements=len(items), ef_construction=200, M=links)
         index.add_items(items, num_threads=threads)
         took = time.perf_counter() - started
-        for queue in (24, 48, 96, 192, 384):
+        for queue in QUEUES:
 
             def search(queries: Vectors, number: int, queue: int = queue, index: Any = index) -> Rows:  # noqa: ANN401 - without types
                 index.set_ef(queue)
@@ -201,7 +201,7 @@ def usearch(items: Vectors, threads: int) -> Iterator[Setting]:
         index = Index(ndim=DIM, metric="ip", dtype="f32", connectivity=links, expansion_add=200)
         index.add(np.arange(len(items)), items, threads=threads)
         took = time.perf_counter() - started
-        for queue in (24, 48, 96, 192, 384):
+        for queue in QUEUES:
 
             def search(queries: Vectors, number: int, queue: int = queue, index: Any = index) -> Rows:  # noqa: ANN401 - without types
                 index.expansion_search = queue
@@ -252,6 +252,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=2_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--recall", type=float, default=0.95)
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="the peers to measure, as the table calls them")
     parser.add_argument("--quick", action="store_true", help="3,000 items: does it run?")
     given = parser.parse_args()
     started = time.perf_counter()
@@ -273,6 +274,8 @@ def main() -> None:
     }
     found: list[Figure] = []
     for name, settings in contenders.items():
+        if given.only is not None and name not in {*given.only, "ours, tuned"}:
+            continue
         try:
             figure = best_of(name, settings, queries, truth, given.recall, given.threads)
         except ModuleNotFoundError as missing:

@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/recommendation")
-SPEC = "sha256:f545448cc05081ac"
+SPEC = "sha256:75a3ba6954167b6b"
 FEATURES = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:26

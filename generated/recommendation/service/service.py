@@ -12,6 +12,7 @@ from mlsd_framework.runtime.features.online import OnlineStore
 from mlsd_framework.runtime.features.packed import RowLayout
 from mlsd_framework.runtime.features.row_reads import read_columns
 from mlsd_framework.runtime.features.windows import Aggregate, FeatureColumn, WindowGroup
+from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
@@ -48,7 +49,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:f545448cc05081ac",
+    spec="sha256:75a3ba6954167b6b",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -224,11 +225,13 @@ RECOMMEND_FETCH_ITEMS_STAGE = Stage("fetch_items")
 
 RECOMMEND_SCORE_STAGE = Stage("score")
 
+RECOMMEND_INTERESTS_STAGE = Stage("interests")
+
 RECOMMEND_DIVERSIFY_STAGE = Stage("diversify")
 
 RECOMMEND_CAP_STAGE = Stage("cap")
 
-# from specs/recommendation.yaml:138
+# from specs/recommendation.yaml:139
 RECOMMEND_EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 RECOMMEND_EXPLORE_STAGE = Stage("explore")
@@ -252,6 +255,7 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_RETRIEVE_STAGE,
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_SCORE_STAGE,
+        RECOMMEND_INTERESTS_STAGE,
         RECOMMEND_DIVERSIFY_STAGE,
         RECOMMEND_CAP_STAGE,
         RECOMMEND_EXPLORE_STAGE,
@@ -441,6 +445,27 @@ class Recommend:
             call.left(len(candidates.items))
 
         # from specs/recommendation.yaml:136
+        with call.stage(RECOMMEND_INTERESTS_STAGE):
+            rows = frame_of(
+                candidates,
+                {
+                    "product.department": (candidates.columns["product.department"], pl.String),
+                    "interests": (request.interests, pl.List(pl.String)),
+                },
+            )
+            candidates = boosted(
+                candidates,
+                holds(
+                    rows,
+                    pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String))),
+                ),
+                plus=0.5,
+                score="ranker",
+                logarithmic=True,
+            )
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:137
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
             candidates = diversified(
                 candidates,
@@ -453,21 +478,21 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:137
+        # from specs/recommendation.yaml:138
         with call.stage(RECOMMEND_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:138
+        # from specs/recommendation.yaml:139
         with call.stage(RECOMMEND_EXPLORE_STAGE):
-            rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+            rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
             seeds = seeds_of([call.request_id], "explore")
             candidates = epsilon_greedy(
-                candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
+                candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:139
+        # from specs/recommendation.yaml:140
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
@@ -477,7 +502,7 @@ class Recommend:
         return answer
 
 
-# from specs/recommendation.yaml:141
+# from specs/recommendation.yaml:142
 class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/similar` is asked."""
 
@@ -491,7 +516,7 @@ SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
 
 SIMILAR_RETRIEVE_TOP_STAGE = Stage("retrieve.top", on_error="skip")
 
-# from specs/recommendation.yaml:146
+# from specs/recommendation.yaml:147
 SIMILAR_RETRIEVE = Retrieval(
     {"together": Ask(200, new=True), "als": Ask(200, new=True), "top": Ask(20, new=True)}, n=200
 )
@@ -550,16 +575,16 @@ class Similar:
         items = self.items.current
         sources = items.of(self.sources)
 
-        # from specs/recommendation.yaml:146
+        # from specs/recommendation.yaml:147
         history = items.catalogue.of_one(request.item, now())
         found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(sources, history))
 
-        # from specs/recommendation.yaml:146
+        # from specs/recommendation.yaml:147
         with call.stage(SIMILAR_RETRIEVE_STAGE):
             candidates = SIMILAR_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:150
+        # from specs/recommendation.yaml:151
         with call.stage(SIMILAR_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

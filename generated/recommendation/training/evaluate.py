@@ -8,6 +8,7 @@ import polars as pl
 from features import PURCHASES, load
 
 from mlsd_framework.runtime.ranking_metrics.estimates import Bootstrap
+from mlsd_framework.runtime.reranking.boosts import boosted
 from mlsd_framework.runtime.reranking.caps import Cap, capped
 from mlsd_framework.runtime.reranking.conditions import codes_of
 from mlsd_framework.runtime.reranking.epsilon_greedy import epsilon_greedy
@@ -29,7 +30,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:f545448cc05081ac",
+    spec="sha256:75a3ba6954167b6b",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -95,7 +96,7 @@ COLUMNS = [
     "household.kids_count",
 ]
 
-# from specs/recommendation.yaml:138
+# from specs/recommendation.yaml:139
 EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 
@@ -104,6 +105,7 @@ def answers(
 ) -> dict[str, Candidates]:
     """Return what every stage gives for some requests."""
     request_ids = asked.ids("household_id")
+    interests = asked.said("interests", ())
     stages = {"retrieve": candidates}
     ranker = CompiledTrees.load(workspace.root / "models/ranker/trees.safetensors")
     als_units = units_of(Als.load(workspace.root / "models/als/source.safetensors").item_vectors(len(catalogue)))
@@ -169,22 +171,39 @@ def answers(
     stages["score"] = candidates
 
     # from specs/recommendation.yaml:136
+    rows = frame_of(
+        candidates,
+        {
+            "product.department": (candidates.columns["product.department"], pl.String),
+            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(rows, pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))),
+        plus=0.5,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["interests"] = candidates
+
+    # from specs/recommendation.yaml:137
     candidates = diversified(candidates, als_units, 20, 0.95, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
-    # from specs/recommendation.yaml:137
+    # from specs/recommendation.yaml:138
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
     stages["cap"] = candidates
 
-    # from specs/recommendation.yaml:138
-    rows = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+    # from specs/recommendation.yaml:139
+    rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
     seeds = seeds_of(request_ids, "explore")
     candidates = epsilon_greedy(
-        candidates, holds(rows, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+        candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
     )
     stages["explore"] = candidates
 
-    # from specs/recommendation.yaml:139
+    # from specs/recommendation.yaml:140
     candidates = candidates.top(20)
     stages["take"] = candidates
     return stages
