@@ -12,7 +12,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 PROJECT = project(__file__)
 WORKSPACE = Workspace(PROJECT / ".mlsd/recommendation")
-SPEC = "sha256:75a3ba6954167b6b"
+SPEC = "sha256:9b538a090d01de85"
 FEATURES = "sha256:dbd8d58c7d304f44"
 
 # from specs/recommendation.yaml:26

@@ -49,7 +49,7 @@ from mlsd_framework.runtime.state.layout import StateLayout
 FEATURES = "sha256:dbd8d58c7d304f44"
 APP = Application(
     "recommendation",
-    spec="sha256:75a3ba6954167b6b",
+    spec="sha256:9b538a090d01de85",
     features=FEATURES,
     file=__file__,
     limits=Limits(body=65536, timeout=1.0, concurrency=64),
@@ -227,11 +227,13 @@ RECOMMEND_SCORE_STAGE = Stage("score")
 
 RECOMMEND_INTERESTS_STAGE = Stage("interests")
 
+RECOMMEND_INTERESTS_FIRST_STAGE = Stage("interests_first")
+
 RECOMMEND_DIVERSIFY_STAGE = Stage("diversify")
 
 RECOMMEND_CAP_STAGE = Stage("cap")
 
-# from specs/recommendation.yaml:139
+# from specs/recommendation.yaml:141
 RECOMMEND_EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 RECOMMEND_EXPLORE_STAGE = Stage("explore")
@@ -256,6 +258,7 @@ RECOMMEND_TAKE_STAGE = Stage("take")
         RECOMMEND_FETCH_ITEMS_STAGE,
         RECOMMEND_SCORE_STAGE,
         RECOMMEND_INTERESTS_STAGE,
+        RECOMMEND_INTERESTS_FIRST_STAGE,
         RECOMMEND_DIVERSIFY_STAGE,
         RECOMMEND_CAP_STAGE,
         RECOMMEND_EXPLORE_STAGE,
@@ -444,7 +447,7 @@ class Recommend:
             candidates = candidates.ordered("ranker")
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:136
+        # from specs/recommendation.yaml:137
         with call.stage(RECOMMEND_INTERESTS_STAGE):
             rows = frame_of(
                 candidates,
@@ -465,7 +468,30 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:137
+        # from specs/recommendation.yaml:138
+        with call.stage(RECOMMEND_INTERESTS_FIRST_STAGE):
+            rows_2 = frame_of(
+                candidates,
+                {
+                    "product.department": (candidates.columns["product.department"], pl.String),
+                    "interests": (request.interests, pl.List(pl.String)),
+                    "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
+                },
+            )
+            candidates = boosted(
+                candidates,
+                holds(
+                    rows_2,
+                    pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
+                    & (pl.col("candidates.liked_rank") < 3),
+                ),
+                plus=5.0,
+                score="ranker",
+                logarithmic=True,
+            )
+            call.left(len(candidates.items))
+
+        # from specs/recommendation.yaml:139
         with call.stage(RECOMMEND_DIVERSIFY_STAGE):
             candidates = diversified(
                 candidates,
@@ -478,21 +504,21 @@ class Recommend:
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:138
+        # from specs/recommendation.yaml:140
         with call.stage(RECOMMEND_CAP_STAGE):
             candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:139
+        # from specs/recommendation.yaml:141
         with call.stage(RECOMMEND_EXPLORE_STAGE):
-            rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+            rows_3 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
             seeds = seeds_of([call.request_id], "explore")
             candidates = epsilon_greedy(
-                candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
+                candidates, holds(rows_3, pl.col("trend.buyers_28d") < 5), seeds, RECOMMEND_EXPLORE_SLOTS, epsilon=0.1
             )
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:140
+        # from specs/recommendation.yaml:142
         with call.stage(RECOMMEND_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))
@@ -502,7 +528,7 @@ class Recommend:
         return answer
 
 
-# from specs/recommendation.yaml:142
+# from specs/recommendation.yaml:144
 class SimilarRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """What `/similar` is asked."""
 
@@ -516,7 +542,7 @@ SIMILAR_RETRIEVE_ALS_STAGE = Stage("retrieve.als", on_error="skip")
 
 SIMILAR_RETRIEVE_TOP_STAGE = Stage("retrieve.top", on_error="skip")
 
-# from specs/recommendation.yaml:147
+# from specs/recommendation.yaml:149
 SIMILAR_RETRIEVE = Retrieval(
     {"together": Ask(200, new=True), "als": Ask(200, new=True), "top": Ask(20, new=True)}, n=200
 )
@@ -575,16 +601,16 @@ class Similar:
         items = self.items.current
         sources = items.of(self.sources)
 
-        # from specs/recommendation.yaml:147
+        # from specs/recommendation.yaml:149
         history = items.catalogue.of_one(request.item, now())
         found = self.retrieving.run(call, SIMILAR_RETRIEVE.asking(sources, history))
 
-        # from specs/recommendation.yaml:147
+        # from specs/recommendation.yaml:149
         with call.stage(SIMILAR_RETRIEVE_STAGE):
             candidates = SIMILAR_RETRIEVE.merged(sources, found, history)
             call.left(len(candidates.items))
 
-        # from specs/recommendation.yaml:151
+        # from specs/recommendation.yaml:153
         with call.stage(SIMILAR_TAKE_STAGE):
             candidates = candidates.top(request.k)
             call.left(len(candidates.items))

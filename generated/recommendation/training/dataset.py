@@ -68,7 +68,7 @@ RETRIEVE = Retrieval(
 PARTS = Moments(count=6, within=timedelta(days=7), every=timedelta(days=7))
 SAMPLING = Sampling(negatives=100)
 
-# from specs/recommendation.yaml:155
+# from specs/recommendation.yaml:157
 LIKES = newcomers.Likes("interests", "product.department", most=3)
 ONBOARDING = onboarding.Onboarding(LIKES, sample=1000)
 

@@ -30,7 +30,7 @@ from mlsd_framework.runtime.workspace import Workspace, project
 
 ORIGIN = bundle.Origin(
     "recommendation",
-    spec="sha256:75a3ba6954167b6b",
+    spec="sha256:9b538a090d01de85",
     features="sha256:dbd8d58c7d304f44",
     created_from={"spec": "specs/recommendation.yaml"},
 )
@@ -96,7 +96,7 @@ COLUMNS = [
     "household.kids_count",
 ]
 
-# from specs/recommendation.yaml:139
+# from specs/recommendation.yaml:141
 EXPLORE_SLOTS = Slots((10, 20), k=20, pool=50)
 
 
@@ -170,7 +170,7 @@ def answers(
     candidates = candidates.ordered("ranker")
     stages["score"] = candidates
 
-    # from specs/recommendation.yaml:136
+    # from specs/recommendation.yaml:137
     rows = frame_of(
         candidates,
         {
@@ -187,23 +187,45 @@ def answers(
     )
     stages["interests"] = candidates
 
-    # from specs/recommendation.yaml:137
+    # from specs/recommendation.yaml:138
+    rows_2 = frame_of(
+        candidates,
+        {
+            "product.department": (candidates.columns["product.department"], pl.String),
+            "interests": ([interests[request] for request in candidates.request_of.tolist()], pl.List(pl.String)),
+            "candidates.liked_rank": (candidates.columns["candidates.liked_rank"], pl.Float64),
+        },
+    )
+    candidates = boosted(
+        candidates,
+        holds(
+            rows_2,
+            pl.col("product.department").cast(pl.String).is_in(pl.col("interests").cast(pl.List(pl.String)))
+            & (pl.col("candidates.liked_rank") < 3),
+        ),
+        plus=5.0,
+        score="ranker",
+        logarithmic=True,
+    )
+    stages["interests_first"] = candidates
+
+    # from specs/recommendation.yaml:139
     candidates = diversified(candidates, als_units, 20, 0.95, score="ranker", scaled=True)
     stages["diversify"] = candidates
 
-    # from specs/recommendation.yaml:138
+    # from specs/recommendation.yaml:140
     candidates = capped(candidates, [Cap(codes_of(candidates.columns["product.department"]), 12)], 20)
     stages["cap"] = candidates
 
-    # from specs/recommendation.yaml:139
-    rows_2 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
+    # from specs/recommendation.yaml:141
+    rows_3 = frame_of(candidates, {"trend.buyers_28d": (candidates.columns["trend.buyers_28d"], pl.Int64)})
     seeds = seeds_of(request_ids, "explore")
     candidates = epsilon_greedy(
-        candidates, holds(rows_2, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
+        candidates, holds(rows_3, pl.col("trend.buyers_28d") < 5), seeds, EXPLORE_SLOTS, epsilon=0.1
     )
     stages["explore"] = candidates
 
-    # from specs/recommendation.yaml:140
+    # from specs/recommendation.yaml:142
     candidates = candidates.top(20)
     stages["take"] = candidates
     return stages
