@@ -157,7 +157,7 @@ def wrk(folder: Path, port: int, bodies: list[bytes], connections: int, seconds:
 def measure(folder: Path, ports: dict[str, int], bodies: list[bytes], seconds: float, rounds: int) -> float:
     """Load both in turns, print medians and ratios; return ours in requests a second."""
     ours = 0.0
-    for connections in (8, 1):
+    for connections in (8, 4, 1):
         results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ports}
         for _ in range(rounds):
             for name, port in ports.items():

@@ -312,13 +312,13 @@ class Recommend:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE),
-                parallel.Source("ease", RECOMMEND_RETRIEVE_EASE_STAGE),
-                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
+                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE, inline=True),
+                parallel.Source("ease", RECOMMEND_RETRIEVE_EASE_STAGE, inline=True),
+                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE, inline=True),
                 parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
                 parallel.Source("als", RECOMMEND_RETRIEVE_ALS_STAGE),
                 parallel.Source("towers", RECOMMEND_RETRIEVE_TOWERS_STAGE),
-                parallel.Source("liked", RECOMMEND_RETRIEVE_LIKED_STAGE),
+                parallel.Source("liked", RECOMMEND_RETRIEVE_LIKED_STAGE, inline=True),
             ),
         )
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)
@@ -590,9 +590,9 @@ class Similar:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("together", SIMILAR_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("together", SIMILAR_RETRIEVE_TOGETHER_STAGE, inline=True),
                 parallel.Source("als", SIMILAR_RETRIEVE_ALS_STAGE),
-                parallel.Source("top", SIMILAR_RETRIEVE_TOP_STAGE),
+                parallel.Source("top", SIMILAR_RETRIEVE_TOP_STAGE, inline=True),
             ),
         )
 

@@ -28,6 +28,7 @@ class BuyAgain:
     """Items of the history that are due."""
 
     name = "buy_again"
+    quick = True
     spec = BuyAgainSpec
     file = FILE
     of_history = True

@@ -38,6 +38,7 @@ class Ease:
     """A linear autoencoder in closed form."""
 
     name = "ease"
+    quick = True
     spec = EaseSpec
     file = FILE
 

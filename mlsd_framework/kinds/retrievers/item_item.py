@@ -32,6 +32,7 @@ class ItemItem:
     """Items that come together with those of the history."""
 
     name = "item_item"
+    quick = True
     spec = ItemItemSpec
     file = FILE
 

@@ -34,6 +34,7 @@ class Popularity:
     """The items with most events, lately."""
 
     name = "popularity"
+    quick = True
     spec = PopularitySpec
 
     def source(self, retriever: Retriever) -> str:

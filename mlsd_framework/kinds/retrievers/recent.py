@@ -19,6 +19,7 @@ class Recent:
     """The last items of the history."""
 
     name = "recent"
+    quick = True
     spec = RecentSpec
     file = FILE
     of_history = True

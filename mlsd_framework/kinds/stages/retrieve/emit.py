@@ -30,7 +30,7 @@ def write_retrieve(
     loaded = Mapping(tuple((one.name, _load(one, system, kinds, code)) for one in settings.sources))
     code.init[held] = _attribute(f"{held}: dict[str, Source]", loaded)
     retrieving = code.attribute(f"threads of {stage.name}", "retrieving")
-    asked = tuple(Call("parallel.Source", (one.name, Raw(_source_stage(stage, one, code)))) for one in settings.sources)
+    asked = tuple(_asked_as(one, _source_stage(stage, one, code), kinds) for one in settings.sources)
     code.init[retrieving] = _attribute(retrieving, Call("parallel.Parallel[Candidates]", (asked,)))
     retrieve = code.own(f"retrieval of {stage.name}", stage.name)
     code.declare(retrieve, f"{retrieve} = {emit(retrieval(settings, code.imports), 0, len(retrieve) + 3)}", stage.span)
@@ -53,6 +53,12 @@ def write_retrieve(
     code.run(stage, [f"candidates = {retrieve}.merged({sources}, found, history)"])
     code.values |= {value.dotted: row_value(value.dotted) for value in stage.writes}
     code.values[settings.key] = f"{catalogue}.keys_of(candidates.items)"
+
+
+def _asked_as(source: Source, stage: str, kinds: ModelKinds) -> Call:
+    """Return how a source is asked: beside the others, but where a thread would cost more than what it does."""
+    inline = source.budget is None and getattr(kinds.retrievers[source.retriever.kind], "quick", False)
+    return Call("parallel.Source", (source.name, Raw(stage)), given(inline=inline or None))
 
 
 def _item_table(settings: RetrieveSettings, code: ServiceCode) -> str:

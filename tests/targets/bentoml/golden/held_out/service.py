@@ -160,9 +160,9 @@ class Recommend:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("ease", RETRIEVE_EASE_STAGE),
-                parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
-                parallel.Source("together", RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("ease", RETRIEVE_EASE_STAGE, inline=True),
+                parallel.Source("popular", RETRIEVE_POPULAR_STAGE, inline=True),
+                parallel.Source("together", RETRIEVE_TOGETHER_STAGE, inline=True),
             ),
         )
         self.ranker = LinearRanker.load(bundle.file("models/ranker/weights.safetensors"))

@@ -142,7 +142,10 @@ class Recommend:
             "popular": bundle.loaded(Popularity.load, "models/popular/source.safetensors"),
         }
         self.retrieving = parallel.Parallel[Candidates](
-            (parallel.Source("together", RETRIEVE_TOGETHER_STAGE), parallel.Source("popular", RETRIEVE_POPULAR_STAGE))
+            (
+                parallel.Source("together", RETRIEVE_TOGETHER_STAGE, inline=True),
+                parallel.Source("popular", RETRIEVE_POPULAR_STAGE, inline=True),
+            ),
         )
         self.ranker = LinearRanker.load(bundle.file("models/ranker/weights.safetensors"))
 

@@ -265,13 +265,13 @@ class Recommend:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE),
-                parallel.Source("last", RECOMMEND_RETRIEVE_LAST_STAGE),
-                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
-                parallel.Source("linear", RECOMMEND_RETRIEVE_LINEAR_STAGE),
+                parallel.Source("again", RECOMMEND_RETRIEVE_AGAIN_STAGE, inline=True),
+                parallel.Source("last", RECOMMEND_RETRIEVE_LAST_STAGE, inline=True),
+                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE, inline=True),
+                parallel.Source("linear", RECOMMEND_RETRIEVE_LINEAR_STAGE, inline=True),
                 parallel.Source("factors", RECOMMEND_RETRIEVE_FACTORS_STAGE),
-                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
-                parallel.Source("liked", RECOMMEND_RETRIEVE_LIKED_STAGE),
+                parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE, inline=True),
+                parallel.Source("liked", RECOMMEND_RETRIEVE_LIKED_STAGE, inline=True),
             ),
         )
         self.item_table = bundle.loaded(ItemTable.load, "catalogues/item.table.safetensors")
@@ -522,7 +522,7 @@ class Alike:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("together", ALIKE_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("together", ALIKE_RETRIEVE_TOGETHER_STAGE, inline=True),
                 parallel.Source("factors", ALIKE_RETRIEVE_FACTORS_STAGE),
             ),
         )

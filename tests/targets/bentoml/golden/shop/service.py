@@ -207,10 +207,10 @@ class Recommend:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("ease", RETRIEVE_EASE_STAGE),
+                parallel.Source("ease", RETRIEVE_EASE_STAGE, inline=True),
                 parallel.Source("towers", RETRIEVE_TOWERS_STAGE),
-                parallel.Source("popular", RETRIEVE_POPULAR_STAGE),
-                parallel.Source("liked", RETRIEVE_LIKED_STAGE),
+                parallel.Source("popular", RETRIEVE_POPULAR_STAGE, inline=True),
+                parallel.Source("liked", RETRIEVE_LIKED_STAGE, inline=True),
             ),
         )
         self.cache = ResultCache(ttl=60.0, max_bytes=67108864)

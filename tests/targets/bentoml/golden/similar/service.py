@@ -110,7 +110,7 @@ class Recommend:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE),
+                parallel.Source("together", RECOMMEND_RETRIEVE_TOGETHER_STAGE, inline=True),
                 parallel.Source("popular", RECOMMEND_RETRIEVE_POPULAR_STAGE),
             ),
         )
@@ -189,8 +189,8 @@ class Similar:
         }
         self.retrieving = parallel.Parallel[Candidates](
             (
-                parallel.Source("together", SIMILAR_RETRIEVE_TOGETHER_STAGE),
-                parallel.Source("popular", SIMILAR_RETRIEVE_POPULAR_STAGE),
+                parallel.Source("together", SIMILAR_RETRIEVE_TOGETHER_STAGE, inline=True),
+                parallel.Source("popular", SIMILAR_RETRIEVE_POPULAR_STAGE, inline=True),
             ),
         )
 
