@@ -123,6 +123,7 @@ def test_very_many_bad_events_are_counted_and_not_all_explained(client: httpx.Cl
         (b"{}", {"content-type": "text/plain"}, 415, "E6422"),
         (b"{}", {"authorization": "Bearer of-something-else"}, 401, "E6425"),
     ],
+    ids=["a comma too many", "very deep", "cut off", "empty", "too long", "of another type", "of somebody else"],
 )
 def test_what_is_no_event_is_refused_as_a_request_is(
     client: httpx.Client, body: bytes, headers: dict[str, str], status: int, code: str
