@@ -225,7 +225,12 @@ def test_killed_processes_come_back_with_what_has_changed(shop: Shop, table: Tab
     assert len(killed) == 3
     for process in killed:
         os.kill(process.pid, signal.SIGKILL)
-    await_that(lambda: shop.status.state == "ready" and not {one for one in shop.status.processes if one in killed}, 60)
+
+    def are_back() -> bool:
+        now = shop.status  # read once: a moment later it may know of the deaths that it did not know of
+        return now.state == "ready" and not {one for one in now.processes if one in killed}
+
+    await_that(are_back, 60)
     await_items(shop, PRODUCTS + 1)
     with httpx.Client(base_url=f"http://127.0.0.1:{shop.status.port}", timeout=20) as ask:
         assert NEW in by_towers(ask, 2)
