@@ -70,7 +70,7 @@ def test_a_killed_indexer_comes_back(system: System) -> None:
     found = system.start(**_indexed(system))
     victim = _process(system)
     os.kill(victim.pid, signal.SIGKILL)
-    eventually(lambda: system.status().state == "ready" and system.status().restarts == 1)
+    eventually(lambda: system.status().restarts == 1 and system.status().state == "ready")
     back = system.status()
     assert (back.indexers[0].last_exit, back.indexers[0].restarts) == ("SIGKILL", 1)
     assert back.indexers[0].process != victim

@@ -68,7 +68,7 @@ def test_a_killed_updater_comes_back_under_its_name(system: System) -> None:
     victim = found.updaters[0].process
     assert victim
     os.kill(victim.pid, signal.SIGKILL)
-    eventually(lambda: system.status().state == "ready" and system.status().restarts == 1)
+    eventually(lambda: system.status().restarts == 1 and system.status().state == "ready")
     back = system.status()
     assert back.updaters[0].process != victim
     assert (back.updaters[0].last_exit, back.updaters[0].restarts) == ("SIGKILL", 1)
