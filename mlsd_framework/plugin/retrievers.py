@@ -12,8 +12,8 @@ class RetrieverKind(RetrieverLowering, Protocol):
     """A kind of retriever: its YAML and the class that answers; it is a `FittedKind` or a `TrainedKind` too.
 
     One whose class has `item_vectors` says `has_vectors = True`. One whose folder has a tower of items as ONNX, which
-    embeds an item that came after the training, says `embeds_new = True`. One that answers from memory in some ten
-    microseconds says `quick = True`: without a budget of its own it is asked in the thread of the request.
+    embeds an item that came after the training, says `embeds_new = True`. One that answers from memory in well under a
+    millisecond says `quick = True`: without a budget of its own it is asked in the thread of the request.
     """
 
     def source(self, retriever: Retriever) -> str:

@@ -7,20 +7,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NoSuchFile,
-    NotImplemented,  # noqa: A004 - ONNX Runtime's name
-    RuntimeException,
-)
 
 from mlsd_framework.diagnostics.errors import RunError
-
-_FAULTS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented, RuntimeException)
-_ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 3 is error
+from mlsd_framework.runtime.onnx_session import FAULTS, opened
 
 
 class OnnxModel:
@@ -39,14 +28,9 @@ class OnnxModel:
     @classmethod
     def load(cls, path: Path, output: str | None = None) -> "OnnxModel":
         """Load the model; `output` names the score where the model has several of type float. Raises RunError E6455."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = _ERRORS_ONLY
         try:
-            # The bytes, not the path: a model from bytes cannot name further files to read.
-            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except (*_FAULTS, OSError) as error:
+            session = opened(path)
+        except (*FAULTS, OSError) as error:
             raise RunError.of(
                 "E6455", f"`{path}` is not an ONNX model that can be loaded: {error}", help="train the model again"
             ) from error

@@ -7,21 +7,11 @@ from typing import Final
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NoSuchFile,
-    NotImplemented,  # noqa: A004 - ONNX Runtime's name
-    RuntimeException,
-)
 
 from mlsd_framework.diagnostics.errors import RunError
+from mlsd_framework.runtime.onnx_session import FAULTS, opened
 from mlsd_framework.runtime.tabular.encoding import Encoded, RowEncoding
 
-_FAULTS: Final = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented, RuntimeException)
-_ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 3 is error
 _SLICE: Final = 8_192  # rows at a time
 
 
@@ -53,15 +43,6 @@ def read_network(
     """
     try:
         written = json.loads(encoding.read_text("utf-8"))
-        return _opened(path), RowEncoding.from_json(written if side is None else written[side])
-    except (*_FAULTS, OSError, ValueError, KeyError, TypeError) as fault:
+        return opened(path), RowEncoding.from_json(written if side is None else written[side])
+    except (*FAULTS, OSError, ValueError, KeyError, TypeError) as fault:
         raise RunError.of("E6455", f"{what} cannot be loaded: {fault}", help="train the model again") from fault
-
-
-def _opened(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = _ERRORS_ONLY
-    # The bytes, not the path: a model from bytes cannot name further files to read.
-    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
